@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// The byte link between guest and `exo`: frames with an eight-byte header, then `size` bytes. Little-endian.
+#pragma once
+
+#include "base/std.hpp"
+
+namespace abi::link {
+
+enum class Channel : std::uint8_t {
+  control = 0,   // see Control
+  out = 1,       // standard output
+  err = 2,       // standard error
+  in = 3,        // host to guest: standard input, never more than was asked for; an empty frame is end of file
+  log = 4,       // the library's own lines for the person: strace, missing calls, crash reports (text)
+  files = 5,     // guest to host: the cpio archive of a `-v ...:rw` directory at the program's end
+  crash = 6,     // guest to host: a CrashRecord and its blobs, to be turned into a backtrace
+};
+
+struct Header {
+  Channel channel;
+  std::uint8_t kind;        // control: a Control; files: the index of the volume; otherwise 0
+  std::uint16_t reserved;
+  std::uint32_t size;       // of the payload that follows; at most max_payload
+};
+static_assert(sizeof(Header) == 8);
+inline constexpr std::uint32_t max_payload = 64 * 1024;
+
+enum class Control : std::uint8_t {
+  // guest to host
+  started = 1,        // the program's first instruction is next: BootFigures
+  want_input = 2,     // u32: the guest can take so many bytes of standard input (one request outstanding at most)
+  exited = 3,         // u32: exit status as `exo` shall return it; the guest stops after this
+  set_terminal = 4,   // Terminal: the program changed the terminal's mode
+  // host to guest
+  window_size = 16,   // u16 rows, u16 columns
+  interrupt = 17,     // u32: a signal from the terminal for the foreground process group (raw mode only)
+};
+
+// Figures of the start, for `exo bench boot` and the line that `exo run` prints.
+struct BootFigures {
+  std::uint64_t boot_instructions;  // TSC at the program's first instruction minus at the kernel's
+  std::uint64_t boot_ns;
+  std::uint64_t kernel_frames, library_frames, program_frames, free_frames;
+};
+
+struct Terminal {
+  std::uint32_t iflag, oflag, cflag, lflag;
+  std::uint8_t cc[20];
+};
+static_assert(sizeof(Terminal) == 36);
+
+}  // namespace abi::link

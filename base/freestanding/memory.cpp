@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// The C functions that compilers call by name. Without SSE, string instructions are the fastest copies there are.
+#include <cstddef>
+#include <cstdint>
+
+extern "C" {
+void* memcpy(void* to, const void* from, std::size_t size);
+void* memmove(void* to, const void* from, std::size_t size);
+void* memset(void* to, int byte, std::size_t size);
+int memcmp(const void* a, const void* b, std::size_t size);
+std::size_t strlen(const char* text);
+void* memchr(const void* memory, int byte, std::size_t size);
+
+// Words first: `rep movsb` is a byte per step on processors (and emulators) without fast strings.
+void* memcpy(void* to, const void* from, std::size_t size) {
+  void* out = to;
+  std::size_t words = size / 8, rest = size % 8;
+  asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+  asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(rest) : : "memory");
+  return out;
+}
+
+void* memmove(void* to, const void* from, std::size_t size) {
+  auto* t = static_cast<unsigned char*>(to);
+  const auto* f = static_cast<const unsigned char*>(from);
+  if (t <= f || t >= f + size) return memcpy(to, from, size);
+  while (size >= 8) {
+    size -= 8;
+    std::uint64_t word;
+    __builtin_memcpy(&word, f + size, 8);
+    __builtin_memcpy(t + size, &word, 8);
+  }
+  while (size > 0) {
+    --size;
+    t[size] = f[size];
+  }
+  return to;
+}
+
+void* memset(void* to, int byte, std::size_t size) {
+  void* out = to;
+  std::uint64_t value = static_cast<unsigned char>(byte) * 0x0101'0101'0101'0101ull;
+  std::size_t words = size / 8, rest = size % 8;
+  asm volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(value) : "memory");
+  asm volatile("rep stosb" : "+D"(to), "+c"(rest) : "a"(value) : "memory");
+  return out;
+}
+
+int memcmp(const void* a, const void* b, std::size_t size) {
+  const auto* x = static_cast<const unsigned char*>(a);
+  const auto* y = static_cast<const unsigned char*>(b);
+  for (std::size_t i = 0; i < size; ++i)
+    if (x[i] != y[i]) return x[i] - y[i];
+  return 0;
+}
+
+std::size_t strlen(const char* text) {
+  std::size_t n = 0;
+  while (text[n] != '\0') ++n;
+  return n;
+}
+
+void* memchr(const void* memory, int byte, std::size_t size) {
+  auto* bytes = static_cast<unsigned char*>(const_cast<void*>(memory));
+  for (std::size_t i = 0; i < size; ++i)
+    if (bytes[i] == static_cast<unsigned char>(byte)) return bytes + i;
+  return nullptr;
+}
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// All that the machine-dependent half calls in the core. Every entry below is made with interrupts off, on the
+// processor's own kernel stack, with the interrupted env's registers already in cpu.current->context (if the processor was
+// in user mode). The functions take the kernel lock themselves. After each the arch calls next() and resumes what it names.
+#pragma once
+
+#include "kernel/arch/api.hpp"
+
+namespace aegis::traps {
+
+// An Aegis call of cpu.current: number and arguments are in its saved registers, results are written there.
+void call(Cpu& cpu, std::uint64_t number);
+// An exception in user mode. `address`: cr2 for page faults.
+void exception(Cpu& cpu, std::uint64_t vector, std::uint64_t error, std::uint64_t address);
+void timer(Cpu& cpu);            // the deadline given to set_timer passed
+void poked(Cpu& cpu);            // another processor asks to look again
+void console_event();            // the console can take or give bytes again (from its interrupt)
+
+// Chooses what the processor does now and returns the env to resume; cpu.current is set, its space loaded, its vector
+// state in the processor. Idles inside when there is nothing to run.
+[[nodiscard]] Env& next(Cpu& cpu);
+
+// --- start ---------------------------------------------------------------------------------------------------------
+struct MemoryRange { std::uint64_t start, end; };  // bytes
+struct BootRecord {
+  std::span<const MemoryRange> ram;       // usable
+  std::span<const MemoryRange> reserved;  // inside it, but taken: kernel image, boot tables, per-processor areas
+  MemoryRange archive;                    // the boot module; empty if start == end
+  std::string_view command_line;
+  std::uint32_t cpus;
+  std::uint64_t wall_base_ns;
+  std::uint64_t boot_tsc, tsc_base, tsc_mul;
+  std::uint32_t tsc_shift;
+  std::uint32_t xcr0, xsave_size;
+  std::uint64_t features;
+};
+
+// Builds frame table and information pages (whose frames it takes from `ram` and returns the number of), the root
+// account, and the first env from the archive; false with a line in the log when that cannot be done.
+[[nodiscard]] bool start(const BootRecord& record);
+// Each processor, once start() is done: sets its slice clock going. Then the arch calls next().
+void start_cpu(Cpu& cpu);
+
+}  // namespace aegis::traps
