@@ -9,8 +9,7 @@ set(freestanding_flags
 
 add_library(aegis_freestanding INTERFACE)
 target_compile_options(aegis_freestanding INTERFACE ${freestanding_flags}
-  $<$<COMPILE_LANGUAGE:CXX>:-nostdinc++ -isystem ${CMAKE_SOURCE_DIR}/cmake/freestanding-cxx -isystem ${llvm_root}/include/c++/v1
-  -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu>)
+  "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-nostdinc++ -isystem ${CMAKE_SOURCE_DIR}/cmake/freestanding-cxx -isystem ${llvm_root}/include/c++/v1 -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu>")
 target_include_directories(aegis_freestanding INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
 target_link_options(aegis_freestanding INTERFACE --target=${freestanding_target} -nostdlib -static -fuse-ld=lld
   -Wl,--gc-sections -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--build-id=sha1)
