@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// Arguments of a Linux call and the dispatch of the table in calls.def.hpp.
+#pragma once
+
+#include "libos/exos/calls.def.hpp"
+#include "libos/exos/errno.hpp"
+
+namespace exos {
+
+struct Arguments {
+  std::uint64_t a, b, c, d, e, f;   // rdi rsi rdx r10 r8 r9
+};
+
+#define LINUX_CALL(number, name, level, format, note) CallResult linux_##name(const Arguments& arguments);
+LINUX_CALLS(LINUX_CALL)
+#undef LINUX_CALL
+
+// Runs call `number`; unknown ones are ENOSYS, logged once per program and number, and counted.
+[[nodiscard]] CallResult dispatch(std::uint64_t number, const Arguments& arguments);
+
+}  // namespace exos

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// Processes and tasks (threads). A task is one Aegis env with its own user area and library stack in the state slot; the
+// tasks of a process share memory, descriptors and signal actions. One container lock guards all of it.
+#pragma once
+
+#include "abi/syscall.hpp"
+#include "base/list.hpp"
+#include "libos/exos/file.hpp"
+#include "libos/exos/memory.hpp"
+#include "libos/exos/signal.hpp"
+#include "libos/exos/wait.hpp"
+
+namespace exos {
+
+struct Process;
+
+// All registers of the program as the entry code saved them on the library stack; what the program continues with.
+struct Frame {
+  std::uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+  std::uint64_t call;             // Linux call number of a foreign call (orig_rax), ~0 for exceptions and upcalls
+  std::uint64_t vector, error, address;
+  std::uint64_t rip, cs, rflags, rsp, ss;   // as iretq wants them
+};
+
+enum class TaskState : std::uint8_t { ready, running, waiting, stopped, dead };
+
+struct Task {
+  std::uint32_t tid = 0;
+  TaskState state = TaskState::ready;
+  Process* process = nullptr;
+  base::ListLink in_process, in_queue;      // process->tasks; the run queue
+  abi::CapSlot env{};
+  abi::UserArea* area = nullptr;            // in the state slot
+  std::byte* stack = nullptr;               // library stack: base
+  Frame* frame = nullptr;                   // the program's registers while it is in the library
+  abi::Nanoseconds deadline = abi::forever; // while waiting with a limit
+  base::ListLink in_timers;
+  bool timed_out = false;
+  SignalState signals;                      // mask, pending for this task, alternate stack
+  std::uint64_t clear_child_tid = 0, robust_list = 0, robust_size = 0;
+  std::uint64_t fs_base = 0;
+  std::uint64_t cpu_ns = 0, started_ns = 0;
+  Ref<Descriptors> files;
+  Ref<PathContext> paths;
+  Task* vfork_waiter = nullptr;             // the parent that waits for this child's exec or exit
+  char name[16]{};                          // PR_SET_NAME
+};
+
+struct Process {
+  std::uint32_t pid = 0, group = 0, session = 0;
+  std::uint32_t uid = 0, euid = 0, suid = 0, gid = 0, egid = 0, sgid = 0;
+  Process* parent = nullptr;
+  base::ListLink in_table;
+  base::List<Task, &Task::in_process> tasks;
+  Ref<Memory> memory;
+  Ref<SignalActions> actions;
+  PendingSignals pending;                   // for any task of the process
+  WaitQueue children_changed;               // wait4
+  bool exited = false, stopped = false, stop_reported = false, continued = false;
+  std::uint32_t exit_status = 0;            // as wait4 reports it
+  std::uint32_t exit_signal = 17;           // SIGCHLD
+  std::uint32_t death_signal = 0;           // PR_SET_PDEATHSIG
+  std::uint64_t limits[16][2]{};            // rlimits: soft, hard
+  std::uint64_t start_ns = 0;
+  std::uint64_t user_ns = 0, children_ns = 0;
+  std::uint64_t minor_faults = 0;
+  bool dumpable = true;
+  abi::Nanoseconds alarm = abi::forever;    // ITIMER_REAL
+  std::uint64_t alarm_interval_ns = 0;
+};
+
+[[nodiscard]] Task& current();
+[[nodiscard]] inline Process& current_process() { return *current().process; }
+[[nodiscard]] Process* find_process(std::uint32_t pid);
+[[nodiscard]] Task* find_task(std::uint32_t tid);
+using ProcessTable = base::List<Process, &Process::in_table>;
+[[nodiscard]] ProcessTable& processes();
+
+[[nodiscard]] Result<Process*> create_first_process();
+[[noreturn]] void exit_process(std::uint32_t wait_status);   // of the current process: all its tasks
+[[noreturn]] void exit_task(std::uint32_t code);
+
+}  // namespace exos

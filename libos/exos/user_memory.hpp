@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// The only way ExOS touches a program's memory: copies that a bad pointer turns into EFAULT. They go through the current
+// space; pages that are not there yet come by the ordinary page-fault path, which never blocks.
+#pragma once
+
+#include "libos/exos/errno.hpp"
+#include "libos/exos/vector.hpp"
+
+namespace exos {
+
+[[nodiscard]] Status copy_in(void* to, std::uint64_t from, std::size_t size);
+[[nodiscard]] Status copy_out(std::uint64_t to, const void* from, std::size_t size);
+[[nodiscard]] Status zero_out(std::uint64_t to, std::size_t size);
+// A NUL-terminated string of at most `limit` bytes without the NUL; longer: `too_long`.
+[[nodiscard]] Result<String> copy_in_string(std::uint64_t from, std::size_t limit, Errno too_long = Errno::nametoolong);
+
+template <typename T>
+[[nodiscard]] Result<T> read_user(std::uint64_t from) {
+  T value;
+  TRY_VOID(copy_in(&value, from, sizeof value));
+  return value;
+}
+template <typename T>
+[[nodiscard]] Status write_user(std::uint64_t to, const T& value) { return copy_out(to, &value, sizeof value); }
+
+// Where the bytes of a read go or those of a write come from: a program's memory or the library's own, in pieces.
+class Buffer {
+ public:
+  [[nodiscard]] static Buffer user(std::uint64_t address, std::size_t size) { return Buffer{address, size, true}; }
+  [[nodiscard]] static Buffer memory(void* address, std::size_t size) {
+    return Buffer{reinterpret_cast<std::uint64_t>(address), size, false};
+  }
+  [[nodiscard]] std::size_t left() const { return left_; }
+  // Moves n <= left() bytes and advances by them; on a fault nothing is advanced.
+  [[nodiscard]] Status put(const void* from, std::size_t n);  // into the buffer (a read)
+  [[nodiscard]] Status put_zeros(std::size_t n);
+  [[nodiscard]] Status take(void* to, std::size_t n);         // out of the buffer (a write)
+
+ private:
+  Buffer(std::uint64_t address, std::size_t size, bool user) : address_{address}, left_{size}, user_{user} {}
+  std::uint64_t address_;
+  std::size_t left_;
+  bool user_;
+};
+
+}  // namespace exos

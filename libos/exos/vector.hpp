@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// Growing array and string over the library heap. Growth can fail and says so.
+#pragma once
+
+#include "libos/exos/errno.hpp"
+#include "libos/exos/heap.hpp"
+
+namespace exos {
+
+template <typename T>
+class Vector {
+ public:
+  Vector() = default;
+  Vector(const Vector&) = delete;
+  Vector& operator=(const Vector&) = delete;
+  Vector(Vector&& o) noexcept { swap(o); }
+  Vector& operator=(Vector&& o) noexcept { Vector gone{std::move(o)}; swap(gone); return *this; }
+  ~Vector() { clear(); release(data_); }
+
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+  T* begin() { return data_; }
+  T* end() { return data_ + size_; }
+  const T* begin() const { return data_; }
+  const T* end() const { return data_ + size_; }
+  T* data() { return data_; }
+  const T* data() const { return data_; }
+  T& operator[](std::size_t i) { return data_[i]; }
+  const T& operator[](std::size_t i) const { return data_[i]; }
+  T& back() { return data_[size_ - 1]; }
+
+  [[nodiscard]] Status reserve(std::size_t wanted) {
+    if (wanted <= capacity_) return {};
+    std::size_t room = capacity_ == 0 ? 8 : capacity_;
+    while (room < wanted) room *= 2;
+    auto* fresh = static_cast<T*>(allocate(room * sizeof(T)));
+    if (fresh == nullptr) return Fail{Errno::nomem};
+    for (std::size_t i = 0; i < size_; ++i) {
+      ::new (fresh + i) T(std::move(data_[i]));
+      data_[i].~T();
+    }
+    release(data_);
+    data_ = fresh;
+    capacity_ = room;
+    return {};
+  }
+  [[nodiscard]] Status push_back(T value) { return insert(size_, std::move(value)); }
+  [[nodiscard]] Status insert(std::size_t at, T value) {
+    TRY_VOID(reserve(size_ + 1));
+    for (std::size_t i = size_; i > at; --i) {
+      ::new (data_ + i) T(std::move(data_[i - 1]));
+      data_[i - 1].~T();
+    }
+    ::new (data_ + at) T(std::move(value));
+    ++size_;
+    return {};
+  }
+  void erase(std::size_t at, std::size_t count = 1) {
+    for (std::size_t i = at; i + count < size_; ++i) data_[i] = std::move(data_[i + count]);
+    for (std::size_t i = size_ - count; i < size_; ++i) data_[i].~T();
+    size_ -= count;
+  }
+  [[nodiscard]] Status resize(std::size_t wanted) {
+    TRY_VOID(reserve(wanted));
+    while (size_ < wanted) ::new (data_ + size_++) T();
+    if (wanted < size_) erase(wanted, size_ - wanted);
+    return {};
+  }
+  void clear() { if (size_ > 0) erase(0, size_); }
+
+ private:
+  void swap(Vector& o) { std::swap(data_, o.data_); std::swap(size_, o.size_); std::swap(capacity_, o.capacity_); }
+  T* data_ = nullptr;
+  std::size_t size_ = 0, capacity_ = 0;
+};
+
+// Bytes with a NUL behind them, so that c_str() can be handed around.
+class String {
+ public:
+  String() = default;
+  [[nodiscard]] static Result<String> from(std::string_view text) {
+    String s;
+    TRY_VOID(s.append(text));
+    return s;
+  }
+  [[nodiscard]] Status append(std::string_view text) {
+    TRY_VOID(bytes_.reserve(bytes_.size() + text.size() + 1));
+    for (const char c : text) TRY_VOID(bytes_.push_back(c));
+    bytes_.data()[bytes_.size()] = '\0';
+    return {};
+  }
+  [[nodiscard]] std::string_view view() const { return {bytes_.data(), bytes_.size()}; }
+  [[nodiscard]] const char* c_str() const { return bytes_.empty() ? "" : bytes_.data(); }
+  [[nodiscard]] std::size_t size() const { return bytes_.size(); }
+  [[nodiscard]] bool empty() const { return bytes_.empty(); }
+  void clear() { bytes_.clear(); }
+  void truncate(std::size_t size) { bytes_.erase(size, bytes_.size() - size); if (size > 0) bytes_.data()[size] = '\0'; }
+
+ private:
+  Vector<char> bytes_;
+};
+
+}  // namespace exos
