@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// The entry points of exceptions and upcalls. Naked functions, so that the compiler fills in the structures' offsets.
+#include "libos/rt/events.hpp"
+
+namespace rt {
+
+namespace {
+
+constexpr std::size_t library = offsetof(abi::UserArea, library);
+constexpr std::size_t area_exception = offsetof(abi::UserArea, exception), area_upcall = offsetof(abi::UserArea, upcall);
+
+}  // namespace
+
+// The pushes below build an Event from its end to its start; then come what iretq wants.
+static_assert(sizeof(Event) == 184 && offsetof(Event, kind) == 160 && offsetof(abi::Registers, rip) == 120);
+static_assert(offsetof(abi::Registers, rax) == 0 && offsetof(abi::Registers, r15) == 112);
+
+// Entered by the kernel with the interrupted registers, rsp included: only gs-relative memory may be touched before the
+// stack is ours. `frame` is the class's EventFrame in the user area.
+#define RT_EVENT_ENTRY                                                                                         \
+  "mov %%rax, %%gs:%c[scratch]\n"                                                                              \
+  "lea 2f(%%rip), %%rax\n"                                                                                     \
+  "cmp %%rax, %%gs:%c[rip]\n"                                                                                  \
+  "mov %%rsp, %%rax\n"                                                                                         \
+  "je 1f\n"                   /* interrupted between busy = 0 and iretq: its frame, at rsp, is still needed */ \
+  "mov %%gs:%c[stack], %%rsp\n"                                                                                \
+  "1: and $-16, %%rsp\n"                                                                                       \
+  "pushq $0\n"                 /* keeps the Event and the call aligned to 16 */                                \
+  "pushq %%gs:%c[address]\n"                                                                                   \
+  "pushq %%gs:%c[error]\n"                                                                                     \
+  "pushq %%gs:%c[kind]\n"                                                                                      \
+  "pushq $0\n"                 /* gs_base */                                                                   \
+  "pushq $0\n"                 /* fs_base */                                                                   \
+  "pushq %%rax\n"              /* rsp */                                                                       \
+  "pushq %%gs:%c[rflags]\n"                                                                                    \
+  "pushq %%gs:%c[rip]\n"                                                                                       \
+  "push %%r15\n push %%r14\n push %%r13\n push %%r12\n push %%r11\n push %%r10\n push %%r9\n push %%r8\n"      \
+  "push %%rbp\n push %%rdi\n push %%rsi\n push %%rdx\n push %%rcx\n push %%rbx\n"                              \
+  "pushq %%gs:%c[scratch]\n"   /* rax */                                                                       \
+  "cld\n"                                                                                                      \
+  "mov %%rsp, %%rdi\n"                                                                                         \
+  "xor %%ebp, %%ebp\n"                                                                                         \
+  "call *%%gs:%c[handler]\n"                                                                                   \
+  /* iretq's frame takes the place of kind, error, address, 0 and the bases: it is read after the pops. */     \
+  "mov 120(%%rsp), %%rax\n"    /* rip */                                                                       \
+  "mov 128(%%rsp), %%rcx\n"    /* rflags */                                                                    \
+  "mov 136(%%rsp), %%rdx\n"    /* rsp */                                                                       \
+  "mov %%ss, %%esi\n"                                                                                          \
+  "mov %%cs, %%edi\n"                                                                                          \
+  "mov %%rax, 120(%%rsp)\n"                                                                                    \
+  "mov %%rdi, 128(%%rsp)\n"                                                                                    \
+  "mov %%rcx, 136(%%rsp)\n"                                                                                    \
+  "mov %%rdx, 144(%%rsp)\n"                                                                                    \
+  "mov %%rsi, 152(%%rsp)\n"                                                                                    \
+  "pop %%rax\n pop %%rbx\n pop %%rcx\n pop %%rdx\n pop %%rsi\n pop %%rdi\n pop %%rbp\n"                        \
+  "pop %%r8\n pop %%r9\n pop %%r10\n pop %%r11\n pop %%r12\n pop %%r13\n pop %%r14\n pop %%r15\n"              \
+  "movq $0, %%gs:%c[busy]\n"                                                                                   \
+  "2: iretq\n"
+
+#define RT_EVENT_OPERANDS(frame, stack_member, handler_member, scratch_member)                                 \
+  [scratch] "i"(library + offsetof(EventStacks, scratch_member)),                                              \
+      [stack] "i"(library + offsetof(EventStacks, stack_member)),                                              \
+      [handler] "i"(library + offsetof(EventStacks, handler_member)),                                          \
+      [busy] "i"((frame) + offsetof(abi::EventFrame, busy)), [kind] "i"((frame) + offsetof(abi::EventFrame, kind)), \
+      [error] "i"((frame) + offsetof(abi::EventFrame, error)),                                                 \
+      [address] "i"((frame) + offsetof(abi::EventFrame, address)),                                             \
+      [rip] "i"((frame) + offsetof(abi::EventFrame, rip)), [rflags] "i"((frame) + offsetof(abi::EventFrame, rflags))
+
+extern "C" [[gnu::naked]] void rt_exception_entry() {
+  asm volatile(RT_EVENT_ENTRY : : RT_EVENT_OPERANDS(area_exception, exception_top, on_exception, exception_rax));
+}
+
+extern "C" [[gnu::naked]] void rt_upcall_entry() {
+  asm volatile(RT_EVENT_ENTRY : : RT_EVENT_OPERANDS(area_upcall, upcall_top, on_upcall, upcall_rax));
+}
+
+#undef RT_EVENT_ENTRY
+#undef RT_EVENT_OPERANDS
+
+void prepare_events(abi::UserArea& area, std::span<std::byte> exception_stack, EventHandler on_exception,
+                    std::span<std::byte> upcall_stack, EventHandler on_upcall) {
+  const auto top = [](std::span<std::byte> stack) {
+    return base::align_down<std::uint64_t>(reinterpret_cast<std::uint64_t>(stack.data() + stack.size()), 16);
+  };
+  auto* stacks = new (area.library) EventStacks{};
+  stacks->exception_top = top(exception_stack);
+  stacks->upcall_top = top(upcall_stack);
+  stacks->on_exception = on_exception;
+  stacks->on_upcall = on_upcall;
+}
+
+}  // namespace rt
