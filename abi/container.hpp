@@ -15,7 +15,8 @@ inline constexpr CapSlot account{1},   // all rights but destroy
     info{6},                           // the information frame: read
     image{7},                          // the space that holds the library's image (share)
     archive_space{8},                  // the space that maps the archive (share)
-    console{9};
+    console{9},
+    monitor{10};                       // init's env: wake. To be kept as EnvEntries::monitor of the first env
 inline constexpr CapSlot first_free{16};
 
 inline constexpr std::uint32_t start_version = 1;
@@ -28,7 +29,8 @@ struct StartInfo {
   std::uint64_t archive_frame;     // frame number of the page that archive_va & ~4095 lies in
   std::uint64_t memory_frames;     // the account's limit
   std::uint64_t heap_start;        // state slot: first unused address at or above map::state_heap
-  std::uint32_t command_size;      // the run description below, see docs/archive.md
+  std::uint32_t command_size;      // the run description below, see docs/archive.md; when larger than `command`, only the
+                                   // archive's member aegis/run holds the whole of it
   char command[page_size - 56 - 4];
 };
 static_assert(sizeof(StartInfo) <= page_size);

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// Builds a container. While that lasts its state slot is linked into the own space, so that init can write there.
+#include "init/container.hpp"
+
+#include "abi/address_map.hpp"
+#include "abi/container.hpp"
+#include "base/guard.hpp"
+#include "init/slots.hpp"
+#include "libos/rt/objects.hpp"
+
+namespace init {
+
+namespace {
+
+namespace call = rt::call;
+namespace given = abi::boot;
+namespace wanted = abi::container;
+using abi::page_size;
+using rt::bits;
+using rt::Status;
+
+// Frames that init keeps: for its own page tables and for what it may yet have to do.
+constexpr std::uint64_t reserve_frames = 64;
+constexpr std::uint64_t stack_pages = 16;
+constexpr std::uint32_t data_flags = abi::map_read | abi::map_write | abi::map_owned;
+
+Status create_account() {
+  const abi::AccountInfo own = TRY(rt::read_account(given::account));
+  const std::uint64_t left = own.limit_frames - own.used_frames;
+  if (left <= reserve_frames) return base::Unexpected{abi::Error::over_limit};
+  return call::account_create(given::account, slots::account, left - reserve_frames, abi::any_frame);
+}
+
+Status create_space() {
+  TRY_VOID(call::space_create(slots::account, slots::space, abi::any_frame));
+  TRY_VOID(call::space_link(slots::space, abi::map::image_slot, slots::image_space));
+  return call::space_link(slots::space, abi::map::archive_slot, slots::archive_space);
+}
+
+Status write_start_info(const Archive& archive) {
+  TRY_VOID(rt::map_new(slots::space, abi::map::state_start_info, 1, data_flags, slots::account));
+  auto* info = new (reinterpret_cast<void*>(abi::map::state_start_info)) wanted::StartInfo{};
+  const abi::AccountInfo account = TRY(rt::read_account(slots::account));
+  info->version = wanted::start_version;
+  info->archive_va = archive.va;
+  info->archive_size = archive.bytes.size();
+  info->archive_frame = archive.first_frame.raw();
+  info->memory_frames = account.limit_frames;
+  info->heap_start = abi::map::state_heap;
+  const std::span run = archive.run.data;
+  info->command_size = static_cast<std::uint32_t>(run.size());
+  std::memcpy(info->command, run.data(), std::min(run.size(), sizeof info->command));
+  return {};
+}
+
+// The state slot: the library's data, its facts, the root env's user area and stack. Returns the user area's frame.
+rt::Result<abi::FrameNumber> fill_state(const Archive& archive, const Image& image, abi::FrameNumber info_frame) {
+  TRY_VOID(load_data(image, slots::space, slots::account));
+  TRY_VOID(write_start_info(archive));
+  TRY_VOID(rt::map(slots::space, abi::map::state_system_info, info_frame, 1, abi::map_read, given::info));
+  TRY_VOID(rt::map_new(slots::space, abi::map::state_root_stack, stack_pages, data_flags, slots::account));
+  const abi::FrameNumber area{TRY(call::frame_alloc(slots::account, abi::any_frame, 1, 0))};
+  TRY_VOID(rt::map(slots::space, abi::map::state_root_area, area, 1, data_flags, slots::account));
+  return area;
+}
+
+struct Grant {
+  abi::CapSlot from, to;
+  std::uint32_t rights;
+};
+
+Status grant_all(abi::FrameNumber info_frame) {
+  using abi::AccountRight, abi::ConsoleRight, abi::EnvRight, abi::FramesRight, abi::SpaceRight, abi::TableRight;
+  constexpr std::array grants{
+      Grant{slots::account, wanted::account,
+            bits(AccountRight::grant, AccountRight::allocate, AccountRight::frames, AccountRight::divide)},
+      Grant{slots::env, wanted::self, bits(EnvRight::grant, EnvRight::control, EnvRight::inspect, EnvRight::wake, EnvRight::donate)},
+      Grant{slots::space, wanted::space, bits(SpaceRight::grant, SpaceRight::change, SpaceRight::share, SpaceRight::run)},
+      Grant{slots::table, wanted::table, bits(TableRight::grant, TableRight::insert, TableRight::run)},
+      Grant{given::archive, wanted::archive, bits(FramesRight::read, FramesRight::execute)},
+      Grant{slots::image_space, wanted::image, bits(SpaceRight::share)},
+      Grant{slots::archive_space, wanted::archive_space, bits(SpaceRight::share)},
+      Grant{given::console, wanted::console, bits(ConsoleRight::grant, ConsoleRight::read, ConsoleRight::write)},
+      Grant{given::self, wanted::monitor, bits(EnvRight::wake)},
+  };
+  for (const Grant& g : grants) TRY_VOID(call::cap_grant(g.from, slots::table, g.to, g.rights, 0, 0));
+  // Only the page of facts about the machine: what others own is not the container's business.
+  return call::cap_grant(given::info, slots::table, wanted::info, bits(FramesRight::read), info_frame.raw(), 1);
+}
+
+}  // namespace
+
+Status build_container(const Archive& archive, const Image& image) {
+  TRY_VOID(create_account());
+  TRY_VOID(create_space());
+  TRY_VOID(call::table_create(slots::account, slots::table, abi::any_frame));
+  TRY_VOID(call::table_grow(slots::table, 0, slots::account, abi::any_frame));
+
+  TRY_VOID(call::space_link(abi::no_slot, abi::map::state_slot, slots::space));
+  const base::Guard unlink{[] { static_cast<void>(call::space_link(abi::no_slot, abi::map::state_slot, abi::no_slot)); }};
+  const abi::CapInfo info = TRY(rt::read_cap(given::info));
+  const abi::FrameNumber info_frame{info.base};
+  const abi::FrameNumber area = TRY(fill_state(archive, image, info_frame));
+  TRY_VOID(call::env_create(slots::account, slots::env, slots::space, slots::table, area, abi::any_frame));
+  const abi::EnvEntries entries{.gs_base = abi::map::state_root_area, .monitor = given::self};
+  TRY_VOID(call::env_configure(slots::env, &entries));
+  return grant_all(info_frame);
+}
+
+Status start_container(const Image& image) {
+  // Every position of the first processor but the last, in which init runs when there is something to do for it: a
+  // sleeping owner's position is skipped, so it costs nothing.
+  for (std::uint32_t position = 0; position + 1 < abi::slices_per_cpu; ++position)
+    TRY_VOID(call::slice_bind(given::slices, position, slots::env));
+  return call::env_start(slots::env, rt::Va{image.elf.header->entry},
+                         rt::Va{abi::map::state_root_stack + stack_pages * page_size}, abi::map::state_start_info);
+}
+
+}  // namespace init
