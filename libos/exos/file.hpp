@@ -14,6 +14,10 @@ namespace exos {
 
 struct Vma;
 class FileSystem;
+class File;
+class PosixLocks;
+struct Watch;
+using FileRef = Ref<File>;
 
 inline constexpr std::uint32_t mode_type = 0170000, mode_socket = 0140000, mode_link = 0120000, mode_regular = 0100000,
                                mode_block = 0060000, mode_directory = 0040000, mode_char = 0020000, mode_fifo = 0010000;
@@ -27,6 +31,9 @@ struct FilePage {
   const std::byte* memory;   // where the library sees it
 };
 
+class Inode;
+using InodeRef = Ref<Inode>;
+
 class Inode {
  public:
   std::uint32_t refs = 0;
@@ -38,6 +45,7 @@ class Inode {
   Vma* mappings = nullptr;                    // head of the list of mappings of this inode (memory/ keeps it: Vma::next_mapping)
   void* patches = nullptr;                    // patched text pages (patch.cpp)
   std::uint32_t write_opens = 0, exec_opens = 0;
+  PosixLocks* locks = nullptr;                // fcntl and flock locks, made with the first one (fs/locks.cpp)
 
   virtual ~Inode() = default;
   static void dispose(Inode* inode);          // when refs becomes 0
@@ -49,8 +57,20 @@ class Inode {
   virtual Status truncate(std::uint64_t size) = 0;
   // The page at `index` for mapping; `for_write`: a shared writable mapping, so a private frame of the account is needed now.
   virtual Result<FilePage> page(std::uint64_t index, bool for_write) = 0;
+
+  // By kind; the defaults are the error that Linux gives for the others.
+  virtual Result<FileRef> open(std::uint32_t flags);              // a new open file description
+  virtual Result<InodeRef> lookup(std::string_view name);         // directories: ENOENT; others ENOTDIR
+  virtual Result<String> link_target();                           // symbolic links; others EINVAL
+  virtual Result<InodeRef> link_inode();                          // /proc's magic links go straight to an inode; others ENODATA
+  [[nodiscard]] virtual std::uint64_t blocks() const { return (size + 4095) / 4096 * 8; }  // of 512 bytes
+  // First offset >= `offset` that holds data (or a hole): SEEK_DATA, SEEK_HOLE. The end counts as a hole.
+  virtual std::uint64_t next_data(std::uint64_t offset) { return offset; }
+  virtual std::uint64_t next_hole(std::uint64_t) { return size; }
 };
-using InodeRef = Ref<Inode>;
+
+// What an open file is, where a call treats one kind in its own way.
+enum class FileKind : std::uint8_t { other, regular, directory, path_only, pipe, console, device, socket, event, timer, epoll };
 
 // An open file description. Subclasses: regular, directory, pipe end, console, null, ... (fs/).
 class File {
@@ -60,8 +80,11 @@ class File {
   std::uint64_t position = 0;
   InodeRef inode;                // never null; anonymous ones (pipes) have their own kind of inode
   String path;                   // as opened, absolute; for /proc/self/fd and strace
+  FileKind kind = FileKind::other;
+  Watch* watches = nullptr;      // epoll sets that watch this file (fs/epoll.cpp)
+  std::uint32_t owner_pid = 0, owner_signal = 0;  // F_SETOWN, F_SETSIG: kept as data
 
-  virtual ~File() = default;
+  virtual ~File();
   static void dispose(File* file);  // when the last descriptor goes: release() and delete
 
   virtual CallResult read(Buffer& buffer) = 0;                       // at `position`, advances it
@@ -74,7 +97,6 @@ class File {
   virtual std::uint32_t poll(Waiter* waiter);                        // POLL* that hold now; joins the queue if a waiter is given
   virtual Status sync() { return {}; }
 };
-using FileRef = Ref<File>;
 
 struct Descriptor {
   FileRef file;
@@ -112,6 +134,10 @@ struct Executable {
   String path;                   // absolute, links resolved: /proc/self/exe
 };
 [[nodiscard]] Result<Executable> open_executable(std::uint64_t dirfd, std::string_view path);
+[[nodiscard]] Result<Executable> open_executable(PathContext& context, std::string_view path);   // before there is a task
+
+// A nameless file whose pages are shared: MAP_SHARED|MAP_ANONYMOUS.
+[[nodiscard]] Result<InodeRef> make_shared_memory(std::uint64_t size);
 
 // Start and end of a container. `run` text is the run description (docs/archive.md).
 [[nodiscard]] Status files_start(std::string_view run);                   // mounts archive, /dev, /proc, /tmp...
