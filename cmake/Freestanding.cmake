@@ -15,10 +15,11 @@ target_link_options(aegis_freestanding INTERFACE --target=${freestanding_target}
   -Wl,--gc-sections -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--build-id=sha1)
 target_link_libraries(aegis_freestanding INTERFACE exo_warnings)
 
-# Ring 0: the kernel code model, and a canary per processor at gs:0x28.
+# Ring 0: the kernel code model and a stack canary. (clang ignores -mstack-protector-guard=tls on a target without an OS,
+# so the canary is one global, seeded while booting and read-only from then on.)
 add_library(aegis_kernel_flags INTERFACE)
 target_compile_options(aegis_kernel_flags INTERFACE -mcmodel=kernel -DAEGIS_KERNEL=1
-  $<$<NOT:$<COMPILE_LANGUAGE:ASM>>:-fstack-protector-strong -mstack-protector-guard=tls -mstack-protector-guard-reg=gs -mstack-protector-guard-offset=40>)
+  $<$<NOT:$<COMPILE_LANGUAGE:ASM>>:-fstack-protector-strong>)
 target_link_libraries(aegis_kernel_flags INTERFACE aegis_freestanding)
 
 # Ring 3 on Aegis: library OSes, init, test programs. Linked anywhere in the low half, hence the large code model is not

@@ -1,1 +1,221 @@
 // SPDX-License-Identifier: MIT
+// Ways into the kernel and out of it. At every entry interrupts are off and stay off. What each may rely on:
+//   syscall      ring 3 only; rsp and gs are the user's, rcx = return address, r11 = flags; AC, DF, TF, NT are clear
+//   vectors      ring 3, or ring 0 from idle() and from the copy functions; kernel stack by the task state
+//   NMI, double fault, machine check   anywhere, gs may be anybody's; stacks of their own that never nest
+#include "arch_offsets.inc"
+
+// SMAP's window. Sites are listed so that they become nops on a processor without it (features.cpp).
+.macro smap_site instruction
+771: \instruction
+  .pushsection .smap_sites, "a", @progbits
+  .quad 771b
+  .popsection
+.endm
+.macro fixup from, to
+  .pushsection .fixups, "a", @progbits
+  .quad \from, \to
+  .popsection
+.endm
+
+// All general registers but rax, rcx, r11 and rsp into (or out of) the abi::Registers that \base points to.
+.macro save_registers base
+  .irp name, rbx, rdx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
+  movq %\name, registers_\name(\base)
+  .endr
+.endm
+.macro load_registers base
+  .irp name, rbx, rdx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
+  movq registers_\name(\base), %\name
+  .endr
+.endm
+.macro push_all
+  .irp name, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+  pushq %\name
+  .endr
+.endm
+.macro pop_all
+  .irp name, r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax
+  popq %\name
+  .endr
+.endm
+
+.section .entry, "ax"
+
+// From ring 3 by `syscall`. While rsp is a scratch register only NMI and machine check can come, and they bring stacks.
+// The foreign path is the one a Linux program's call takes: no stack, no lock, no C++.
+.balign 64
+.globl syscall_entry
+.type syscall_entry, @function
+syscall_entry:
+  swapgs
+  movq %rsp, %gs:per_cpu_scratch
+  leaq -call_base(%rax), %rsp
+  cmpq $call_count, %rsp                    // unsigned, all 64 bits: no Linux number passes
+  jb aegis_call
+  movq %gs:per_cpu_foreign_frame, %rsp
+  testq %rsp, %rsp
+  jz foreign_without_entry
+  movq %rcx, (%rsp)                         // user area, through the direct map
+  movq %r11, foreign_rflags_from_rip(%rsp)
+  movq %gs:per_cpu_foreign_entry, %rcx
+  movq %gs:per_cpu_scratch, %rsp
+  swapgs
+  sysretq                                   // rcx must be canonical or this faults in ring 0 with the user's rsp
+                                            // [intel/vol2 SYSRET]: the core binds only entries below user_end
+
+aegis_call:
+  movq %gs:per_cpu_registers, %rsp
+  save_registers %rsp
+  movq %rax, registers_rax(%rsp)
+  movq %rcx, registers_rcx(%rsp)            // equal to rip and rflags: the sign that sysret may lead back
+  movq %rcx, registers_rip(%rsp)
+  movq %r11, registers_r11(%rsp)
+  movq %r11, registers_rflags(%rsp)
+  movq %gs:per_cpu_scratch, %rcx
+  movq %rcx, registers_rsp(%rsp)
+  movq %gs:per_cpu_kernel_stack, %rsp
+  movq %gs:per_cpu_self, %rdi
+  leaq -call_base(%rax), %rsi
+  xorl %ebp, %ebp
+  call call_from_user
+  jmp resume
+
+foreign_without_entry:
+  movq %gs:per_cpu_registers, %rsp
+  save_registers %rsp
+  movq %rax, registers_rax(%rsp)
+  movq %rcx, registers_rcx(%rsp)
+  movq %rcx, registers_rip(%rsp)
+  movq %r11, registers_r11(%rsp)
+  movq %r11, registers_rflags(%rsp)
+  movq %gs:per_cpu_scratch, %rcx
+  movq %rcx, registers_rsp(%rsp)
+  movq %gs:per_cpu_kernel_stack, %rsp
+  movq %gs:per_cpu_self, %rdi
+  xorl %ebp, %ebp
+  call foreign_call_without_entry
+  jmp resume
+.size syscall_entry, . - syscall_entry
+
+// The first time on a processor: rdi = abi::Registers, rsi = whether sysret can (arch::Resume by value).
+.globl resume_user
+resume_user:
+  movq %rdi, %rax
+  movq %rsi, %rdx
+// rax = abi::Registers to load, dl = whether sysret can.
+resume:
+  testb %dl, %dl
+  jz 1f
+  movq %rax, %rsp
+  load_registers %rsp
+  movq registers_rax(%rsp), %rax
+  movq registers_rip(%rsp), %rcx
+  movq registers_rflags(%rsp), %r11
+  movq registers_rsp(%rsp), %rsp
+  swapgs
+  sysretq
+1: pushq $user_data_selector
+  pushq registers_rsp(%rax)
+  pushq registers_rflags(%rax)
+  pushq $user_code_selector
+  pushq registers_rip(%rax)
+  load_registers %rax
+  movq registers_rcx(%rax), %rcx
+  movq registers_r11(%rax), %r11
+  movq registers_rax(%rax), %rax
+  swapgs
+  iretq
+
+// Stack: vector, error code, rip, cs, rflags, rsp, ss. AC and DF may be the user's.
+common_entry:
+  smap_site clac
+  cld
+  testb $3, 24(%rsp)
+  jz from_kernel
+  swapgs
+  lfence                                    // no speculation past here with the wrong gs
+  pushq %rax
+  movq %gs:per_cpu_registers, %rax
+  save_registers %rax
+  movq %rcx, registers_rcx(%rax)
+  movq %r11, registers_r11(%rax)
+  popq %rcx
+  movq %rcx, registers_rax(%rax)
+  popq %rsi                                 // vector
+  popq %rdx                                 // error code
+  popq registers_rip(%rax)
+  popq %rcx                                 // cs
+  popq registers_rflags(%rax)
+  popq registers_rsp(%rax)
+  popq %rcx                                 // ss: rsp is at the stack's end again
+  movq %gs:per_cpu_self, %rdi
+  xorl %ebp, %ebp
+  call trap_from_user
+  jmp resume
+
+from_kernel:
+  lfence
+  push_all
+  movq %rsp, %rdi                           // arch::KernelFrame
+  call trap_from_kernel
+  pop_all
+  addq $16, %rsp
+  iretq
+
+// NMI, double fault, machine check: the word above the frame is this processor's PerCpu (descriptors.hpp).
+isolated_entry:
+  smap_site clac
+  cld
+  push_all
+  rdgsbase %rbx
+  movq 15 * 8 + 7 * 8(%rsp), %rax
+  wrgsbase %rax
+  movq %rsp, %rdi
+  call isolated_trap
+  wrgsbase %rbx
+  pop_all
+  addq $16, %rsp
+  iretq
+
+// Sixteen bytes per vector. The processor pushes an error code for some [intel/vol3 6.13]; for the others we do.
+.balign 16
+.globl vector_stubs
+vector_stubs:
+.set number, 0
+.rept 256
+  .balign 16
+  .if !(number == 8 || (number >= 10 && number <= 14) || number == 17 || number == 21 || number == 29 || number == 30)
+  pushq $0
+  .endif
+  pushq $number
+  .if number == 2 || number == 8 || number == 18
+  jmp isolated_entry
+  .else
+  jmp common_entry
+  .endif
+  .set number, number + 1
+.endr
+.balign 16
+
+// bool copy_across(void* to, const void* from, size): between user and kernel memory, either way. False when a byte
+// could not be read or written.
+.globl copy_across
+.type copy_across, @function
+copy_across:
+  smap_site stac
+  movq %rdx, %rcx
+  shrq $3, %rcx
+1: rep movsq
+  movl %edx, %ecx
+  andl $7, %ecx
+2: rep movsb
+  smap_site clac
+  movl $1, %eax
+  ret
+3: smap_site clac
+  xorl %eax, %eax
+  ret
+  fixup 1b, 3b
+  fixup 2b, 3b
+.size copy_across, . - copy_across

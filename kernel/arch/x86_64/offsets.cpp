@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// Numbers for the assembler, computed by the compiler: each is a line of text in this object's .offsets section, which
+// the build copies into arch_offsets.inc. This object is not linked.
+#include "kernel/arch/x86_64/address.hpp"
+#include "kernel/arch/x86_64/per_cpu.hpp"
+
+#define CONSTANT(name, value) asm volatile(".ascii \".set " #name ", %c0\\n\"" : : "i"(value))
+
+namespace aegis::arch {
+
+[[gnu::used]] void write_offsets();
+void write_offsets() {
+  using abi::Registers;
+  asm volatile(".pushsection .offsets, \"\", @progbits");
+  CONSTANT(image_base, image_base);
+  CONSTANT(direct_slot, direct_slot);
+  CONSTANT(kernel_code_selector, selector::kernel_code);
+  CONSTANT(kernel_data_selector, selector::kernel_data);
+  CONSTANT(user_code_selector, selector::user_code);
+  CONSTANT(user_data_selector, selector::user_data);
+  CONSTANT(call_base, abi::call_base);
+  CONSTANT(call_count, abi::call_count);
+  CONSTANT(per_cpu_self, offsetof(PerCpu, self));
+  CONSTANT(per_cpu_kernel_stack, offsetof(PerCpu, kernel_stack));
+  CONSTANT(per_cpu_scratch, offsetof(PerCpu, scratch));
+  CONSTANT(per_cpu_registers, offsetof(PerCpu, registers));
+  CONSTANT(per_cpu_foreign_frame, offsetof(PerCpu, foreign_frame));
+  CONSTANT(per_cpu_foreign_entry, offsetof(PerCpu, foreign_entry));
+  CONSTANT(foreign_rflags_from_rip, offsetof(abi::UserArea, foreign_rflags) - offsetof(abi::UserArea, foreign_rip));
+#define REGISTER(name) CONSTANT(registers_##name, offsetof(Registers, name))
+  REGISTER(rax); REGISTER(rbx); REGISTER(rcx); REGISTER(rdx); REGISTER(rsi); REGISTER(rdi); REGISTER(rbp);
+  REGISTER(r8); REGISTER(r9); REGISTER(r10); REGISTER(r11); REGISTER(r12); REGISTER(r13); REGISTER(r14); REGISTER(r15);
+  REGISTER(rip); REGISTER(rflags); REGISTER(rsp);
+  asm volatile(".popsection");
+}
+
+}  // namespace aegis::arch

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// The byte link to the host: a virtio console, or the second serial port. arch::console_write and console_read.
+#pragma once
+
+#include "base/std.hpp"
+
+namespace aegis::dev {
+
+void find_console(std::string_view command_line, std::size_t io_apics);
+// Its interrupt: true when there may be something to read or room to write.
+[[nodiscard]] bool console_interrupt();
+
+}  // namespace aegis::dev

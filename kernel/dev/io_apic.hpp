@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// Interrupt lines to the first processor. Only what has no message-signalled interrupt needs this.
+#pragma once
+
+#include "kernel/boot/acpi.hpp"
+
+namespace aegis::dev {
+
+void find_io_apics(std::span<const boot::IoApicPlace> places);  // masks every line, and the legacy controllers
+// Sends a line (edge-triggered, active high) to the first processor as `vector`. False: no controller has that line.
+[[nodiscard]] bool route_interrupt(std::uint32_t line, std::uint8_t vector);
+
+}  // namespace aegis::dev
