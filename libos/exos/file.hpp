@@ -67,6 +67,8 @@ class Inode {
   // First offset >= `offset` that holds data (or a hole): SEEK_DATA, SEEK_HOLE. The end counts as a hole.
   virtual std::uint64_t next_data(std::uint64_t offset) { return offset; }
   virtual std::uint64_t next_hole(std::uint64_t) { return size; }
+  virtual Status allocate_range(std::uint32_t, std::uint64_t, std::uint64_t) { return Fail{Errno::opnotsupp}; }  // fallocate
+  virtual std::uint32_t* seals() { return nullptr; }              // of memfd_create
 };
 
 // What an open file is, where a call treats one kind in its own way.

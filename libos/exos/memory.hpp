@@ -12,6 +12,9 @@ namespace exos {
 
 class Memory;
 
+inline constexpr std::uint32_t map_shared = 1, map_private = 2, map_fixed = 0x10, map_anonymous = 0x20, map_growsdown = 0x100,
+    map_noreserve = 0x4000, map_populate = 0x8000, map_stack = 0x20000, map_fixed_noreplace = 0x100000;
+
 inline constexpr std::uint32_t prot_read = 1, prot_write = 2, prot_exec = 4;
 
 // One area. Private anonymous, private file, shared file, shared anonymous (a shared file of a nameless inode).
@@ -22,6 +25,13 @@ struct Vma {
   std::uint64_t file_page = 0;        // page of the inode that `start` shows
   InodeRef inode;
   Memory* memory = nullptr;
+  Vma* next_mapping = nullptr;        // of the same inode: Inode::mappings
+  Vma** previous_mapping = nullptr;
+  std::uint64_t parked = 0;           // PROT_NONE over pages that had contents: where they are kept meanwhile
+  std::uint64_t next_fault = 0;       // anonymous: a fault here continues a run, and more is mapped at once
+  std::uint32_t run = 1;
+  bool copied = false;                // private file area: some page is the process's own
+  bool stubs = false;                 // the library's own: stubs of patched sites
 };
 
 // Shared by the tasks of a process (and by a vfork child until it execs).
@@ -44,6 +54,17 @@ class Memory {
   // Resolves a page fault (error code as the processor gives it). False: it is the program's own fault; `code` is then
   // SEGV_MAPERR (1) or SEGV_ACCERR (2), or BUS_ADRERR as 0x100 | 2.
   [[nodiscard]] bool fault(std::uint64_t address, std::uint64_t error, std::uint32_t& code);
+  // True when every page of the range lies in an area.
+  [[nodiscard]] bool covered(std::uint64_t start, std::uint64_t end) const;
+  // A free range of `size` bytes, searched downwards; 0 when there is none.
+  [[nodiscard]] std::uint64_t find_gap(std::uint64_t size) const;
+  // Changes that keep contents: for mprotect and mremap. Splits areas so that start and end are borders.
+  [[nodiscard]] Status split_at(std::uint64_t address);
+  [[nodiscard]] std::size_t index_of(std::uint64_t address) const;  // first area that ends behind it
+  [[nodiscard]] bool is_free(std::uint64_t start, std::uint64_t end) const;
+  [[nodiscard]] std::uint64_t size_pages() const;
+  [[nodiscard]] Status park(Vma& area);
+  [[nodiscard]] Status unpark(Vma& area);
 
   abi::CapSlot space{};
   Vector<Vma*> areas;            // sorted by start
@@ -54,7 +75,22 @@ class Memory {
   String executable;             // /proc/self/exe
   InodeRef executable_inode;
   std::uint64_t auxv_entry = 0;
+  std::uint64_t next_parking = 0;
+  std::uint64_t minor_faults = 0;
+
+ private:
+  friend class MemoryFault;
+  [[nodiscard]] CallResult place(std::uint64_t hint, std::uint64_t size, std::uint32_t flags);
+  [[nodiscard]] Status insert(Vma* area);
+  [[nodiscard]] bool extend_neighbour(std::uint64_t start, std::uint64_t end, std::uint32_t prot, std::uint32_t flags);
+  void drop_area(std::size_t index);
+  void merge(std::uint64_t start, std::uint64_t end);   // joins equal anonymous neighbours
 };
+
+// Where a program may have mappings: below the stack's end, outside the library's slots and the parking.
+[[nodiscard]] bool is_program_range(std::uint64_t start, std::uint64_t size);
+[[nodiscard]] Vma* new_area(const Vma& like);      // links it to the inode's mappings; null: no memory
+void delete_area(Vma* area);
 
 // Breaks every mapping of [first_page, first_page + pages) of the inode, in every process: before its pages are freed.
 void invalidate_mappings(Inode& inode, std::uint64_t first_page, std::uint64_t pages);

@@ -5,9 +5,11 @@
 
 #include "abi/syscall.hpp"
 #include "base/list.hpp"
+#include "libos/exos/area.hpp"
 #include "libos/exos/file.hpp"
 #include "libos/exos/memory.hpp"
 #include "libos/exos/signal.hpp"
+#include "libos/exos/timer.hpp"
 #include "libos/exos/wait.hpp"
 
 namespace exos {
@@ -33,9 +35,11 @@ struct Task {
   abi::UserArea* area = nullptr;            // in the state slot
   std::byte* stack = nullptr;               // library stack: base
   Frame* frame = nullptr;                   // the program's registers while it is in the library
-  abi::Nanoseconds deadline = abi::forever; // while waiting with a limit
-  base::ListLink in_timers;
-  bool timed_out = false;
+  Timer sleep;                              // while waiting with a limit
+  bool timed_out = false, interruptible = false;
+  bool frame_replaced = false;              // by exec or rt_sigreturn: rcx and r11 count on the way back
+  bool exiting = false;                     // told to end: by exit_group, exec of another thread, or SIGKILL
+  Errno pending_restart{};                  // the call ended with restart_*: decided on the way back
   SignalState signals;                      // mask, pending for this task, alternate stack
   std::uint64_t clear_child_tid = 0, robust_list = 0, robust_size = 0;
   std::uint64_t fs_base = 0;
@@ -44,6 +48,8 @@ struct Task {
   Ref<PathContext> paths;
   Task* vfork_waiter = nullptr;             // the parent that waits for this child's exec or exit
   char name[16]{};                          // PR_SET_NAME
+  std::uint64_t affinity = ~0ull;           // sched_setaffinity, as data
+  Ref<Memory> dead_memory;                  // of a dead task: dropped by the reaper, who does not run in it
 };
 
 struct Process {
@@ -65,8 +71,19 @@ struct Process {
   std::uint64_t user_ns = 0, children_ns = 0;
   std::uint64_t minor_faults = 0;
   bool dumpable = true;
-  abi::Nanoseconds alarm = abi::forever;    // ITIMER_REAL
+  Timer alarm;                              // ITIMER_REAL
   std::uint64_t alarm_interval_ns = 0;
+  struct PosixTimer* timers = nullptr;      // timer_create
+  std::uint32_t next_timer_id = 0;
+  bool group_exit = false;                  // exit_group (or a fatal signal) is under way
+  bool vfork_child = false, executed = false;  // executed: since its fork (setpgid: EACCES)
+  std::int32_t nice = 0;
+  std::uint32_t tasks_alive = 0;
+  std::uint64_t system_calls = 0;
+  std::uint64_t personality = 0;
+  Vector<std::uint32_t> groups;             // supplementary
+  bool no_new_privileges = false;
+  std::uint32_t subreaper = 0;
 };
 
 [[nodiscard]] Task& current();
@@ -79,5 +96,14 @@ using ProcessTable = base::List<Process, &Process::in_table>;
 [[nodiscard]] Result<Process*> create_first_process();
 [[noreturn]] void exit_process(std::uint32_t wait_status);   // of the current process: all its tasks
 [[noreturn]] void exit_task(std::uint32_t code);
+[[noreturn]] void halt_container(std::uint32_t status);      // files_finish(), Control::exited, the end
+
+// fork.cpp, task.cpp: a task with env, user area and library stack; its Frame (zeroed) is at the stack's top.
+[[nodiscard]] Result<Task*> create_task(Process& process, const Memory& memory);
+void start_task(Task& task, const std::byte* vector_state);  // makes it ready; registers are those in task.frame
+[[nodiscard]] std::uint32_t take_pid();
+[[nodiscard]] inline Task* current_or_null() { return current_area().task; }
+void stop_process(Process& process, std::uint32_t signal);   // job control
+void continue_process(Process& process);
 
 }  // namespace exos

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// What the library keeps in the second part of a task's user area, reached by gs. The entry code (entry.cpp) owns it.
+#pragma once
+
+#include "abi/env.hpp"
+#include "base/std.hpp"
+
+namespace exos {
+
+struct Task;
+struct Frame;
+
+// Why the way back to the program must go through C++ (attention word).
+inline constexpr std::uint32_t attention_resched = 1, attention_signal = 2, attention_exit = 4, attention_restart = 8;
+
+struct TaskArea {
+  abi::UserArea* self;
+  Task* task;                    // null in the root env
+  std::uint64_t stack_top;       // where the library stack starts, 16-byte aligned
+  std::uint64_t user_rsp;        // scratch of the call entry
+  Frame* frame;                  // what the exit code is about to load
+  std::uint32_t attention;       // attention_*
+  std::uint32_t reserved;
+  std::uint64_t exception_rax, upcall_rax;  // scratch of those entries
+};
+static_assert(sizeof(TaskArea) <= 256);
+
+// Above it: the small stack on which an upcall that came inside the library returns, and a buffer for vector state.
+inline constexpr std::size_t area_library = offsetof(abi::UserArea, library);
+inline constexpr std::size_t area_upcall_stack_top = area_library + 512;
+inline constexpr std::size_t area_vector = 1024;
+inline constexpr std::size_t area_vector_size = sizeof(abi::UserArea) - area_vector;
+
+[[nodiscard]] inline TaskArea& task_area(abi::UserArea& area) { return *reinterpret_cast<TaskArea*>(area.library); }
+[[nodiscard]] inline std::byte* vector_buffer(abi::UserArea& area) {
+  return reinterpret_cast<std::byte*>(&area) + area_vector;
+}
+[[nodiscard]] inline TaskArea& current_area() {
+  abi::UserArea* self;
+  asm volatile("mov %%gs:%c1, %0" : "=r"(self) : "i"(area_library + offsetof(TaskArea, self)));
+  return task_area(*self);
+}
+
+// entry.cpp
+extern "C" {
+void exos_foreign_entry();       // a `syscall` in the program
+void exos_call_entry();          // the same for patched sites: rcx = where to return to
+void exos_exception_entry();
+void exos_upcall_entry();
+void exos_task_entry();          // a new task: rsp = its Frame, rdi = vector state to load, or null
+}
+void save_vector(std::byte* buffer);               // xsave of all enabled components; clears the header first
+void load_vector(const std::byte* buffer);
+void make_initial_vector(std::byte* buffer);
+
+}  // namespace exos

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+// The ways into the library from a program and back. Everything but rax, rcx and r11 survives a call; vector registers
+// are never touched. Naked functions, so that the compiler fills in the structures' offsets.
+//
+// Each way in builds a Frame at the top of the task's library stack. The way out, between exit_begin and exit_end, is a
+// restartable range: until the last jump nothing that it reads has been changed, so an upcall that hits it goes to the
+// slow way, which starts from the Frame again.
+#include "libos/exos/area.hpp"
+#include "libos/exos/task.hpp"
+
+namespace exos {
+
+namespace {
+
+constexpr std::size_t exception_at = offsetof(abi::UserArea, exception), upcall_at = offsetof(abi::UserArea, upcall);
+
+// ss is pushed first, r15 last.
+static_assert(sizeof(Frame) == 192 && offsetof(Frame, r15) == 0 && offsetof(Frame, rdi) == 112);
+static_assert(offsetof(Frame, call) == 120 && offsetof(Frame, rip) == 152 && offsetof(Frame, rsp) == 176);
+
+}  // namespace
+
+#define PUSH_REGISTERS                                                                                        \
+  "push %%rdi\n push %%rsi\n push %%rdx\n push %%rcx\n push %%rax\n push %%r8\n push %%r9\n push %%r10\n"      \
+  "push %%r11\n push %%rbx\n push %%rbp\n push %%r12\n push %%r13\n push %%r14\n push %%r15\n cld\n"
+#define POP_REGISTERS                                                                                         \
+  "pop %%r15\n pop %%r14\n pop %%r13\n pop %%r12\n pop %%rbp\n pop %%rbx\n pop %%r11\n pop %%r10\n pop %%r9\n" \
+  "pop %%r8\n pop %%rax\n pop %%rcx\n pop %%rdx\n pop %%rsi\n pop %%rdi\n"
+// From an EventFrame at gs:`event` (an operand's name): all of the Frame above the registers.
+#define PUSH_EVENT(event)                                                                                     \
+  "pushq $0x2b\n pushq %%gs:%c[" event "_rsp]\n pushq %%gs:%c[" event "_rflags]\n pushq $0x33\n"               \
+  "pushq %%gs:%c[" event "_rip]\n pushq %%gs:%c[" event "_address]\n pushq %%gs:%c[" event "_error]\n"         \
+  "pushq %%gs:%c[" event "_kind]\n pushq $-1\n"
+// Sets the flags as for "rip in the library's text": the 64 MiB below the state slot. Destroys rax.
+#define IS_LIBRARY(event) "mov %%gs:%c[" event "_rip], %%rax\n shr $26, %%rax\n cmp %[library_text], %%rax\n"
+
+#define EVENT_OPERANDS(event, at)                                                                             \
+  [event##_busy] "i"((at) + offsetof(abi::EventFrame, busy)), [event##_kind] "i"((at) + offsetof(abi::EventFrame, kind)), \
+      [event##_error] "i"((at) + offsetof(abi::EventFrame, error)),                                           \
+      [event##_address] "i"((at) + offsetof(abi::EventFrame, address)),                                       \
+      [event##_rip] "i"((at) + offsetof(abi::EventFrame, rip)),                                               \
+      [event##_rflags] "i"((at) + offsetof(abi::EventFrame, rflags)),                                         \
+      [event##_rsp] "i"((at) + offsetof(abi::EventFrame, rsp))
+#define AREA(member) [member] "i"(area_library + offsetof(TaskArea, member))
+
+static_assert(abi::map::image_base >> 26 == (abi::map::state_base - 1) >> 26);
+
+extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_entries() {
+  asm volatile(
+      // --- a call: rax number, rsp the program's; nothing else may be lost -------------------------------------
+      ".globl exos_foreign_entry\n exos_foreign_entry:\n"
+      "mov %%gs:%c[foreign_rip], %%rcx\n"
+      ".globl exos_call_entry\n exos_call_entry:\n"
+      "mov %%rsp, %%gs:%c[user_rsp]\n"
+      "mov %%gs:%c[stack_top], %%rsp\n"
+      "pushq $0x2b\n pushq %%gs:%c[user_rsp]\n pushfq\n pushq $0x33\n push %%rcx\n"
+      "pushq $0\n pushq $0\n pushq $-1\n push %%rax\n" PUSH_REGISTERS
+      "mov %%rsp, %%rdi\n xor %%ebp, %%ebp\n call exos_call\n"
+      // --- the way back: eax not 0 when rcx and r11 may be lost ------------------------------------------------
+      "exos_exit:\n"
+      "mov %%rsp, %%gs:%c[frame]\n"
+      "exos_exit_begin:\n"
+      "cmpl $0, %%gs:%c[attention]\n jne exos_exit_slow\n"
+      "test %%eax, %%eax\n jz 1f\n"
+      "pop %%r15\n pop %%r14\n pop %%r13\n pop %%r12\n pop %%rbp\n pop %%rbx\n pop %%r11\n pop %%r10\n pop %%r9\n"
+      "pop %%r8\n pop %%rax\n pop %%rcx\n pop %%rdx\n pop %%rsi\n pop %%rdi\n"
+      "mov %c[rip_above](%%rsp), %%rcx\n mov %c[rsp_above](%%rsp), %%rsp\n jmp *%%rcx\n"
+      "1:" POP_REGISTERS "add $32, %%rsp\n iretq\n"
+      "exos_exit_end:\n"
+      "exos_exit_slow:\n"
+      "mov %%gs:%c[frame], %%rsp\n mov %%rsp, %%rdi\n xor %%ebp, %%ebp\n call exos_attention\n jmp exos_exit\n"
+      // --- a new task: rsp = its Frame, rdi = vector state or null ---------------------------------------------
+      ".globl exos_task_entry\n exos_task_entry:\n"
+      "test %%rdi, %%rdi\n jz 1f\n mov $-1, %%eax\n mov $-1, %%edx\n xrstor64 (%%rdi)\n"
+      "1: mov %%rsp, %%rdi\n xor %%ebp, %%ebp\n call exos_task_started\n jmp exos_exit\n"
+      // --- an exception ----------------------------------------------------------------------------------------
+      ".globl exos_exception_entry\n exos_exception_entry:\n"
+      "mov %%rax, %%gs:%c[exception_rax]\n" IS_LIBRARY("exception") "je 1f\n"
+      "mov %%gs:%c[exception_rax], %%rax\n mov %%gs:%c[stack_top], %%rsp\n"
+      PUSH_EVENT("exception") PUSH_REGISTERS "movq $0, %%gs:%c[exception_busy]\n"
+      "mov %%rsp, %%rdi\n xor %%ebp, %%ebp\n call exos_program_exception\n jmp exos_exit\n"
+      // In the library: on the stack that it has, unless the way back itself failed (a bad rip or rsp for iretq).
+      "1: lea exos_exit_begin(%%rip), %%rax\n cmp %%rax, %%gs:%c[exception_rip]\n jb 2f\n"
+      "lea exos_exit_end(%%rip), %%rax\n cmp %%rax, %%gs:%c[exception_rip]\n jae 2f\n"
+      "mov %%gs:%c[frame], %%rsp\n mov %%rsp, %%rdi\n mov %%gs:%c[exception_kind], %%rsi\n"
+      "movq $0, %%gs:%c[exception_busy]\n xor %%ebp, %%ebp\n call exos_bad_return\n jmp exos_exit\n"
+      "2: mov %%gs:%c[exception_rax], %%rax\n and $-16, %%rsp\n"
+      PUSH_EVENT("exception") PUSH_REGISTERS "movq $0, %%gs:%c[exception_busy]\n"
+      "mov %%rsp, %%rdi\n call exos_library_exception\n" POP_REGISTERS "add $32, %%rsp\n iretq\n"
+      // --- an upcall: the time slice ends ----------------------------------------------------------------------
+      ".globl exos_upcall_entry\n exos_upcall_entry:\n"
+      "mov %%rax, %%gs:%c[upcall_rax]\n" IS_LIBRARY("upcall") "je 1f\n"
+      "mov %%gs:%c[upcall_rax], %%rax\n mov %%gs:%c[stack_top], %%rsp\n"
+      PUSH_EVENT("upcall") PUSH_REGISTERS "movq $0, %%gs:%c[upcall_busy]\n"
+      "mov %%rsp, %%rdi\n xor %%ebp, %%ebp\n call exos_preempted\n jmp exos_exit\n"
+      // In the library: it will look at the attention word on its way out. Back to where it was, on a small stack.
+      "1: orl %[resched], %%gs:%c[attention]\n"
+      "lea exos_exit_begin(%%rip), %%rax\n cmp %%rax, %%gs:%c[upcall_rip]\n jb 2f\n"
+      "lea exos_exit_end(%%rip), %%rax\n cmp %%rax, %%gs:%c[upcall_rip]\n jae 2f\n"
+      "movq $0, %%gs:%c[upcall_busy]\n jmp exos_exit_slow\n"
+      // Between busy = 0 and iretq below the frame of the upcall before is still needed: it lies at rsp.
+      "2: lea exos_upcall_return(%%rip), %%rax\n cmp %%rax, %%gs:%c[upcall_rip]\n je 3f\n"
+      "mov %%gs:%c[self], %%rsp\n lea %c[upcall_stack](%%rsp), %%rsp\n"
+      "pushq $0x2b\n pushq %%gs:%c[upcall_rsp]\n pushq %%gs:%c[upcall_rflags]\n pushq $0x33\n pushq %%gs:%c[upcall_rip]\n"
+      "3: mov %%gs:%c[upcall_rax], %%rax\n"
+      "movq $0, %%gs:%c[upcall_busy]\n"
+      "exos_upcall_return: iretq\n"
+      :
+      : EVENT_OPERANDS(exception, exception_at), EVENT_OPERANDS(upcall, upcall_at), AREA(self), AREA(stack_top), AREA(user_rsp),
+        AREA(frame), AREA(attention), AREA(exception_rax), AREA(upcall_rax),
+        [foreign_rip] "i"(offsetof(abi::UserArea, foreign_rip)), [library_text] "i"(abi::map::image_base >> 26),
+        [resched] "i"(attention_resched), [upcall_stack] "i"(area_upcall_stack_top),
+        [rip_above] "i"(offsetof(Frame, rip) - offsetof(Frame, call)),
+        [rsp_above] "i"(offsetof(Frame, rsp) - offsetof(Frame, call)));
+}
+
+void save_vector(std::byte* buffer) {
+  std::memset(buffer + 512, 0, 64);  // xsave leaves the reserved part of the header as it finds it
+  asm volatile("xsave64 (%0)" : : "r"(buffer), "a"(-1), "d"(-1) : "memory");
+}
+
+void load_vector(const std::byte* buffer) {
+  asm volatile("xrstor64 (%0)" : : "r"(buffer), "a"(-1), "d"(-1) : "memory");
+}
+
+void make_initial_vector(std::byte* buffer) {
+  std::memset(buffer, 0, 576);
+  constexpr std::uint32_t mxcsr = 0x1f80;  // read even when the header says "initial" [intel/vol1 13.8]
+  std::memcpy(buffer + 24, &mxcsr, sizeof mxcsr);
+}
+
+}  // namespace exos

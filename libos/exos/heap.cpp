@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+// The library's memory: pages from the account, mapped in the state slot of the container's first space, and small
+// objects out of them. Pages are mapped as owned, so a page that a process still maps lives on until it lets go.
+//
+// Small objects: one page per size class with a header at its start. Larger ones: a run of pages with the same header,
+// so the header of any object is found at the start of its page.
+#include "libos/exos/heap.hpp"
+
+#include "abi/address_map.hpp"
+#include "abi/container.hpp"
+#include "base/bits.hpp"
+#include "libos/rt/objects.hpp"
+#include "libos/rt/space.hpp"
+
+namespace exos {
+
+namespace {
+
+constexpr std::uint32_t page_flags = abi::map_read | abi::map_write | abi::map_owned;
+constexpr std::array<std::uint16_t, 14> class_sizes{16, 32, 48, 64, 96, 128, 192, 256, 336, 448, 576, 800, 1008, 2016};
+constexpr std::size_t header_size = 64;
+constexpr std::uint32_t magic_small = 0x4c414d53, magic_large = 0x4752414c;
+
+struct FreeObject { FreeObject* next; };
+
+struct PageHeader {
+  std::uint32_t magic;
+  std::uint16_t size_class, used;
+  std::size_t pages;         // large: of the run
+  FreeObject* free;          // small
+  PageHeader* next;          // small pages of the class with room
+  PageHeader* previous;
+};
+static_assert(sizeof(PageHeader) <= header_size);
+
+// Addresses of runs that were given back: kept by size, never joined (the slot has half a terabyte).
+struct FreeRun { FreeRun* next; std::uint64_t address; std::size_t pages; };
+
+constinit std::uint64_t next_address = 0;
+constinit FreeRun* free_runs = nullptr;
+constinit FreeRun* spare_runs = nullptr;             // records without a run
+constinit std::array<PageHeader*, class_sizes.size()> with_room{};
+
+// Single pages are taken from the kernel in batches; these are mapped, zero and unused.
+constexpr std::size_t batch = 16;
+constinit std::array<void*, batch> ready_pages{};
+constinit std::size_t ready_count = 0;
+
+std::uint64_t take_addresses(std::size_t pages) {
+  for (FreeRun** at = &free_runs; *at != nullptr; at = &(*at)->next) {
+    FreeRun* run = *at;
+    if (run->pages < pages) continue;
+    const std::uint64_t address = run->address;
+    run->address += pages * abi::page_size;
+    run->pages -= pages;
+    if (run->pages == 0) {
+      *at = run->next;
+      run->next = spare_runs;
+      spare_runs = run;
+    }
+    return address;
+  }
+  if (!base::range_within(next_address, pages * abi::page_size, abi::map::state_end)) return 0;
+  return std::exchange(next_address, next_address + pages * abi::page_size);
+}
+
+// Without a record the addresses are lost, which costs nothing but page-table entries.
+void return_addresses(std::uint64_t address, std::size_t pages) {
+  for (FreeRun* run = free_runs; run != nullptr; run = run->next) {
+    if (run->address + run->pages * abi::page_size == address) { run->pages += pages; return; }
+    if (address + pages * abi::page_size == run->address) { run->address = address; run->pages += pages; return; }
+    if (run->next == nullptr) break;
+  }
+  if (spare_runs == nullptr) {
+    auto* records = static_cast<FreeRun*>(allocate(sizeof(FreeRun) * 32));
+    if (records == nullptr) return;
+    for (int i = 0; i < 32; ++i) {
+      records[i].next = spare_runs;
+      spare_runs = &records[i];
+    }
+  }
+  FreeRun* run = std::exchange(spare_runs, spare_runs->next);
+  *run = {free_runs, address, pages};
+  free_runs = run;
+}
+
+bool map_pages(std::uint64_t address, std::size_t pages) {
+  if (rt::map_new(abi::container::space, address, pages, page_flags, abi::container::account)) return true;
+  static_cast<void>(rt::unmap(abi::container::space, address, pages));  // what was mapped before the failure
+  return_addresses(address, pages);
+  return false;
+}
+
+void refill_ready_pages() {
+  // Fewer at a time when memory is short.
+  for (std::size_t wanted = batch; wanted > 0; wanted /= 4) {
+    const std::uint64_t address = take_addresses(wanted);
+    if (address == 0 || !map_pages(address, wanted)) continue;
+    for (std::size_t i = wanted; i > 0; --i)
+      ready_pages[ready_count++] = reinterpret_cast<void*>(address + (i - 1) * abi::page_size);
+    return;
+  }
+}
+
+PageHeader* header_of(void* memory) {
+  return reinterpret_cast<PageHeader*>(reinterpret_cast<std::uint64_t>(memory) & ~(abi::page_size - 1));
+}
+
+void unlink(PageHeader* page) {
+  if (page->next != nullptr) page->next->previous = page->previous;
+  (page->previous != nullptr ? page->previous->next : with_room[page->size_class]) = page->next;
+  page->next = page->previous = nullptr;
+}
+
+void link(PageHeader* page) {
+  page->previous = nullptr;
+  page->next = with_room[page->size_class];
+  if (page->next != nullptr) page->next->previous = page;
+  with_room[page->size_class] = page;
+}
+
+PageHeader* new_small_page(std::size_t size_class) {
+  auto* page = static_cast<PageHeader*>(allocate_pages(1));
+  if (page == nullptr) return nullptr;
+  page->magic = magic_small;
+  page->size_class = static_cast<std::uint16_t>(size_class);
+  const std::size_t size = class_sizes[size_class];
+  for (std::size_t at = header_size + (abi::page_size - header_size) / size * size; at > header_size; at -= size) {
+    auto* object = reinterpret_cast<FreeObject*>(reinterpret_cast<std::byte*>(page) + at - size);
+    object->next = page->free;
+    page->free = object;
+  }
+  link(page);
+  return page;
+}
+
+void* allocate_large(std::size_t bytes) {
+  const std::size_t pages = base::pages_for(bytes + header_size);
+  auto* header = static_cast<PageHeader*>(allocate_pages(pages));
+  if (header == nullptr) return nullptr;
+  header->magic = magic_large;
+  header->pages = pages;
+  return reinterpret_cast<std::byte*>(header) + header_size;
+}
+
+}  // namespace
+
+void heap_start(std::uint64_t first_va) { next_address = base::align_up<std::uint64_t>(first_va, abi::page_size); }
+
+void* allocate(std::size_t bytes) {
+  std::size_t size_class = 0;
+  while (size_class < class_sizes.size() && class_sizes[size_class] < bytes) ++size_class;
+  if (size_class == class_sizes.size()) return bytes > (std::size_t{1} << 40) ? nullptr : allocate_large(bytes);
+  PageHeader* page = with_room[size_class];
+  if (page == nullptr) page = new_small_page(size_class);
+  if (page == nullptr) return nullptr;
+  FreeObject* object = std::exchange(page->free, page->free->next);
+  ++page->used;
+  if (page->free == nullptr) unlink(page);
+  return object;
+}
+
+void release(void* memory) {
+  if (memory == nullptr) return;
+  PageHeader* page = header_of(memory);
+  if (page->magic == magic_large) return release_pages(page, page->pages);
+  if (page->magic != magic_small) __builtin_trap();  // not ours: the library's own error
+  auto* object = static_cast<FreeObject*>(memory);
+  const bool was_full = page->free == nullptr;
+  object->next = std::exchange(page->free, object);
+  if (was_full) link(page);
+  // One empty page of a class is kept, so that an object that comes and goes does not cost two calls each time.
+  if (--page->used != 0 || (page->next == nullptr && page->previous == nullptr)) return;
+  unlink(page);
+  release_pages(page, 1);
+}
+
+void* allocate_pages(std::size_t pages) {
+  if (pages == 0) return nullptr;
+  if (pages == 1) {
+    if (ready_count == 0) refill_ready_pages();
+    return ready_count == 0 ? nullptr : ready_pages[--ready_count];
+  }
+  if (pages > (std::size_t{1} << 26)) return nullptr;
+  const std::uint64_t address = take_addresses(pages);
+  if (address == 0 || !map_pages(address, pages)) return nullptr;
+  return reinterpret_cast<void*>(address);
+}
+
+void release_pages(void* memory, std::size_t pages) {
+  if (memory == nullptr || pages == 0) return;
+  const auto address = reinterpret_cast<std::uint64_t>(memory);
+  if (!rt::unmap(abi::container::space, address, pages)) __builtin_trap();
+  return_addresses(address, pages);
+}
+
+abi::FrameNumber frame_of_page(const void* page) {
+  const std::uint64_t entry = rt::own_entry(reinterpret_cast<std::uint64_t>(page));
+  return abi::FrameNumber{(entry & abi::pte_frame_mask) >> abi::page_bits};
+}
+
+MemoryUse memory_use() {
+  const auto info = rt::read_account(abi::container::account);
+  if (!info) return {0, 0};
+  return {info->limit_frames, info->used_frames};
+}
+
+}  // namespace exos
+
+// Deleting destructors name this; objects of the library go by destroy() and their dispose functions.
+void operator delete(void* memory) noexcept { exos::release(memory); }
+void operator delete(void* memory, std::size_t) noexcept { exos::release(memory); }
+extern "C" [[noreturn]] void __cxa_pure_virtual();
+extern "C" [[noreturn]] void __cxa_pure_virtual() { __builtin_trap(); }

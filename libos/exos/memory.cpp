@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+// Areas of an address space: kept sorted, never overlapping. Here they are placed, made and dropped.
+#include "libos/exos/memory.hpp"
+
+#include "abi/address_map.hpp"
+#include "abi/container.hpp"
+#include "libos/exos/capability_slots.hpp"
+#include "libos/exos/memory_internal.hpp"
+#include "libos/rt/objects.hpp"
+#include "libos/rt/space.hpp"
+
+namespace exos {
+
+namespace {
+
+constexpr std::uint64_t lowest_mapping = 0x10000;  // as Linux' vm.mmap_min_addr
+constexpr std::uint64_t trim_size = 0x20'0000;     // unmapping less than this leaves page tables alone
+
+bool same_kind(const Vma& a, std::uint32_t prot, std::uint32_t flags) {
+  return !a.inode && a.parked == 0 && !a.stubs && a.prot == prot && a.flags == flags;
+}
+
+}  // namespace
+
+bool is_program_range(std::uint64_t start, std::uint64_t size) {
+  if (!base::range_within(start, size, abi::map::program_end)) return false;
+  constexpr std::uint64_t library_start = abi::map::image_slot * abi::slot_size;
+  return start + size <= library_start || start >= parking_end;
+}
+
+Vma* new_area(const Vma& like) {
+  Vma* area = make<Vma>(like);
+  if (area == nullptr) return nullptr;
+  area->next_mapping = nullptr;
+  area->previous_mapping = nullptr;
+  if (!area->inode) return area;
+  area->previous_mapping = &area->inode->mappings;
+  area->next_mapping = area->inode->mappings;
+  if (area->next_mapping != nullptr) area->next_mapping->previous_mapping = &area->next_mapping;
+  area->inode->mappings = area;
+  return area;
+}
+
+void delete_area(Vma* area) {
+  if (area->previous_mapping != nullptr) {
+    *area->previous_mapping = area->next_mapping;
+    if (area->next_mapping != nullptr) area->next_mapping->previous_mapping = area->previous_mapping;
+  }
+  destroy(area);
+}
+
+Result<Ref<Memory>> Memory::create() {
+  Ref<Memory> memory{make<Memory>()};
+  if (!memory) return Fail{Errno::nomem};
+  memory->space = TRY(take_slot());
+  const auto made = rt::call::space_create(abi::container::account, memory->space, abi::any_frame);
+  if (!made) return Fail{to_errno(made.error())};
+  for (const auto& [slot, source] : {std::pair{abi::map::image_slot, abi::container::image},
+                                     std::pair{abi::map::state_slot, abi::container::space},
+                                     std::pair{abi::map::archive_slot, abi::container::archive_space}}) {
+    const auto linked = rt::call::space_link(memory->space, static_cast<std::uint32_t>(slot), source);
+    if (!linked) return Fail{to_errno(linked.error())};
+  }
+  memory->next_parking = parking_start;
+  memory->mmap_top = abi::map::program_end;
+  return memory;
+}
+
+void Memory::dispose(Memory* memory) {
+  for (Vma* area : memory->areas) delete_area(area);
+  if (memory->space != abi::no_slot) {
+    static_cast<void>(rt::destroy(memory->space));
+    return_slot(memory->space);
+  }
+  destroy(memory);
+}
+
+std::size_t Memory::index_of(std::uint64_t address) const {
+  std::size_t low = 0, high = areas.size();
+  while (low < high) {
+    const std::size_t middle = (low + high) / 2;
+    if (areas[middle]->end <= address) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+Vma* Memory::find(std::uint64_t address) {
+  const std::size_t i = index_of(address);
+  return i < areas.size() && areas[i]->start <= address ? areas[i] : nullptr;
+}
+
+bool Memory::is_free(std::uint64_t start, std::uint64_t end) const {
+  const std::size_t i = index_of(start);
+  return i == areas.size() || areas[i]->start >= end;
+}
+
+bool Memory::covered(std::uint64_t start, std::uint64_t end) const {
+  for (std::size_t i = index_of(start); start < end; ++i) {
+    if (i == areas.size() || areas[i]->start > start) return false;
+    start = areas[i]->end;
+  }
+  return true;
+}
+
+std::uint64_t Memory::size_pages() const {
+  std::uint64_t pages = 0;
+  for (const Vma* area : areas) pages += (area->end - area->start) / abi::page_size;
+  return pages;
+}
+
+std::uint64_t Memory::find_gap(std::uint64_t size) const {
+  std::uint64_t end = mmap_top;
+  for (std::size_t i = areas.size(); i > 0; --i) {
+    const Vma& area = *areas[i - 1];
+    if (area.start >= end) continue;
+    if (area.end <= end && end - area.end >= size) break;
+    end = area.start;
+  }
+  return end >= size && end - size >= parking_end ? end - size : 0;
+}
+
+Status Memory::insert(Vma* area) { return areas.insert(index_of(area->start), area); }
+
+Status Memory::split_at(std::uint64_t address) {
+  const std::size_t i = index_of(address);
+  if (i == areas.size() || areas[i]->start >= address) return {};
+  Vma& low = *areas[i];
+  Vma* high = new_area(low);
+  if (high == nullptr) return Fail{Errno::nomem};
+  high->start = address;
+  if (high->inode) high->file_page += (address - low.start) / abi::page_size;
+  if (high->parked != 0) high->parked += address - low.start;
+  if (const Status inserted = areas.insert(i + 1, high); !inserted) {
+    delete_area(high);
+    return inserted;
+  }
+  low.end = address;
+  return {};
+}
+
+void Memory::drop_area(std::size_t index) {
+  Vma* area = areas[index];
+  if (area->parked != 0) static_cast<void>(rt::unmap(space, area->parked, (area->end - area->start) / abi::page_size));
+  areas.erase(index);
+  delete_area(area);
+}
+
+bool Memory::extend_neighbour(std::uint64_t start, std::uint64_t end, std::uint32_t prot, std::uint32_t flags) {
+  const std::size_t i = index_of(start);
+  if (i > 0 && areas[i - 1]->end == start && same_kind(*areas[i - 1], prot, flags)) {
+    areas[i - 1]->end = end;
+    if (i < areas.size() && areas[i]->start == end && same_kind(*areas[i], prot, flags)) {
+      areas[i - 1]->end = areas[i]->end;
+      drop_area(i);
+    }
+    return true;
+  }
+  if (i < areas.size() && areas[i]->start == end && same_kind(*areas[i], prot, flags)) {
+    areas[i]->start = start;
+    return true;
+  }
+  return false;
+}
+
+void Memory::merge(std::uint64_t start, std::uint64_t end) {
+  std::size_t i = index_of(start);
+  if (i > 0) --i;
+  while (i + 1 < areas.size() && areas[i]->start <= end) {
+    Vma& low = *areas[i];
+    const Vma& high = *areas[i + 1];
+    if (low.end == high.start && same_kind(low, low.prot, low.flags) && same_kind(high, low.prot, low.flags)) {
+      low.end = high.end;
+      drop_area(i + 1);
+    } else {
+      ++i;
+    }
+  }
+}
+
+// Where a new mapping of `size` bytes goes.
+CallResult Memory::place(std::uint64_t hint, std::uint64_t size, std::uint32_t flags) {
+  if ((flags & (map_fixed | map_fixed_noreplace)) != 0) {
+    if ((hint & (abi::page_size - 1)) != 0) return Fail{Errno::inval};
+    if (hint < lowest_mapping) return Fail{Errno::perm};
+    if (!is_program_range(hint, size)) return Fail{Errno::nomem};
+    if ((flags & map_fixed_noreplace) != 0 && !is_free(hint, hint + size)) return Fail{Errno::exist};
+    return hint;
+  }
+  hint = base::align_down(hint, abi::page_size);
+  if (hint >= lowest_mapping && is_program_range(hint, size) && is_free(hint, hint + size)) return hint;
+  const std::uint64_t gap = find_gap(size);
+  if (gap == 0) return Fail{Errno::nomem};
+  return gap;
+}
+
+CallResult Memory::map(std::uint64_t hint, std::uint64_t size, std::uint32_t prot, std::uint32_t flags, InodeRef inode,
+                       std::uint64_t file_offset) {
+  if (size == 0 || (file_offset & (abi::page_size - 1)) != 0) return Fail{Errno::inval};
+  if (size > abi::map::program_end) return Fail{Errno::nomem};
+  size = base::align_up(size, abi::page_size);
+  const bool shared = (flags & map_shared) != 0;
+  // More than there is can never be used; reservations that are not meant to be used whole say so.
+  if (!shared && !inode && (prot & prot_write) != 0 && (flags & map_noreserve) == 0 && size / abi::page_size > memory_use().limit)
+    return Fail{Errno::nomem};
+  const std::uint64_t start = TRY(place(hint, size, flags));
+  if (shared && !inode) inode = TRY(make_shared_memory(size));
+  if (!is_free(start, start + size)) TRY_VOID(unmap(start, size));
+  const std::uint32_t kept = flags & (map_shared | map_growsdown | map_noreserve | map_stack | vma_never_write);
+  if (!inode && extend_neighbour(start, start + size, prot, kept)) return start;
+  Vma* area = new_area({.start = start, .end = start + size, .prot = prot, .flags = kept,
+                        .file_page = file_offset / abi::page_size, .inode = std::move(inode), .memory = this});
+  if (area == nullptr) return Fail{Errno::nomem};
+  if (const Status inserted = insert(area); !inserted) {
+    delete_area(area);
+    return Fail{inserted.error()};
+  }
+  return start;
+}
+
+Status Memory::unmap(std::uint64_t start, std::uint64_t size) {
+  if ((start & (abi::page_size - 1)) != 0 || size == 0 || size > abi::map::program_end) return Fail{Errno::inval};
+  size = base::align_up(size, abi::page_size);
+  if (!is_program_range(start, size)) return Fail{Errno::inval};
+  const std::uint64_t end = start + size;
+  if (is_free(start, end)) return {};
+  TRY_VOID(split_at(start));
+  TRY_VOID(split_at(end));
+  std::size_t first = index_of(start);
+  // Stubs go with the file that they serve.
+  const bool stubs_follow = [&] {
+    const std::size_t next = index_of(end);
+    return next < areas.size() && areas[next]->start == end && areas[next]->stubs;
+  }();
+  const std::uint64_t real_end = stubs_follow ? areas[index_of(end)]->end : end;
+  if (const auto done = rt::unmap(space, start, (real_end - start) / abi::page_size); !done) return Fail{to_errno(done.error())};
+  while (first < areas.size() && areas[first]->start < real_end) drop_area(first);
+  if (size >= trim_size) static_cast<void>(rt::trim(space, start, size / abi::page_size));
+  return {};
+}
+
+}  // namespace exos

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// What the files of the pager share: the parking, and walks over the current space's page tables.
+#pragma once
+
+#include "abi/address_map.hpp"
+#include "libos/exos/memory.hpp"
+
+namespace exos {
+
+// Pages under PROT_NONE cannot stay where they are (a present entry can be read), so they are moved here meanwhile.
+inline constexpr std::uint64_t parking_start = 131 * abi::slot_size, parking_end = 151 * abi::slot_size;
+
+// Vma::flags beside Linux' own: a shared mapping of a file that was opened for reading only.
+inline constexpr std::uint32_t vma_never_write = 1u << 31;
+
+// Set in entries that show a page of a file: to be told from a page that is the process's own.
+inline constexpr std::uint64_t pte_file = abi::pte_soft0;
+inline constexpr std::uint32_t map_file_page = abi::map_soft0;
+
+[[nodiscard]] constexpr std::uint32_t entry_flags(std::uint32_t prot) {
+  return abi::map_read | ((prot & prot_exec) != 0 ? abi::map_execute : 0);
+}
+
+// Calls f(address, entry) for each present entry of the *current* space in the range; absent tables are skipped whole.
+// Stops when f returns false.
+template <typename F>
+void for_each_present(std::uint64_t start, std::uint64_t end, F f) {
+  const auto present = [](std::uint64_t window) {
+    return (*reinterpret_cast<const volatile std::uint64_t*>(window) & abi::pte_present) != 0;
+  };
+  for (std::uint64_t va = start; va < end;) {
+    std::uint64_t skip = 0;
+    if (!present(abi::pml4e_window(va))) skip = std::uint64_t{1} << 39;
+    else if (!present(abi::pdpte_window(va))) skip = std::uint64_t{1} << 30;
+    else if (!present(abi::pde_window(va))) skip = std::uint64_t{1} << 21;
+    if (skip != 0) {
+      va = (va & ~(skip - 1)) + skip;
+      continue;
+    }
+    const std::uint64_t table_end = (va & ~((std::uint64_t{1} << 21) - 1)) + (std::uint64_t{1} << 21);
+    for (; va < end && va < table_end; va += abi::page_size) {
+      const std::uint64_t entry = *reinterpret_cast<const volatile std::uint64_t*>(abi::pte_window(va));
+      if ((entry & abi::pte_present) != 0 && !f(va, entry)) return;
+    }
+  }
+}
+
+}  // namespace exos

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// Copies between the library and the program. A fault inside exos_copy or exos_zero that the pager cannot resolve
+// continues at exos_copy_failed (start.cpp's exception handler), which answers "not done".
+#include "libos/exos/user_memory.hpp"
+
+#include "libos/exos/memory.hpp"
+
+namespace exos {
+
+extern "C" {
+bool exos_copy(void* to, const void* from, std::size_t size);
+bool exos_zero(void* to, std::size_t size);
+void exos_copy_routines();
+}
+
+// No stack is used and only caller-saved registers: the failure label can return as well as the end can. Words by
+// `rep movsq`: without vector registers nothing is faster on hardware, and it is one instruction to the emulator.
+extern "C" [[gnu::naked, gnu::used]] void exos_copy_routines() {
+  asm volatile(
+      ".globl exos_copy_begin\n exos_copy_begin:\n"
+      ".globl exos_copy\n exos_copy:\n"
+      "mov %rdx, %rcx\n shr $3, %rcx\n rep movsq\n"
+      "mov %edx, %ecx\n and $7, %ecx\n rep movsb\n"
+      "mov $1, %eax\n ret\n"
+      ".globl exos_zero\n exos_zero:\n"
+      "xor %eax, %eax\n mov %rsi, %rcx\n shr $3, %rcx\n rep stosq\n"
+      "mov %esi, %ecx\n and $7, %ecx\n rep stosb\n"
+      "mov $1, %eax\n ret\n"
+      ".globl exos_copy_end\n exos_copy_end:\n"
+      ".globl exos_copy_failed\n exos_copy_failed:\n"
+      "xor %eax, %eax\n ret\n");
+}
+
+namespace {
+
+template <typename T = void*>
+T pointer(std::uint64_t address) { return reinterpret_cast<T>(address); }
+
+}  // namespace
+
+Status copy_in(void* to, std::uint64_t from, std::size_t size) {
+  if (size == 0) return {};
+  if (!is_program_range(from, size) || !exos_copy(to, pointer(from), size)) return Fail{Errno::fault};
+  return {};
+}
+
+Status copy_out(std::uint64_t to, const void* from, std::size_t size) {
+  if (size == 0) return {};
+  if (!is_program_range(to, size) || !exos_copy(pointer(to), from, size)) return Fail{Errno::fault};
+  return {};
+}
+
+Status zero_out(std::uint64_t to, std::size_t size) {
+  if (size == 0) return {};
+  if (!is_program_range(to, size) || !exos_zero(pointer(to), size)) return Fail{Errno::fault};
+  return {};
+}
+
+Result<String> copy_in_string(std::uint64_t from, std::size_t limit, Errno too_long) {
+  String text;
+  char piece[256];
+  while (true) {
+    // Never across a page's end: the next page may be missing though the string ends before it.
+    const std::size_t to_page_end = base::page_size - (from & (base::page_size - 1));
+    const std::size_t size = to_page_end < sizeof piece ? to_page_end : sizeof piece;
+    TRY_VOID(copy_in(piece, from, size));
+    const auto* end = static_cast<const char*>(std::memchr(piece, 0, size));
+    const std::size_t length = end == nullptr ? size : static_cast<std::size_t>(end - piece);
+    if (text.size() + length > limit) return Fail{too_long};
+    TRY_VOID(text.append({piece, length}));
+    if (end != nullptr) return text;
+    from += size;
+  }
+}
+
+Status Buffer::put(const void* from, std::size_t n) {
+  if (user_) TRY_VOID(copy_out(address_, from, n));
+  else std::memcpy(pointer(address_), from, n);
+  address_ += n;
+  left_ -= n;
+  return {};
+}
+
+Status Buffer::put_zeros(std::size_t n) {
+  if (user_) TRY_VOID(zero_out(address_, n));
+  else std::memset(pointer(address_), 0, n);
+  address_ += n;
+  left_ -= n;
+  return {};
+}
+
+Status Buffer::take(void* to, std::size_t n) {
+  if (user_) TRY_VOID(copy_in(to, address_, n));
+  else std::memcpy(to, pointer<const void*>(address_), n);
+  address_ += n;
+  left_ -= n;
+  return {};
+}
+
+}  // namespace exos
