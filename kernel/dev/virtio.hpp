@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// virtio: the split queue, and how a device is reached (PCI or memory-mapped). Version 1 devices only.
+// virtio: the split queue, and how a device is reached (PCI, or memory-mapped where the legacy interface serves too).
 #pragma once
 
 #include "kernel/arch/x86_64/address.hpp"
@@ -17,6 +17,7 @@ class VirtQueue {
  public:
   static constexpr std::uint16_t size = Size;
   static constexpr std::uint32_t buffer_size = 4096;
+  static constexpr std::uint32_t legacy_alignment = 64;
   struct Used { std::uint16_t id; std::uint32_t length; };
 
   constexpr VirtQueue() = default;
@@ -57,9 +58,10 @@ class VirtQueue {
 
   struct Descriptor { std::uint64_t address; std::uint32_t length; std::uint16_t flags, next; };
   struct UsedElement { std::uint32_t id, length; };
-  alignas(16) std::array<Descriptor, Size> descriptors_{};
+  // In this order and with this alignment the three are also one legacy queue, as virtio_mmio.cpp says to the device.
+  alignas(4096) std::array<Descriptor, Size> descriptors_{};
   struct alignas(2) { std::uint16_t flags, index, ring[Size], used_event; } available_{};
-  struct alignas(4) { std::uint16_t flags, index; UsedElement ring[Size]; std::uint16_t available_event; } used_{};
+  struct alignas(legacy_alignment) { std::uint16_t flags, index; UsedElement ring[Size]; std::uint16_t available_event; } used_{};
   alignas(4096) std::array<std::array<std::byte, buffer_size>, Size> buffers_{};
   std::uint16_t seen_ = 0;
 };

@@ -3,7 +3,6 @@
 #include "kernel/arch/x86_64/descriptors.hpp"
 #include "kernel/arch/x86_64/paging.hpp"
 #include "kernel/dev/io_apic.hpp"
-#include "kernel/dev/log.hpp"
 #include "kernel/dev/virtio.hpp"
 
 namespace aegis::dev {
@@ -14,9 +13,10 @@ enum class Register : std::uint32_t {  // [virtio 1.1 4.2.2]
   driver_features = 0x20, driver_features_select = 0x24, queue_select = 0x30, queue_size_max = 0x34, queue_size = 0x38,
   queue_ready = 0x44, queue_notify = 0x50, interrupt_status = 0x60, interrupt_acknowledge = 0x64, status = 0x70,
   queue_descriptors = 0x80, queue_driver = 0x90, queue_device = 0xa0,
+  legacy_page_size = 0x28, legacy_queue_alignment = 0x3c, legacy_queue_page = 0x40,  // [virtio 1.1 4.2.4]
 };
 constexpr std::uint32_t magic = 0x7472'6976;  // "virt"
-constexpr std::uint32_t modern_version = 2;
+constexpr std::uint32_t legacy_version = 1, modern_version = 2;
 
 class VirtioMmio final : public VirtioTransport {
  public:
@@ -26,15 +26,16 @@ class VirtioMmio final : public VirtioTransport {
   [[nodiscard]] bool attach(volatile std::uint32_t* base, std::uint32_t device) {
     base_ = base;
     if (read(Register::magic) != magic || read(Register::device_id) != device) return false;
-    if (read(Register::version) == modern_version) return true;
-    log("aegis: the virtio-mmio console is a legacy one (QEMU: -global virtio-mmio.force-legacy=false)\n");
-    return false;
+    const std::uint32_t version = read(Register::version);
+    legacy_ = version == legacy_version;  // QEMU's default for this transport
+    return legacy_ || version == modern_version;
   }
 
   bool negotiate(std::uint64_t features) override {
     write(Register::status, 0);
     write(Register::status, virtio::acknowledge);
     write(Register::status, virtio::acknowledge | virtio::driver);
+    if (legacy_) return negotiate_legacy(features & ~virtio::version_1);
     for (std::uint32_t half = 0; half < 2; ++half) {
       const auto wanted = static_cast<std::uint32_t>(features >> 32 * half);
       write(Register::device_features_select, half);
@@ -48,8 +49,13 @@ class VirtioMmio final : public VirtioTransport {
 
   bool set_queue(std::uint16_t index, const QueuePlace& place) override {
     write(Register::queue_select, index);
-    if (read(Register::queue_ready) != 0 || read(Register::queue_size_max) < place.size) return false;
+    if ((!legacy_ && read(Register::queue_ready) != 0) || read(Register::queue_size_max) < place.size) return false;
     write(Register::queue_size, place.size);
+    if (legacy_) {
+      write(Register::legacy_queue_alignment, legacy_alignment);
+      write(Register::legacy_queue_page, static_cast<std::uint32_t>(place.descriptors >> base::page_bits));
+      return true;
+    }
     write_address(Register::queue_descriptors, place.descriptors);
     write_address(Register::queue_driver, place.driver_area);
     write_address(Register::queue_device, place.device_area);
@@ -58,12 +64,24 @@ class VirtioMmio final : public VirtioTransport {
   }
 
   void start() override {
-    write(Register::status, virtio::acknowledge | virtio::driver | virtio::features_ok | virtio::driver_ok);
+    constexpr std::uint32_t ready = virtio::acknowledge | virtio::driver | virtio::driver_ok;
+    write(Register::status, legacy_ ? ready : ready | virtio::features_ok);
   }
   void notify(std::uint16_t queue) override { write(Register::queue_notify, queue); }
   void acknowledge_interrupt() override { write(Register::interrupt_acknowledge, read(Register::interrupt_status)); }
 
  private:
+  static constexpr std::uint32_t legacy_alignment = VirtQueue<8>::legacy_alignment;
+
+  // One word of features, no confirmation. The page size is the unit of queue addresses.
+  bool negotiate_legacy(std::uint64_t features) {
+    write(Register::device_features_select, 0);
+    if ((read(Register::device_features) & features) != features) return false;
+    write(Register::driver_features_select, 0);
+    write(Register::driver_features, static_cast<std::uint32_t>(features));
+    write(Register::legacy_page_size, base::page_size);
+    return true;
+  }
   [[nodiscard]] std::uint32_t read(Register r) const { return base_[static_cast<std::uint32_t>(r) / 4]; }
   void write(Register r, std::uint32_t value) const { base_[static_cast<std::uint32_t>(r) / 4] = value; }
   void write_address(Register low, std::uint64_t value) const {
@@ -71,6 +89,7 @@ class VirtioMmio final : public VirtioTransport {
     write(static_cast<Register>(static_cast<std::uint32_t>(low) + 4), static_cast<std::uint32_t>(value >> 32));
   }
   volatile std::uint32_t* base_ = nullptr;
+  bool legacy_ = false;
 };
 
 constinit VirtioMmio console;

@@ -51,12 +51,13 @@ struct Sample {
   std::uint16_t pit;
 };
 
-// Both clocks at one moment: of a few readings, the one that took the shortest.
-Sample read_both(std::uint16_t pit) {
-  Sample best{.tsc = 0, .apic = 0, .pit = pit};
+// All three at one moment: of a few readings, the one that took the shortest (an emulator translates code on first use).
+Sample read_all() {
+  Sample best{};
   std::uint64_t shortest = ~std::uint64_t{0};
-  for (int attempt = 0; attempt < 4; ++attempt) {
+  for (int attempt = 0; attempt < 12; ++attempt) {
     const std::uint64_t before = x86::rdtsc();
+    const std::uint16_t pit = read_pit();
     const std::uint32_t apic = local_apic().read(Register::timer_current);
     const std::uint64_t after = x86::rdtsc();
     if (after - before >= shortest) continue;
@@ -66,17 +67,15 @@ Sample read_both(std::uint16_t pit) {
   return best;
 }
 
-// The moment at which the counter has just moved, at or below `limit`. Nothing when it stands still.
-std::optional<Sample> edge_at(std::uint16_t limit) {
+// Waits until the counter is at or below `limit`. False when it stands still.
+bool wait_for_pit(std::uint16_t limit) {
   const std::uint16_t first = read_pit();
-  std::uint16_t last = first;
   for (int attempt = 0; attempt < 1'000'000; ++attempt) {
     const std::uint16_t now = read_pit();
-    if (now != last && now <= limit) return read_both(now);
-    if (attempt == 1000 && now == first) return std::nullopt;
-    last = now;
+    if (now <= limit) return true;
+    if (attempt == 1000 && now == first) return false;
   }
-  return std::nullopt;
+  return false;
 }
 
 struct Rates {
@@ -91,14 +90,15 @@ std::optional<Rates> measure_against_pit() {
   x86::out8(pit_channel2, 0xff);
   local_apic().write(Register::timer_initial, ~std::uint32_t{0});
   const std::uint32_t window = features().hypervisor ? pit_window_emulated : pit_window;
-  const auto start = edge_at(0xfff0);
-  const auto end = start ? edge_at(static_cast<std::uint16_t>(start->pit - window)) : std::nullopt;
+  if (!wait_for_pit(0xfff0)) return std::nullopt;  // it has left its start value
+  const Sample start = read_all();
+  if (!wait_for_pit(static_cast<std::uint16_t>(start.pit - window))) return std::nullopt;
+  const Sample end = read_all();
   local_apic().write(Register::timer_initial, 0);
   x86::out8(pit_gate, gate);
-  if (!end) return std::nullopt;
 
-  const auto counts = static_cast<std::uint64_t>(start->pit - end->pit);
-  const std::uint64_t apic_ticks = start->apic - end->apic, tsc_ticks = end->tsc - start->tsc;
+  const auto counts = static_cast<std::uint64_t>(start.pit - end.pit);
+  const std::uint64_t apic_ticks = start.apic - end.apic, tsc_ticks = end.tsc - start.tsc;
   const std::uint64_t apic = multiply_divide(apic_ticks, pit_hz, counts);
   const bool nanoseconds = features().hypervisor && apic > billion / 100 * 97 && apic < billion / 100 * 103;
   if (nanoseconds && apic_ticks > 0) return Rates{multiply_divide(tsc_ticks, billion, apic_ticks), billion};
