@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// The machine a guest runs on: QEMU's command line, and a started QEMU with its link and log.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "exo/child.hpp"
+
+namespace exo {
+
+enum class MachineKind { q35, microvm };
+enum class Accelerator { tcg, kvm };
+enum class Firmware { qboot, seabios, ovmf };
+
+struct MachinePlan {
+  std::string qemu;                  // path of the program
+  MachineKind kind = MachineKind::q35;
+  Accelerator accelerator = Accelerator::tcg;
+  Firmware firmware = Firmware::qboot;
+  std::uint64_t memory = 0;          // bytes
+  unsigned cpus = 1;
+  bool icount = false;
+  std::string kernel, command_line;
+  int archive = -1;                  // descriptor of the archive
+  std::string iso;                   // boots from this instead of kernel and archive
+  std::string gdb_socket;            // stops before the first instruction and waits for gdb there
+};
+
+struct Machine {
+  Child qemu;
+  Descriptor link;        // bytes from and to the guest's console
+  Descriptor guest_link;  // QEMU's end of it; see Session for why it is kept
+  Descriptor log;         // the kernel's log (serial)
+  Descriptor words;       // what QEMU itself says
+};
+
+// The path of QEMU: as asked for, or on PATH.
+[[nodiscard]] Result<std::string> find_qemu(const std::string& asked);
+[[nodiscard]] Result<Machine> start_machine(const MachinePlan& plan);
+// isa-debug-exit: the code that the guest wrote, from QEMU's wait status; nothing when QEMU ended otherwise.
+[[nodiscard]] std::optional<int> debug_exit_code(int wait_status);
+
+}  // namespace exo

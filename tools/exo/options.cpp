@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#include "exo/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "exo/size.hpp"
+
+namespace exo {
+namespace {
+
+struct Raw {
+  std::vector<std::string> volumes;
+  std::string memory, machine = "q35", acceleration = "auto";
+};
+
+void declare(CLI::App& app, RunOptions& options, Raw& raw) {
+  app.add_option("-e,--env", options.environment, "Set a variable in the program's environment (repeat)")
+      ->type_name("K=V")->allow_extra_args(false);
+  app.add_option("-v,--volume", raw.volumes, "Show a host directory in the guest; rw: write its changes back at the end")
+      ->type_name("SRC:DST[:ro|:rw]")->allow_extra_args(false);
+  app.add_option("--copy", options.copies, "Take a file, a directory or a program (by name) along (repeat)")
+      ->type_name("PATH")->allow_extra_args(false);
+  app.add_option("-m,--memory", raw.memory, "The guest's memory, as 256M or 1G")->type_name("SIZE");
+  app.add_option("-w,--workdir", options.folder, "The program's working directory")->type_name("DIR");
+  app.add_flag("--strace", options.strace, "Print the program's Linux calls on standard error");
+  app.add_flag("--gdb", options.gdb, "Stop before the first instruction and wait for gdb");
+  app.add_option("--machine", raw.machine, "q35 or microvm")->type_name("NAME");
+  app.add_option("--accel", raw.acceleration, "auto, tcg or kvm")->type_name("NAME");
+  app.add_option("--cpus", options.cpus, "Processors of the guest (1 to 64)")->type_name("N");
+  app.add_flag("--icount", options.icount, "Count instructions: time in the guest is their number");
+  app.add_option("--qemu", options.qemu, "The QEMU to use")->type_name("PATH");
+  app.add_flag("--verbose", options.verbose, "Show the kernel's log and how the start went");
+}
+
+Status interpret(const Raw& raw, RunOptions& options) {
+  for (const std::string& text : raw.volumes) options.volumes.push_back(TRY(Volume::parse(text)));
+  for (const std::string& variable : options.environment)
+    if (variable.find('=') == std::string::npos || variable.starts_with('='))
+      return fail(own_failure, "-e " + variable + ": wants NAME=VALUE");
+  if (!raw.memory.empty()) {
+    options.memory = parse_size(raw.memory);
+    if (!options.memory) return fail(own_failure, "-m " + raw.memory + ": wants a size, as 256M or 1G");
+  }
+  if (raw.machine == "microvm") options.machine = MachineKind::microvm;
+  else if (raw.machine != "q35") return fail(own_failure, "--machine " + raw.machine + ": wants q35 or microvm");
+  using enum RunOptions::Acceleration;
+  if (raw.acceleration == "tcg") options.acceleration = tcg;
+  else if (raw.acceleration == "kvm") options.acceleration = kvm;
+  else if (raw.acceleration != "auto") return fail(own_failure, "--accel " + raw.acceleration + ": wants auto, tcg or kvm");
+  if (options.cpus < 1 || options.cpus > 64) return fail(own_failure, "--cpus wants a number from 1 to 64");
+  if (options.icount && options.cpus > 1) return fail(own_failure, "--icount counts one processor: leave --cpus out");
+  if (options.icount && options.acceleration == kvm) return fail(own_failure, "--icount needs emulation: --accel tcg");
+  if (options.icount) options.acceleration = tcg;
+  if (!options.folder.starts_with('/')) return fail(own_failure, "-w " + options.folder + ": wants an absolute path");
+  return {};
+}
+
+}  // namespace
+
+Result<std::optional<RunOptions>> parse_run_options(const std::string& name, const std::vector<std::string>& words) {
+  // What stands behind the options is the program's: cut there, or at the first word that no option takes.
+  const auto dashes = std::ranges::find(words, "--");
+  std::vector<std::string> own{words.begin(), dashes};
+  RunOptions options;
+  Raw raw;
+  CLI::App app{"Runs a program in a guest of its own: exo " + name + " [options] -- PROGRAM [ARGS]", "exo " + name};
+  app.prefix_command();
+  declare(app, options, raw);
+  try {
+    std::vector<std::string> reversed{own.rbegin(), own.rend()};
+    app.parse(std::move(reversed));
+  } catch (const CLI::CallForHelp&) {
+    std::cout << app.help();
+    return std::optional<RunOptions>{};
+  } catch (const CLI::ParseError& error) {
+    return fail(own_failure, std::string{error.what()} + ": see `exo " + name + " --help`");
+  }
+  options.command = app.remaining();
+  if (!options.command.empty() && options.command.front().starts_with('-'))
+    return fail(own_failure, "unknown option " + options.command.front() + ": see `exo " + name + " --help`");
+  if (dashes != words.end()) options.command.insert(options.command.end(), dashes + 1, words.end());
+  TRY_VOID(interpret(raw, options));
+  if (options.command.empty())
+    return fail(own_failure, "no program to run: `exo " + name + " [options] -- PROGRAM [ARGS]`");
+  return options;
+}
+
+}  // namespace exo

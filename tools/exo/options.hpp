@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// The options of `exo run` and its relatives, as given on the command line.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "exo/machine.hpp"
+#include "exo/volume.hpp"
+
+namespace exo {
+
+struct RunOptions {
+  std::vector<std::string> environment;   // K=V
+  std::vector<Volume> volumes;
+  std::vector<std::string> copies;
+  std::optional<std::uint64_t> memory;
+  std::string folder = "/";
+  bool strace = false, gdb = false, icount = false, verbose = false;
+  MachineKind machine = MachineKind::q35;
+  enum class Acceleration { automatic, tcg, kvm } acceleration = Acceleration::automatic;
+  unsigned cpus = 1;
+  std::string qemu;
+  std::vector<std::string> command;       // program and arguments
+};
+
+// Parses what follows the subcommand `name`. Nothing when help was asked for, which has then been printed.
+[[nodiscard]] Result<std::optional<RunOptions>> parse_run_options(const std::string& name,
+                                                                  const std::vector<std::string>& words);
+
+}  // namespace exo

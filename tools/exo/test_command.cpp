@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+#include "exo/test_command.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "exo/guest_tests.hpp"
+
+namespace exo {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr unsigned workers = 2;
+
+struct Job {
+  std::string name;
+  std::function<Outcome()> run;
+};
+
+struct Selection {
+  std::vector<std::string> names;  // parts of names; none: all
+  bool with_long = false;
+  [[nodiscard]] bool takes(const std::string& name) const {
+    if (names.empty()) return true;
+    for (const std::string& part : names)
+      if (name.find(part) != std::string::npos) return true;
+    return false;
+  }
+};
+
+// The binaries of tests that run on the host, and for how long at most.
+void add_host_jobs(const Locations& at, const Selection& selection, std::vector<Job>& jobs) {
+  const fs::path tests = at.build / "tests";
+  const auto add = [&](const std::string& name, std::vector<std::string> command, int timeout_s) {
+    if (!selection.takes(name)) return;
+    if (command[0].starts_with('/') && !fs::exists(command[0])) {
+      jobs.push_back({name, [] { return Outcome{.passed = false, .detail = "it has not been built"}; }});
+      return;
+    }
+    jobs.push_back({name, [command, timeout_s] { return run_host_test(command, timeout_s); }});
+  };
+  const int fuzz_s = selection.with_long ? 600 : 20;
+  add("check/layers", {"/bin/sh", (at.source / "tools/check/layers").string(), at.source.string()}, 60);
+  add("check/licence", {"/bin/sh", (at.source / "tools/check/licence").string(), at.source.string()}, 60);
+  add("unit/core", {(tests / "unit/unit_tests").string(), "--gtest_brief=1"}, 300);
+  add("unit/exo", {(tests / "exo/exo_unit_tests").string(), "--gtest_brief=1"}, 300);
+  add("fuzz/calls", {(tests / "fuzz/fuzz_calls").string(), "-max_total_time=" + std::to_string(fuzz_s), "-seed=1"},
+      fuzz_s + 120);
+}
+
+Status add_guest_jobs(const Locations& at, const Selection& selection, std::vector<Job>& jobs) {
+  for (const char* family : {"kernel", "hostile"}) {
+    const auto tests = TRY(load_guest_tests(at.source / "tests" / family, at.build / "tests" / family));
+    for (const GuestTest& test : tests)
+      if (selection.takes(test.name)) jobs.push_back({test.name, [&at, test] { return run_guest_test(at, test); }});
+  }
+  const auto tests = TRY(load_end_to_end_tests(at.source / "tests/e2e"));
+  for (const EndToEndTest& test : tests)
+    if (selection.takes(test.name) && (!test.is_long || selection.with_long))
+      jobs.push_back({test.name, [&at, test] { return run_end_to_end_test(at, test); }});
+  return {};
+}
+
+void print_indented(const std::string& text) {
+  std::size_t start = 0;
+  while (start < text.size()) {
+    const std::size_t end = std::min(text.find('\n', start), text.size());
+    std::printf("    %s\n", text.substr(start, end - start).c_str());
+    start = end + 1;
+  }
+}
+
+// Takes jobs in order until none is left.
+class Runner {
+ public:
+  explicit Runner(const std::vector<Job>& jobs) : jobs_{jobs} {}
+  int run() {
+    std::vector<std::thread> threads;
+    for (unsigned i = 0; i < workers; ++i) threads.emplace_back([this] { work(); });
+    for (std::thread& thread : threads) thread.join();
+    std::printf("%d passed, %d failed\n", passed_, failed_);
+    return failed_ == 0 && passed_ > 0 ? 0 : 1;
+  }
+
+ private:
+  void work() {
+    using clock = std::chrono::steady_clock;
+    for (std::size_t i = next_++; i < jobs_.size(); i = next_++) {
+      const auto start = clock::now();
+      const Outcome outcome = jobs_[i].run();
+      const double seconds = std::chrono::duration<double>(clock::now() - start).count();
+      const std::lock_guard lock{print_};
+      std::printf("%s %s (%.1f s)\n", outcome.passed ? "ok  " : "FAIL", jobs_[i].name.c_str(), seconds);
+      if (!outcome.passed) print_indented(outcome.detail);
+      std::fflush(stdout);
+      ++(outcome.passed ? passed_ : failed_);
+    }
+  }
+
+  const std::vector<Job>& jobs_;
+  std::atomic<std::size_t> next_ = 0;
+  std::mutex print_;
+  int passed_ = 0, failed_ = 0;  // under print_
+};
+
+}  // namespace
+
+Result<int> test(const Locations& at, const std::vector<std::string>& words) {
+  Selection selection;
+  bool only_list = false;
+  for (const std::string& word : words) {
+    if (word == "--long") selection.with_long = true;
+    else if (word == "--list") only_list = true;
+    else if (word.starts_with('-')) return fail(own_failure, "unknown option " + word + ": `exo test [NAME...] [--long] [--list]`");
+    else selection.names.push_back(word);
+  }
+  std::vector<Job> jobs;
+  add_host_jobs(at, selection, jobs);
+  TRY_VOID(add_guest_jobs(at, selection, jobs));
+  if (jobs.empty()) return fail(own_failure, "no test has such a name: see `exo test --list`");
+  if (only_list) {
+    for (const Job& job : jobs) std::printf("%s\n", job.name.c_str());
+    return 0;
+  }
+  return Runner{jobs}.run();
+}
+
+}  // namespace exo
