@@ -36,6 +36,11 @@ constexpr std::uint8_t stack_of(std::size_t vector) {
   }
 }
 
+void load_interrupt_table() {
+  const TablePointer idt{sizeof interrupt_table - 1, reinterpret_cast<std::uint64_t>(&interrupt_table)};
+  asm volatile("lidt %0" : : "m"(idt) : "memory");
+}
+
 }  // namespace
 
 void build_interrupt_table() {
@@ -50,6 +55,7 @@ void build_interrupt_table() {
                               .offset_high = static_cast<std::uint32_t>(entry >> 32),
                               .reserved = 0};
   }
+  load_interrupt_table();
 }
 
 void prepare_descriptors(PerCpu& p, const Stacks& stacks) {
@@ -71,8 +77,8 @@ void prepare_descriptors(PerCpu& p, const Stacks& stacks) {
 
 void load_descriptors(PerCpu& p) {
   const TablePointer gdt{sizeof p.descriptors.gdt - 1, reinterpret_cast<std::uint64_t>(&p.descriptors.gdt)};
-  const TablePointer idt{sizeof interrupt_table - 1, reinterpret_cast<std::uint64_t>(&interrupt_table)};
-  asm volatile("lgdt %0\n lidt %1\n ltr %w2" : : "m"(gdt), "m"(idt), "r"(selector::task) : "memory");
+  load_interrupt_table();
+  asm volatile("lgdt %0\n ltr %w1" : : "m"(gdt), "r"(selector::task) : "memory");
   // cs is 0x10 already and means the same in the new table; ss, ds, es, fs are null since the start and stay so.
 }
 

@@ -47,7 +47,7 @@ struct Stacks {
   std::uint64_t interrupt_end[interrupt_stack_count];
 };
 
-void build_interrupt_table();                                   // once, before the image is write-protected
+void build_interrupt_table();  // once, before the image is write-protected; from then on a fault ends in a panic that speaks
 void prepare_descriptors(PerCpu& processor, const Stacks& stacks);  // from any processor
 void load_descriptors(PerCpu& processor);                       // on the processor itself; gs base survives
 
