@@ -41,7 +41,8 @@ void copy_frame(FrameNumber to, FrameNumber from);
 // --- address spaces ----------------------------------------------------------------------------------------------
 // Fills a new top-level table: kernel entries shared by all, the recursive window; user entries stay empty.
 void prepare_top_table(FrameNumber top);
-// Makes the processor use the space's tables (with no effect when it does already).
+// Makes the processor use the space's tables (with no effect when it does already). Frame 0: the kernel's own, with no
+// user half, so that nobody's top table is in use.
 void load_space(FrameNumber top);
 // Forgets translations of [start, start + pages) (0 pages: everything) on every processor in `cpus` (bit = CpuId), this
 // one included if its bit is set. Returns when all have done so. Entries were changed before the call.

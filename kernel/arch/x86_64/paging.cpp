@@ -139,6 +139,7 @@ void prepare_top_table(FrameNumber top) {
 
 void load_space(FrameNumber top) {
   PerCpu& self = this_per_cpu();
+  if (top == FrameNumber{0}) top = FrameNumber{kernel_top_physical >> base::page_bits};
   if (self.top == top) return;
   self.top = top;
   x86::write_cr3(top.raw() << base::page_bits);
