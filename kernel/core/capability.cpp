@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/core/capability.hpp"
+
+#include "kernel/core/revocation.hpp"
+
+namespace aegis {
+namespace {
+
+constexpr std::uint64_t frames_per_step = 64;  // counters of so many frames are one step's worth
+
+void link_child(Slot& parent, Slot& child) {
+  child.parent = &parent;
+  child.prev = nullptr;
+  child.next = parent.first_child;
+  if (child.next != nullptr) child.next->prev = &child;
+  parent.first_child = &child;
+}
+
+void unlink(Slot& slot) {
+  if (slot.prev != nullptr) slot.prev->next = slot.next;
+  else if (slot.parent != nullptr) slot.parent->first_child = slot.next;
+  if (slot.next != nullptr) slot.next->prev = slot.prev;
+  slot.parent = slot.prev = slot.next = nullptr;
+}
+
+Status add_refs(Kernel& k, std::uint64_t first, std::uint64_t count) {
+  constexpr std::uint16_t most = 0xffff;
+  for (std::uint64_t f = first; f < first + count; ++f)
+    if (k.frames[FrameNumber{f}].refs == most) return fail(Error::over_limit);
+  for (std::uint64_t f = first; f < first + count; ++f) ++k.frames[FrameNumber{f}].refs;
+  return {};
+}
+
+// The slot has no children any more.
+void erase(Kernel& k, Slot& slot, std::uint64_t& budget) {
+  AEGIS_ASSERT(slot.first_child == nullptr);
+  if (slot.kind == Kind::frames) {
+    for (std::uint64_t f = slot.base; f < slot.base + slot.count; ++f) --k.frames[FrameNumber{f}].refs;
+    spend(budget, slot.count / frames_per_step);
+  }
+  unlink(slot);
+  slot = Slot{};
+}
+
+void adopt(Slot* parent, Slot& child) {
+  unlink(child);
+  if (parent != nullptr) link_child(*parent, child);
+}
+
+}  // namespace
+
+Result<std::uint16_t> narrow_rights(std::uint16_t held, std::uint32_t wanted) {
+  if (wanted == abi::all_rights) return held;
+  if (wanted > abi::all_rights) return fail(Error::bad_argument);
+  if ((wanted & ~std::uint32_t{held}) != 0) return fail(Error::missing_right);
+  return static_cast<std::uint16_t>(wanted);
+}
+
+bool is_live(Kernel& k, const Slot& slot) {
+  switch (slot.kind) {
+    case Kind::account: return k.frames.is_live(slot.object, FrameUse::account);
+    case Kind::env: return k.frames.is_live(slot.object, FrameUse::env);
+    case Kind::space: return k.frames.is_live(slot.object, FrameUse::space);
+    case Kind::table: return k.frames.is_live(slot.object, FrameUse::table);
+    // Frames that are referred to cannot be freed, nor an account that owns frames.
+    case Kind::frames: case Kind::slices: case Kind::console: case Kind::machine: return true;
+    case Kind::none: return false;
+  }
+  return false;
+}
+
+void install(Slot& slot, Kind kind, ObjectRef object, std::uint64_t first, std::uint64_t count) {
+  AEGIS_ASSERT(slot.empty());
+  slot = Slot{.kind = kind, .rights = rights_of(kind), .object = object, .base = first, .count = count};
+}
+
+Status derive(Kernel& k, Slot& source, Slot& target, std::uint32_t wanted, std::uint64_t first, std::uint64_t count) {
+  const std::uint16_t rights = TRY(narrow_rights(source.rights, wanted));
+  if (count == 0 && first != 0) return fail(Error::bad_argument);
+  if (count != 0 && !source.is_range()) return fail(Error::bad_argument);
+  if (count == 0) {
+    first = source.base;
+    count = source.count;
+  }
+  if (first < source.base || !base::range_within(first - source.base, count, source.count)) return fail(Error::out_of_range);
+  if (!target.empty()) return fail(Error::occupied);
+  if (source.kind == Kind::frames) TRY_VOID(add_refs(k, first, count));
+  // point of no return
+  target = Slot{.kind = source.kind, .rights = rights, .object = source.object, .base = first, .count = count};
+  link_child(source, target);
+  return {};
+}
+
+Status derive_frames(Kernel& k, Slot& account, Slot& target, FrameNumber first, std::uint64_t count, std::uint32_t wanted) {
+  const std::uint16_t rights = TRY(narrow_rights(rights_of(Kind::frames), wanted));
+  if (!base::range_within(first.raw(), count, k.frames.count())) return fail(Error::out_of_range);
+  for (FrameNumber f = first; f < first + count; ++f)
+    if (k.frames[f].use != FrameUse::plain || k.frames[f].owner != account.object.frame) return fail(Error::out_of_range);
+  if (!target.empty()) return fail(Error::occupied);
+  TRY_VOID(add_refs(k, first.raw(), count));
+  // point of no return
+  target = Slot{.kind = Kind::frames, .rights = rights, .object = account.object, .base = first.raw(), .count = count};
+  link_child(account, target);
+  return {};
+}
+
+Status drop(Kernel& k, Slot& slot, std::uint64_t& budget) {
+  while (slot.first_child != nullptr) {
+    if (budget == 0) return fail(Error::again);
+    --budget;
+    adopt(slot.parent, *slot.first_child);
+  }
+  spend(budget, 1);
+  erase(k, slot, budget);
+  return {};
+}
+
+Status revoke(Kernel& k, Slot& slot, std::uint64_t& budget) {
+  while (Slot* child = slot.first_child) {
+    if (budget == 0) return fail(Error::again);
+    --budget;
+    // What came back may have been mapped again behind the sweep.
+    if (child->kind == Kind::frames || child->kind == Kind::account) slot.sweeping = false;
+    if (child->first_child != nullptr) adopt(&slot, *child->first_child);
+    else erase(k, *child, budget);
+  }
+  if (slot.kind != Kind::frames && slot.kind != Kind::account) return {};
+  return break_foreign_mappings(k, slot, budget);
+}
+
+}  // namespace aegis

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// What the core keeps for one processor. `current` is who shall run; `loaded` is whose vector state and segment bases the
+// hardware holds. They differ only inside the kernel, until settle() has made them equal.
+#pragma once
+
+#include "kernel/core/object.hpp"
+
+namespace aegis {
+
+enum class Phase : std::uint8_t {
+  idle,     // no slice
+  running,  // inside a slice
+  grace,    // after its end: the epilogue runs
+};
+
+struct Cpu {
+  arch::CpuId id{};
+  Env* current = nullptr;
+  Env* loaded = nullptr;
+  Env* vector_of = nullptr;                     // whose state is still in the vector unit, if its vector_cpu agrees
+  std::uint32_t space = 0;                      // whose page tables are in use; 0: the kernel's own
+  std::uint32_t position = abi::slices_per_cpu - 1;  // of the current slice, or the last one
+  ObjectRef slice_owner;
+  Phase phase = Phase::idle;
+  bool started = false;
+  Nanoseconds slice_end{};
+  Nanoseconds armed{0};                         // what the timer was last set to; 0: it has gone off
+};
+
+}  // namespace aegis

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/core/env.hpp"
+
+#include "kernel/core/scheduler.hpp"
+#include "kernel/core/space.hpp"
+#include "kernel/core/table.hpp"
+
+namespace aegis {
+namespace {
+
+constexpr std::uint64_t initial_flags = 0x202;        // IF, and the bit that is always 1 [intel/vol1 3.4.3]
+constexpr std::uint64_t writable_flags = 0xdd5;       // CF PF AF ZF SF TF DF OF
+
+bool is_user_address(std::uint64_t va) { return va < abi::user_end; }
+
+}  // namespace
+
+Result<Env*> Env::create(Kernel& k, Account& payer, const Parts& parts, FrameNumber where) {
+  if (!payer.owns(k, parts.user_area)) return fail(Error::out_of_range);
+  FrameInfo& area = k.frames[parts.user_area];
+  if (area.use != FrameUse::plain) return fail(Error::out_of_range);
+  if (area.pins != 0) return fail(Error::busy);
+  const FrameNumber frame = TRY(payer.allocate(k, where, FrameUse::env));
+  // point of no return
+  auto* env = new (arch::frame_memory(frame)) Env;
+  arch::init_context(env->context);
+  env->user_area = parts.user_area;
+  env->space = frame_index(&parts.space);
+  env->table = frame_index(&parts.table);
+  ++area.pins;
+  ++parts.space.envs;
+  ++parts.table.envs;
+  return env;
+}
+
+bool Env::runs_elsewhere(const Cpu& here) const { return state == RunState::running && cpu != here.id.raw(); }
+
+Status Env::destroy(Kernel& k, Cpu& here) {
+  if (runs_elsewhere(here)) {
+    pending = Pending::end;
+    arch::poke(arch::CpuId{cpu});
+    return fail(Error::again);
+  }
+  // point of no return
+  if (state == RunState::running) {
+    state = RunState::halted;
+    give_rest_to_owner(k, here);
+  }
+  k.sleepers.remove(*this);
+  if (here.loaded == this) {
+    here.loaded = nullptr;
+    arch::bind_env(here, nullptr);
+  }
+  --k.frames[user_area].pins;
+  --object_at<Space>(space).envs;
+  --object_at<Table>(table).envs;
+  release_frame(k, arch::frame_of(this));
+  return {};
+}
+
+Status Env::configure(Kernel&, Cpu& here, const abi::EnvEntries& wanted, ObjectRef woken) {
+  if (wanted.reserved != 0) return fail(Error::bad_argument);
+  for (const std::uint64_t va : {wanted.exception, wanted.foreign, wanted.prologue, wanted.epilogue, wanted.gs_base, wanted.fs_base})
+    if (!is_user_address(va)) return fail(Error::bad_address);
+  if (runs_elsewhere(here)) return fail(Error::wrong_state);
+  // point of no return
+  entries = wanted;
+  monitor = woken;
+  context.registers.gs_base = wanted.gs_base;
+  context.registers.fs_base = wanted.fs_base;
+  if (here.loaded == this) arch::bind_env(here, this);
+  return {};
+}
+
+Status Env::start(Kernel& k, std::uint64_t rip, std::uint64_t rsp, std::uint64_t argument) {
+  const bool at_rest = state == RunState::created || state == RunState::stopped || state == RunState::halted || state == RunState::stuck;
+  if (!at_rest) return fail(Error::wrong_state);
+  if (!is_user_address(rip)) return fail(Error::bad_address);
+  // point of no return
+  arch::init_context(context);
+  vector_cpu = 0;
+  context.registers.rip = rip;
+  context.registers.rsp = rsp;
+  context.registers.rdi = argument;
+  context.registers.rflags = initial_flags;
+  context.registers.gs_base = entries.gs_base;
+  context.registers.fs_base = entries.fs_base;
+  become_ready(k);
+  return {};
+}
+
+Status Env::stop(Kernel& k, Cpu& here) {
+  if (runs_elsewhere(here)) {
+    pending = Pending::stop;
+    arch::poke(arch::CpuId{cpu});
+    return fail(Error::again);
+  }
+  switch (state) {
+    case RunState::stopped: return {};
+    case RunState::created: case RunState::halted: case RunState::stuck: return fail(Error::wrong_state);
+    case RunState::running: case RunState::ready: case RunState::sleeping: break;
+  }
+  // point of no return
+  k.sleepers.remove(*this);
+  const bool was_running = state == RunState::running;
+  state = RunState::stopped;
+  if (was_running) give_rest_to_owner(k, here);
+  return {};
+}
+
+Status Env::resume(Kernel& k) {
+  if (state != RunState::stopped && state != RunState::stuck) return fail(Error::wrong_state);
+  become_ready(k);
+  return {};
+}
+
+Status Env::read(abi::EnvState& out) const {
+  if (state == RunState::running) return fail(Error::wrong_state);
+  out = {.state = state, .reserved = 0, .code = code, .error = error, .address = address,
+         .overruns = overruns, .run_ns = run_ns, .registers = context.registers};
+  return {};
+}
+
+Status Env::write(const abi::Registers& registers) {
+  if (state != RunState::created && state != RunState::stopped && state != RunState::stuck) return fail(Error::wrong_state);
+  if ((registers.rflags & ~(writable_flags | initial_flags)) != 0) return fail(Error::bad_argument);
+  for (const std::uint64_t va : {registers.rip, registers.fs_base, registers.gs_base})
+    if (!is_user_address(va)) return fail(Error::bad_address);
+  // point of no return
+  context.registers = registers;
+  context.registers.rflags |= initial_flags;
+  if (state == RunState::created) state = RunState::stopped;  // it has registers now: env_resume sets it going
+  return {};
+}
+
+void Env::change_space(Kernel&, Cpu&, Space& to) {
+  --object_at<Space>(space).envs;
+  ++to.envs;
+  space = frame_index(&to);
+}
+
+void Env::become_ready(Kernel& k) {
+  state = RunState::ready;
+  notice_ready(k, *this);
+}
+
+void Env::wake(Kernel& k) {
+  if (state != RunState::sleeping) {
+    wake_token = true;
+    return;
+  }
+  k.sleepers.remove(*this);
+  become_ready(k);
+}
+
+void Env::fall_asleep(Kernel& k, Nanoseconds until) {
+  state = RunState::sleeping;
+  deadline = until;
+  if (until != abi::forever) k.sleepers.insert(*this);
+}
+
+void Env::wake_monitor(Kernel& k) {
+  if (Env* watcher = k.frames.live<Env>(monitor)) watcher->wake(k);
+}
+
+void Env::halt(Kernel& k, std::uint64_t exit_code) {
+  state = RunState::halted;
+  code = exit_code;
+  error = address = 0;
+  wake_monitor(k);
+}
+
+void Env::get_stuck(Kernel& k, std::uint64_t vector, std::uint64_t fault_error, std::uint64_t fault_address) {
+  state = RunState::stuck;
+  code = vector;
+  error = fault_error;
+  address = fault_address;
+  wake_monitor(k);
+}
+
+bool Env::deliver(abi::EventFrame& frame, const abi::EventFrame& event, std::uint64_t entry) {
+  // The env may write the flag at the same time, on another processor: read once.
+  if (entry == 0 || std::atomic_ref{frame.busy}.load(std::memory_order_acquire) != 0) return false;
+  abi::Registers& r = context.registers;
+  frame = event;
+  frame.rip = r.rip;
+  frame.rflags = r.rflags;
+  frame.rsp = r.rsp;
+  r.rip = entry;
+  r.rflags = initial_flags;
+  return true;
+}
+
+bool Env::deliver_exception(std::uint64_t vector, std::uint64_t fault_error, std::uint64_t fault_address) {
+  const abi::EventFrame event{.busy = 1, .kind = vector, .error = fault_error, .address = fault_address};
+  return deliver(area().exception, event, entries.exception);
+}
+
+bool Env::deliver_upcall(abi::Upcall what, std::uint64_t entry) {
+  return deliver(area().upcall, {.busy = 1, .kind = static_cast<std::uint64_t>(what)}, entry);
+}
+
+}  // namespace aegis

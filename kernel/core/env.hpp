@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// Envs: protection domains that run. One frame each. An env is `running` exactly while it is some processor's current;
+// its registers are in `context` whenever the kernel looks at it, vector state and segment bases only when it is on no
+// processor (see scheduler.hpp).
+#pragma once
+
+#include "kernel/core/account.hpp"
+#include "kernel/core/cpu.hpp"
+
+namespace aegis {
+
+using abi::RunState;
+
+enum class Pending : std::uint8_t { nothing, stop, end };  // asked of an env that runs on another processor
+
+struct Env {
+  arch::Context context;
+  FrameNumber user_area{};
+  abi::EnvEntries entries{};
+  RunState state = RunState::created;
+  Pending pending = Pending::nothing;
+  bool wake_token = false;        // a wake came while it did not sleep
+  ObjectRef monitor;
+  std::uint32_t space = 0;        // its own count in the space keeps that alive
+  std::uint32_t table = 0;        // and in the table
+  std::uint32_t cpu = 0;          // while running
+  std::uint32_t vector_cpu = 0;   // 1 + the processor whose vector unit it used last; 0: the saved state is newer
+  Nanoseconds deadline{};         // while sleeping
+  SleepLink sleep;
+  std::uint64_t code = 0, error = 0, address = 0;  // how it halted or got stuck
+  std::uint64_t overruns = 0;
+  std::uint64_t run_ns = 0;
+  Nanoseconds run_since{};
+
+  struct Parts {
+    Space& space;
+    Table& table;
+    FrameNumber user_area;
+  };
+  [[nodiscard]] static Result<Env*> create(Kernel& k, Account& payer, const Parts& parts, FrameNumber where);
+  // `again` while it still runs on another processor. The env that calls may end itself.
+  [[nodiscard]] Status destroy(Kernel& k, Cpu& cpu);
+
+  // The entries have been checked by nobody yet; `monitor` is what the slot in them stands for.
+  [[nodiscard]] Status configure(Kernel& k, Cpu& cpu, const abi::EnvEntries& entries, ObjectRef monitor);
+  [[nodiscard]] Status start(Kernel& k, std::uint64_t rip, std::uint64_t rsp, std::uint64_t argument);
+  [[nodiscard]] Status stop(Kernel& k, Cpu& cpu);
+  [[nodiscard]] Status resume(Kernel& k);
+  [[nodiscard]] Status read(abi::EnvState& out) const;
+  [[nodiscard]] Status write(const abi::Registers& registers);
+  // The running env goes on in another space.
+  void change_space(Kernel& k, Cpu& cpu, Space& to);
+
+  void wake(Kernel& k);  // ends its sleep, or its next one
+  // Of the env that runs; the caller then gives the processor to somebody else.
+  void fall_asleep(Kernel& k, Nanoseconds until);
+  void halt(Kernel& k, std::uint64_t exit_code);
+  void get_stuck(Kernel& k, std::uint64_t vector, std::uint64_t fault_error, std::uint64_t fault_address);
+  void become_ready(Kernel& k);
+
+  // Makes it continue at its entry for the event, if it has one and is not busy with another of the class.
+  [[nodiscard]] bool deliver_exception(std::uint64_t vector, std::uint64_t fault_error, std::uint64_t fault_address);
+  [[nodiscard]] bool deliver_upcall(abi::Upcall what, std::uint64_t entry);
+
+ private:
+  [[nodiscard]] bool deliver(abi::EventFrame& frame, const abi::EventFrame& event, std::uint64_t entry);
+  [[nodiscard]] abi::UserArea& area() const { return *reinterpret_cast<abi::UserArea*>(arch::frame_memory(user_area)); }
+  void wake_monitor(Kernel& k);
+  [[nodiscard]] bool runs_elsewhere(const Cpu& here) const;
+};
+static_assert(sizeof(Env) <= abi::page_size);
+
+}  // namespace aegis

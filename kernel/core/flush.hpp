@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// What a change to an address space leaves to be done: translations to forget on other processors, and frames that must not
+// be used again before that.
+#pragma once
+
+#include "kernel/core/kernel.hpp"
+
+namespace aegis {
+
+// Collects, and flushes at the latest when it goes out of scope. Frames that wait are chained through `aux`.
+class PendingFlush {
+ public:
+  PendingFlush(Kernel& k, Space& space) : k_{k}, space_{space} {}
+  ~PendingFlush() { flush(); }
+  PendingFlush(const PendingFlush&) = delete;
+  PendingFlush& operator=(const PendingFlush&) = delete;
+
+  void changed(std::uint64_t va);                              // a present entry has other rights or is gone
+  void removed(std::uint64_t old_entry, std::uint64_t va);     // this one, and its frame loses a mapping
+  void table_gone(FrameNumber table);                          // was taken out of the tree
+  void everything();                                           // where the changes were is not known
+  void flush();
+  [[nodiscard]] bool holds_frames() const { return chain_ != end_of_chain; }
+
+ private:
+  static constexpr std::uint32_t end_of_chain = ~std::uint32_t{0};
+  void enchain(FrameNumber frame);
+
+  Kernel& k_;
+  Space& space_;
+  std::uint64_t start_ = ~std::uint64_t{0}, end_ = 0;
+  bool everything_ = false;
+  std::uint32_t chain_ = end_of_chain;
+};
+
+// Processors whose page tables lead into the space: those that use it or one that sees a slot of it.
+[[nodiscard]] std::uint64_t cpus_using(Kernel& k, const Space& space);
+
+}  // namespace aegis

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// Who owns each physical frame and what it is used for: the array that user space may read, and a bitmap of the free
+// frames. Invariant: a frame's bit is set exactly when its use is `free`, and then owner, maps, pins and refs are 0.
+#pragma once
+
+#include "abi/info.hpp"
+#include "kernel/core/object.hpp"
+
+namespace aegis {
+
+// What a frame holds when it is handed out: zeros, or old bytes that the kernel overwrites whole before anybody looks.
+enum class Contents : bool { zeroed, overwritten };
+
+class FrameTable {
+ public:
+  constexpr FrameTable() = default;
+  // `info` heads the exported pages. The arrays describe `count` frames; the bitmap is all zero (nothing is free).
+  void attach(abi::SystemInfo& info, FrameInfo* frames, std::uint64_t* bitmap, std::uint64_t count);
+
+  [[nodiscard]] std::uint64_t count() const { return count_; }
+  [[nodiscard]] std::uint64_t free_count() const { return info_->free_frames; }
+  [[nodiscard]] bool exists(FrameNumber frame) const { return frame.raw() < count_; }
+  [[nodiscard]] FrameInfo& operator[](FrameNumber frame) { return frames_[frame.raw()]; }
+  [[nodiscard]] FrameInfo& operator[](std::uint32_t frame) { return frames_[frame]; }
+  [[nodiscard]] abi::SystemInfo& info() { return *info_; }
+
+  // A run of `count` free frames: at `first`, or with any_frame the lowest aligned to 2^align_log2. Takes nothing yet.
+  [[nodiscard]] Result<FrameNumber> find(FrameNumber first, std::uint64_t count, std::uint32_t align_log2) const;
+  // Marks a free run as taken.
+  void take(FrameNumber first, std::uint64_t count, std::uint32_t owner, FrameUse use, Contents contents);
+  // Gives a frame back. The generation of one that held an object moves on.
+  void give_back(FrameNumber frame);
+  // Boot: RAM that is not reserved becomes free.
+  void add_free(FrameNumber frame);
+
+  [[nodiscard]] bool is_live(ObjectRef ref, FrameUse use) const {
+    return ref.frame < count_ && frames_[ref.frame].use == use && frames_[ref.frame].generation == ref.generation;
+  }
+  [[nodiscard]] ObjectRef ref_of(const void* object) const {
+    const std::uint32_t frame = frame_index(object);
+    return {frame, frames_[frame].generation};
+  }
+  template <typename T>
+  [[nodiscard]] T* live(ObjectRef ref) const {
+    return ref && is_live(ref, ObjectTraits<T>::use) ? &object_at<T>(ref.frame) : nullptr;
+  }
+
+ private:
+  [[nodiscard]] bool is_free(std::uint64_t frame) const { return (bitmap_[frame / 64] >> (frame % 64) & 1) != 0; }
+  [[nodiscard]] std::uint64_t next_free(std::uint64_t from) const;
+  [[nodiscard]] std::uint64_t first_taken(std::uint64_t from, std::uint64_t end) const;
+
+  abi::SystemInfo* info_ = nullptr;
+  FrameInfo* frames_ = nullptr;
+  std::uint64_t* bitmap_ = nullptr;
+  std::uint64_t count_ = 0;
+  mutable std::uint64_t hint_ = 0;  // no free frame lies in a word of the bitmap before this one
+};
+
+}  // namespace aegis

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// Everything that the kernel lock protects. A Kernel& can only be had from a KernelGuard, so a function that takes one
+// says by its parameter that the lock is held.
+#pragma once
+
+#include "kernel/core/frame_table.hpp"
+#include "kernel/core/lock.hpp"
+#include "kernel/core/sleepers.hpp"
+
+namespace aegis {
+
+inline constexpr std::uint64_t slice_ns = 10'000'000;
+inline constexpr std::uint64_t grace_ns = 1'000'000;
+// Steps of one restartable call before it answers `again`. A step is some tens of instructions.
+inline constexpr std::uint64_t step_budget = 256;
+constexpr void spend(std::uint64_t& budget, std::uint64_t steps) { budget -= steps < budget ? steps : budget; }
+
+struct ConsoleState {
+  ObjectRef bound;                                    // env that is woken for console events
+  std::uint32_t begin = 0, end = 0;                   // input that was taken from the device and not yet delivered
+  std::array<std::byte, abi::console_chunk> input{};
+  std::array<std::byte, abi::console_chunk> output{};
+};
+
+struct Kernel {
+  FrameTable frames;
+  Sleepers sleepers;
+  std::array<ObjectRef, std::size_t{abi::max_cpus} * abi::slices_per_cpu> slices{};  // owner of each position
+  std::uint64_t idle_cpus = 0;  // bit per processor that waits in idle()
+  FrameNumber idle_tables{};    // a top-level table without user entries, for processors whose space is to go
+  ConsoleState console;
+};
+
+class [[nodiscard]] KernelGuard {
+ public:
+  KernelGuard();
+  ~KernelGuard();
+  KernelGuard(const KernelGuard&) = delete;
+  KernelGuard& operator=(const KernelGuard&) = delete;
+  [[nodiscard]] Kernel& operator*() const;
+  [[nodiscard]] Kernel* operator->() const { return &**this; }
+};
+
+}  // namespace aegis

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/core/memory_map.hpp"
+
+namespace aegis {
+namespace {
+
+using traps::BootRecord;
+using traps::MemoryRange;
+
+MemoryRange inner_pages(const MemoryRange& range) {
+  const std::uint64_t start = base::align_up(range.start, base::page_size), end = base::align_down(range.end, base::page_size);
+  return {start, start < end ? end : start};
+}
+MemoryRange outer_pages(const MemoryRange& range) {
+  return {base::align_down(range.start, base::page_size), base::align_up(range.end, base::page_size)};
+}
+
+// Calls each(start, end) for the parts of [start, end) that nobody has reserved: `at` moves behind what is in the way.
+template <typename F>
+void each_gap(const BootRecord& record, MemoryRange range, F each) {
+  std::uint64_t at = range.start;
+  while (at < range.end) {
+    std::uint64_t stop = range.end;
+    bool inside = false;
+    const auto consider = [&](const MemoryRange& taken) {
+      const MemoryRange pages = outer_pages(taken);
+      if (taken.start == taken.end || pages.end <= at || pages.start >= stop) return;
+      if (pages.start <= at) {
+        at = pages.end;
+        inside = true;
+      } else {
+        stop = pages.start;
+      }
+    };
+    for (const MemoryRange& taken : record.reserved) consider(taken);
+    consider(record.archive);
+    consider({0, base::page_size});  // frame 0 stands for nobody
+    if (inside) continue;
+    each(at, stop);
+    at = stop;
+  }
+}
+
+// The first run of `size` bytes that is free in the map, or 0.
+std::uint64_t find_place(const BootRecord& record, std::uint64_t size) {
+  std::uint64_t place = 0;
+  for (const MemoryRange& ram : record.ram)
+    each_gap(record, inner_pages(ram), [&](std::uint64_t start, std::uint64_t end) {
+      if (place == 0 && end - start >= size) place = start;
+    });
+  return place;
+}
+
+}  // namespace
+
+FrameRange archive_frames(const BootRecord& record) {
+  if (record.archive.start == record.archive.end) return {};
+  const MemoryRange pages = outer_pages(record.archive);
+  return {pages.start / base::page_size, (pages.end - pages.start) / base::page_size};
+}
+
+bool build_frame_table(Kernel& k, const BootRecord& record) {
+  std::uint64_t frames = 0;
+  for (const MemoryRange& ram : record.ram)
+    if (ram.end / base::page_size > frames) frames = ram.end / base::page_size;
+  const FrameRange archive = archive_frames(record);
+  if (archive.first + archive.count > frames) return false;
+
+  constexpr std::uint64_t table_offset = base::align_up<std::uint64_t>(sizeof(abi::SystemInfo), 64);
+  const std::uint64_t info_pages = base::pages_for(table_offset + frames * sizeof(FrameInfo));
+  const std::uint64_t words = (frames + 63) / 64;
+  const std::uint64_t bitmap_pages = base::pages_for(words * sizeof(std::uint64_t));
+  const std::uint64_t place = find_place(record, (info_pages + bitmap_pages) * base::page_size);
+  if (place == 0) return false;
+
+  const FrameNumber first{place / base::page_size};
+  for (FrameNumber f = first; f < first + info_pages + bitmap_pages; ++f) arch::zero_frame(f);
+  auto* info = new (arch::frame_memory(first)) abi::SystemInfo{
+      .magic = abi::info_magic, .version = abi::info_version, .size = sizeof(abi::SystemInfo), .frames = frames,
+      .free_frames = 0, .kernel_frames = 0, .info_base = first.raw(), .info_count = info_pages,
+      .frame_table_offset = table_offset, .tsc_base = record.tsc_base, .tsc_mul = record.tsc_mul,
+      .tsc_shift = record.tsc_shift, .cpus = record.cpus, .wall_base_ns = record.wall_base_ns, .slice_ns = slice_ns,
+      .grace_ns = grace_ns, .boot_tsc = record.boot_tsc, .xcr0 = record.xcr0, .xsave_size = record.xsave_size,
+      .features = record.features};
+  auto* table = reinterpret_cast<FrameInfo*>(arch::frame_memory(first) + table_offset);
+  auto* bitmap = reinterpret_cast<std::uint64_t*>(arch::frame_memory(first + info_pages));
+  k.frames.attach(*info, table, bitmap, frames);
+
+  // All memory is zero, and so is the table: "free". What is RAM and unclaimed gets its bit; the rest is said to be taken.
+  std::uint64_t reserved_from = 0;
+  const auto reserve_until = [&](std::uint64_t frame) {
+    for (; reserved_from < frame; ++reserved_from) table[reserved_from].use = FrameUse::reserved;
+  };
+  for (const MemoryRange& ram : record.ram)
+    each_gap(record, inner_pages(ram), [&](std::uint64_t start, std::uint64_t end) {
+      const std::uint64_t end_frame = end / base::page_size;
+      reserve_until(start / base::page_size);
+      for (std::uint64_t f = start / base::page_size; f < end_frame; ++f) {
+        const bool own = f >= first.raw() && f < first.raw() + info_pages + bitmap_pages;
+        if (own) table[f].use = f < first.raw() + info_pages ? FrameUse::info : FrameUse::reserved;
+        else k.frames.add_free(FrameNumber{f});
+      }
+      reserved_from = end_frame;
+    });
+  reserve_until(frames);
+  std::uint64_t usable = 0;
+  for (const MemoryRange& ram : record.ram) usable += (inner_pages(ram).end - inner_pages(ram).start) / base::page_size;
+  info->kernel_frames = usable - info->free_frames - archive.count;
+  return true;
+}
+
+}  // namespace aegis

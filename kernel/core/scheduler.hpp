@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// Who runs on a processor: slices by position, directed yields inside a slice, the end of a slice. The functions below
+// decide by setting `current`; settle() then makes it so, before the lock is released. Thus an env that is on no
+// processor has its whole state in memory whenever anybody else can look at it.
+#pragma once
+
+#include "kernel/core/env.hpp"
+
+namespace aegis {
+
+// Makes the hardware agree with `current`, chooses the next slice when that is empty, and arms the timer.
+void settle(Kernel& k, Cpu& cpu);
+
+// The current env has left (its state says why): the slice's owner goes on, or the slice is over.
+void give_rest_to_owner(Kernel& k, Cpu& cpu);
+// The current env stays ready and gives its time away. nullptr: to the slice's owner.
+[[nodiscard]] Status yield_to(Kernel& k, Cpu& cpu, Env* target);
+[[nodiscard]] Status sleep_until(Kernel& k, Cpu& cpu, Nanoseconds deadline, Env* target);
+
+// The timer went off, or may have: sleepers, the end of the slice, the end of the grace period.
+void handle_time(Kernel& k, Cpu& cpu);
+// Somebody asked the current env to leave.
+void handle_pending(Kernel& k, Cpu& cpu);
+// An env became ready: an idle processor where it owns a slice starts at once.
+void notice_ready(Kernel& k, const Env& env);
+
+}  // namespace aegis

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// Address spaces: a frame of bookkeeping and a top-level table, both the creator's account's; page tables are charged to
+// the same account as they come. User space is slots 0..255; a slot is either the space's own or a view of another's.
+// Invariants: `maps` of a table's frame counts its entries in use, of a plain frame the entries that map it; a linked
+// slot's entry equals its source's, whose level-3 table stays as long as anybody sees it.
+#pragma once
+
+#include "kernel/core/account.hpp"
+#include "kernel/core/flush.hpp"
+#include "kernel/core/page_entry.hpp"
+
+namespace aegis {
+
+struct Space {
+  std::uint32_t top = 0;                     // frame of the top-level table
+  std::uint32_t envs = 0;
+  std::uint32_t viewed = 0;                  // slots of this space that others see, each as often as it is seen
+  bool dying = false;
+  std::uint64_t walk_at = 0;                 // where destroy or trim is
+  std::uint64_t trim_start = 0, trim_end = 0;
+  std::array<std::uint32_t, abi::user_slots> source{};   // space that the slot is a view of; 0: none
+  std::array<std::uint32_t, abi::user_slots> viewers{};  // how many see the slot
+
+  [[nodiscard]] static Result<Space*> create(Kernel& k, Account& payer, FrameNumber where);
+  // busy while it is linked to or holds envs; `again` until all is gone.
+  [[nodiscard]] Status destroy(Kernel& k, std::uint64_t& budget);
+  [[nodiscard]] Status link(Kernel& k, std::uint32_t slot, Space& from);
+  [[nodiscard]] Status unlink(Kernel& k, std::uint32_t slot);
+  [[nodiscard]] Status trim(Kernel& k, std::uint64_t start, std::uint64_t end, std::uint64_t& budget);
+
+  [[nodiscard]] Account& account(Kernel& k);
+  [[nodiscard]] std::uint64_t* top_table() const { return reinterpret_cast<std::uint64_t*>(arch::frame_memory(FrameNumber{top})); }
+
+  // What lies at `va`: the level-1 table there, or nothing as far as `end`. wrong_state in a linked slot.
+  struct Region {
+    std::uint64_t* entries;
+    std::uint64_t end;
+  };
+  [[nodiscard]] Result<Region> region_at(Kernel& k, std::uint64_t va);
+  // The level-1 table for `va`, made if need be; no table is made when not all of them can be.
+  [[nodiscard]] Result<std::uint64_t*> make_tables(Kernel& k, std::uint64_t va);
+
+ private:
+  void add_table(Kernel& k, std::uint64_t& entry, std::uint32_t level);
+  [[nodiscard]] Status leave_processors(Kernel& k);
+  void release_tables(Kernel& k, std::uint64_t va, std::uint64_t next, PendingFlush& pending);
+};
+static_assert(sizeof(Space) <= abi::page_size);
+
+}  // namespace aegis

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// The core's part of booting: frame table, root account, first env.
+#include "kernel/core/first_env.hpp"
+
+namespace aegis {
+namespace {
+
+// The root account owns all that is free, and the archive. Its own frame is the kernel's.
+Result<Account*> make_root(Kernel& k, const traps::BootRecord& record) {
+  const FrameNumber frame = TRY(k.frames.find(abi::any_frame, 1, 0));
+  k.frames.take(frame, 1, 0, FrameUse::account, Contents::zeroed);
+  const FrameRange archive = archive_frames(record);
+  auto* root = new (arch::frame_memory(frame)) Account{.limit = k.frames.free_count() + archive.count, .used = archive.count};
+  for (std::uint64_t f = archive.first; f < archive.first + archive.count; ++f)
+    k.frames[FrameNumber{f}] = {.owner = frame_index(root), .use = FrameUse::plain};
+  return root;
+}
+
+Status make_idle_tables(Kernel& k) {
+  k.idle_tables = TRY(k.frames.find(abi::any_frame, 1, 0));
+  k.frames.take(k.idle_tables, 1, 0, FrameUse::reserved, Contents::zeroed);
+  arch::prepare_top_table(k.idle_tables);
+  return {};
+}
+
+Status build(Kernel& k, const traps::BootRecord& record) {
+  TRY_VOID(make_idle_tables(k));
+  Account& root = *TRY(make_root(k, record));
+  (void)TRY(build_first_env(k, record, root));
+  return {};
+}
+
+}  // namespace
+
+bool traps::start(const BootRecord& record) {
+  KernelGuard guard;
+  if (!build_frame_table(*guard, record)) {
+    arch::log_write("aegis: too little memory, or the archive lies outside it\n");
+    return false;
+  }
+  const Status done = build(*guard, record);
+  if (done.has_value()) return true;
+  arch::log_write("aegis: the first env cannot be built: ");
+  arch::log_write(abi::name(done.error()));
+  arch::log_write("\n");
+  return false;
+}
+
+}  // namespace aegis

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// From six raw registers to typed arguments. Bits that an argument's type does not have are refused, never cut off.
+#pragma once
+
+#include "kernel/sys/calls.hpp"
+
+namespace aegis::sys {
+
+using RawArguments = std::array<std::uint64_t, 6>;
+
+template <typename T>
+[[nodiscard]] constexpr Result<T> decode(std::uint64_t raw) {
+  if constexpr (std::is_same_v<T, u64>) {
+    return raw;
+  } else if constexpr (std::is_same_v<T, frame>) {
+    return frame{raw};
+  } else if constexpr (std::is_same_v<T, va>) {
+    if (raw > abi::user_end) return fail(Error::bad_address);
+    return va{raw};
+  } else {
+    static_assert(std::is_same_v<T, u32> || std::is_same_v<T, slot>);
+    if (raw >> 32 != 0) return fail(Error::bad_argument);
+    return T{static_cast<std::uint32_t>(raw)};
+  }
+}
+
+template <typename Method>
+struct Decoder;
+template <typename... Arguments>
+struct Decoder<Answer (Calls::*)(Arguments...)> {
+  static_assert(sizeof...(Arguments) <= 6);
+  template <auto method>
+  static Answer run(Calls& calls, const RawArguments& raw) {
+    return run<method>(calls, raw, std::index_sequence_for<Arguments...>{});
+  }
+
+ private:
+  template <auto method, std::size_t... I>
+  static Answer run(Calls& calls, [[maybe_unused]] const RawArguments& raw, std::index_sequence<I...>) {
+    Error error = Error::none;
+    ((error == Error::none ? check(decode<Arguments>(raw[I]), error) : void()), ...);
+    if (error != Error::none) return fail(error);
+    return (calls.*method)(*decode<Arguments>(raw[I])...);
+  }
+  template <typename T>
+  static void check(const Result<T>& argument, Error& error) {
+    if (!argument.has_value()) error = argument.error();
+  }
+};
+
+using Entry = Answer (*)(Calls&, const RawArguments&);
+
+inline constexpr std::array<Entry, abi::call_count> entries{
+#define AEGIS_CALL(number, name, arguments, value, meaning) \
+  &Decoder<decltype(&Calls::name)>::template run<&Calls::name>,
+    AEGIS_CALLS(AEGIS_CALL)
+#undef AEGIS_CALL
+};
+
+// The table is dense and in order, so a number is an index.
+inline constexpr std::array numbers{
+#define AEGIS_CALL(number, name, arguments, value, meaning) number,
+    AEGIS_CALLS(AEGIS_CALL)
+#undef AEGIS_CALL
+};
+static_assert([] {
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    if (numbers[i] != static_cast<int>(i)) return false;
+  return true;
+}(), "a hole in the numbers of the calls");
+
+}  // namespace aegis::sys

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/sys/calls.hpp"
+
+namespace aegis::sys {
+
+Answer Calls::nop() { return {}; }
+
+Answer Calls::machine_stop(slot machine, u32 code) {
+  (void)TRY(find_kind(machine, Kind::machine, abi::MachineRight::stop));
+  arch::power_off(code);
+}
+
+Answer Calls::machine_log(slot machine, va text, u64 size) {
+  if (size > abi::log_chunk) return fail(Error::bad_argument);
+  (void)TRY(find_kind(machine, Kind::machine, abi::MachineRight::log));
+  std::array<char, abi::log_chunk> line;
+  TRY_VOID(copy_bytes_in(line.data(), text, size));
+  arch::log_write({line.data(), size});
+  return {};
+}
+
+}  // namespace aegis::sys

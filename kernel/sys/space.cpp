@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/core/space_update.hpp"
+#include "kernel/sys/calls.hpp"
+
+namespace aegis::sys {
+
+Answer Calls::space_create(slot account, slot dst, frame where) {
+  Account& payer = *TRY(find<Account>(account, abi::AccountRight::allocate));
+  Slot& target = *TRY(find_empty(dst));
+  const Space* made = TRY(Space::create(k, payer, where));
+  // point of no return
+  publish(target, *made);
+  return {};
+}
+
+Answer Calls::space_update(slot space, va ops, u64 count) {
+  if (count == 0 || count > abi::space_update_max_ops) return fail(Error::bad_argument);
+  Space* changed = &object_at<Space>(env.space);
+  if (space != abi::no_slot) changed = TRY(find<Space>(space, abi::SpaceRight::change));
+  std::array<abi::SpaceOp, abi::space_update_max_ops> list;  // filled below; read once, so nobody changes it meanwhile
+  TRY_VOID(copy_bytes_in(list.data(), ops, count * sizeof(abi::SpaceOp)));
+
+  SpaceUpdate update{k, table(), *changed};
+  for (u32 done = 0; done < count; ++done) {
+    u64 pages = 0;
+    const Status status = update.exhausted() ? fail(Error::again) : update.run(list[done], pages);
+    if (!status.has_value()) return {status.error(), abi::SpaceProgress{done, static_cast<u32>(pages)}.pack()};
+  }
+  return answer(abi::SpaceProgress{static_cast<u32>(count), 0}.pack());
+}
+
+Answer Calls::space_link(slot space, u32 index, slot source) {
+  if (index >= abi::user_slots) return fail(Error::bad_argument);
+  Space& viewer = *TRY(find<Space>(space, abi::SpaceRight::change));
+  if (source == abi::no_slot) return viewer.unlink(k, index);
+  Space& from = *TRY(find<Space>(source, abi::SpaceRight::share));
+  return viewer.link(k, index, from);
+}
+
+Answer Calls::space_trim(slot space, va start, u64 pages) {
+  if (!base::is_aligned(start.raw, abi::page_size)) return fail(Error::bad_address);
+  const u64 most = (abi::user_end - start.raw) / abi::page_size;
+  if (pages == 0 || pages > most) return fail(Error::bad_argument);
+  Space* trimmed = &object_at<Space>(env.space);
+  if (space != abi::no_slot) trimmed = TRY(find<Space>(space, abi::SpaceRight::change));
+  u64 budget = step_budget;
+  return trimmed->trim(k, start.raw, start.raw + pages * abi::page_size, budget);
+}
+
+}  // namespace aegis::sys
