@@ -84,7 +84,7 @@ Status set(std::string_view key, String value, RunDescription& out) {
   return {};
 }
 
-[[clang::no_destroy]] constinit RunDescription description;
+constinit RunDescription description;
 
 }  // namespace
 
@@ -96,7 +96,8 @@ Status parse_run_description(std::string_view text, RunDescription& out) {
     if (line.empty() || line.find('\0') != std::string_view::npos) continue;
     const std::size_t equals = line.find('=');
     if (equals == std::string_view::npos) return Fail{Errno::inval};
-    TRY_VOID(set(line.substr(0, equals), TRY(unescape(line.substr(equals + 1))), out));
+    String value = TRY(unescape(line.substr(equals + 1)));
+    TRY_VOID(set(line.substr(0, equals), std::move(value), out));
   }
   return {};
 }

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// Character devices by number: null, zero, full, random, urandom, tty, console. A node with another number opens as ENXIO.
+#include "libos/exos/fs/device.hpp"
+
+#include "libos/exos/fs/console.hpp"
+#include "libos/exos/random.hpp"
+
+namespace exos {
+namespace {
+
+class DeviceFile final : public File {
+ public:
+  explicit DeviceFile(std::uint32_t minor) : minor_{minor} { kind = FileKind::device; }
+
+  CallResult read(Buffer& buffer) override {
+    const std::size_t wanted = buffer.left();
+    if (minor_ == device_null) return 0;
+    if (minor_ == device_zero || minor_ == device_full) {
+      TRY_VOID(buffer.put_zeros(wanted));
+      return wanted;
+    }
+    std::array<std::byte, 256> piece;
+    while (buffer.left() > 0) {
+      const std::size_t n = buffer.left() < piece.size() ? buffer.left() : piece.size();
+      fill_random(piece.data(), n);
+      if (!buffer.put(piece.data(), n).has_value()) break;
+    }
+    const std::size_t done = wanted - buffer.left();
+    if (done == 0 && wanted > 0) return Fail{Errno::fault};
+    return done;
+  }
+  CallResult write(Buffer& buffer) override {
+    if (minor_ == device_full) return Fail{Errno::nospc};
+    const std::size_t n = buffer.left();
+    buffer.skip(n);
+    return n;
+  }
+  CallResult read_at(std::uint64_t, Buffer& buffer) override { return read(buffer); }
+  CallResult write_at(std::uint64_t, Buffer& buffer) override { return write(buffer); }
+  CallResult seek(std::int64_t, std::uint32_t) override { return position = 0; }
+
+ private:
+  std::uint32_t minor_;
+};
+
+class DeviceInode final : public SpecialInode {
+ public:
+  Result<FileRef> open(std::uint32_t flags) override {
+    if (!is(mode_char)) return Fail{Errno::nxio};
+    const std::uint32_t major = device_major(rdev), minor = device_minor(rdev);
+    if (major == 1 && (minor == device_null || minor == device_zero || minor == device_full || minor == device_random || minor == device_urandom))
+      return make_file<DeviceFile>(*this, flags, minor);
+    if ((major == 5 && (minor == 0 || minor == 1)) || major == 136) return open_terminal(*this, flags);
+    return Fail{Errno::nxio};
+  }
+};
+
+}  // namespace
+
+Inode* make_device_inode() { return make<DeviceInode>(); }
+
+}  // namespace exos

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+// Regular files in memory. The bytes of a page lie in the page tree if it was ever written, else in the archive below
+// archive_size_, else they are zero. Bytes behind the end of the file are zero in every page of the tree.
+#include "abi/container.hpp"
+#include "libos/exos/archive.hpp"
+#include "libos/exos/fs/memory_fs.hpp"
+#include "libos/exos/memory.hpp"
+
+namespace exos {
+namespace {
+
+using base::page_size;
+
+constexpr std::uint32_t fallocate_keep_size = 1, fallocate_punch_hole = 2, fallocate_zero_range = 0x10;
+constexpr std::uint32_t seal_shrink = 2, seal_grow = 4, seal_write = 8;
+
+// A file may not take the last memory: processes could then neither fork nor exit in order. Read every so often, the
+// figure is a call.
+bool room_for_page() {
+  static constinit std::uint32_t countdown = 0;
+  static constinit bool room = true;
+  if (countdown-- == 0 || !room) {
+    countdown = 31;
+    const MemoryUse use = memory_use();
+    room = use.used + use.limit / 64 + 64 < use.limit;
+  }
+  return room;
+}
+
+}  // namespace
+
+void MemoryFile::adopt(const std::byte* data, std::uint64_t data_size) {
+  archive_ = data;
+  archive_size_ = size = data_size;
+}
+
+std::span<const std::byte> MemoryFile::archive_page(std::uint64_t index) const {
+  if (index >= base::pages_for(archive_size_)) return {};
+  const std::uint64_t at = index * page_size;
+  const std::uint64_t bytes = archive_size_ - at < page_size ? archive_size_ - at : page_size;
+  return {archive_ + at, static_cast<std::size_t>(bytes)};
+}
+
+Result<std::byte*> MemoryFile::own_page(std::uint64_t index) {
+  if (std::byte* page = pages_.find(index); page != nullptr) return page;
+  if (!room_for_page()) return Fail{Errno::nospc};
+  auto* fresh = static_cast<std::byte*>(allocate_pages(1));
+  if (fresh == nullptr) return Fail{Errno::nospc};
+  const std::span from = archive_page(index);
+  if (!from.empty()) std::memcpy(fresh, from.data(), from.size());
+  if (!pages_.set(index, fresh).has_value()) {
+    release_pages(fresh, 1);
+    return Fail{Errno::nospc};
+  }
+  // Whoever has the archive's page mapped must see the new one from now on.
+  if (!from.empty() && mappings != nullptr) invalidate_mappings(*this, index, 1);
+  return fresh;
+}
+
+CallResult MemoryFile::read(std::uint64_t offset, Buffer& buffer) {
+  std::uint64_t done = 0;
+  while (buffer.left() > 0 && offset < size) {
+    const std::uint64_t index = offset / page_size, within = offset % page_size;
+    std::uint64_t piece = page_size - within;
+    if (piece > size - offset) piece = size - offset;
+    if (piece > buffer.left()) piece = buffer.left();
+    Status moved;
+    if (const std::byte* page = pages_.find(index); page != nullptr) {
+      moved = buffer.put(page + within, piece);
+    } else if (const std::span from = archive_page(index); within < from.size()) {
+      if (piece > from.size() - within) piece = from.size() - within;
+      moved = buffer.put(from.data() + within, piece);
+    } else {
+      moved = buffer.put_zeros(piece);
+    }
+    if (!moved.has_value()) return done > 0 ? CallResult{done} : CallResult{Fail{moved.error()}};
+    offset += piece;
+    done += piece;
+  }
+  return done;
+}
+
+CallResult MemoryFile::write(std::uint64_t offset, Buffer& buffer) {
+  if ((seals_ & seal_write) != 0) return Fail{Errno::perm};
+  if (buffer.left() == 0) return 0;
+  if (offset >= max_file_size) return Fail{Errno::fbig};
+  if ((seals_ & seal_grow) != 0 && offset + buffer.left() > size) return Fail{Errno::perm};
+  if (offset > size) zero_within_page(size, base::align_up(size, page_size));
+  std::uint64_t done = 0;
+  while (buffer.left() > 0 && offset < max_file_size) {
+    const std::uint64_t within = offset % page_size;
+    std::uint64_t piece = page_size - within;
+    if (piece > buffer.left()) piece = buffer.left();
+    const Result<std::byte*> page = own_page(offset / page_size);
+    const Status moved = page.has_value() ? buffer.take(*page + within, piece) : Status{Fail{page.error()}};
+    if (!moved.has_value()) {
+      if (done > 0) break;
+      return Fail{moved.error()};
+    }
+    offset += piece;
+    done += piece;
+    if (offset > size) size = offset;
+  }
+  modified = changed = wall_time();
+  return done;
+}
+
+// Clears the part of one page that is in the tree; elsewhere zeroes are implied, except in the archive.
+void MemoryFile::zero_within_page(std::uint64_t offset, std::uint64_t end) {
+  if (offset >= end) return;
+  std::byte* page = pages_.find(offset / page_size);
+  if (page != nullptr) std::memset(page + offset % page_size, 0, end - offset);
+}
+
+Status MemoryFile::truncate(std::uint64_t new_size) {
+  if (new_size > max_file_size) return Fail{Errno::fbig};
+  if (((seals_ & seal_shrink) != 0 && new_size < size) || ((seals_ & seal_grow) != 0 && new_size > size))
+    return Fail{Errno::perm};
+  const std::uint64_t old_size = size;
+  if (new_size < old_size) {
+    const std::uint64_t first = base::pages_for(new_size);
+    if (mappings != nullptr) invalidate_mappings(*this, first, base::pages_for(old_size) - first);
+    size = new_size;
+    // The page that is cut keeps its tail zero; if the archive holds it, its mapping would show the old tail.
+    if (mappings != nullptr && new_size % page_size != 0 && pages_.find(new_size / page_size) == nullptr &&
+        new_size < archive_size_)
+      invalidate_mappings(*this, new_size / page_size, 1);
+    if (archive_size_ > new_size) archive_size_ = new_size;
+    pages_.release_range(first, PageTree::no_page);
+    zero_within_page(new_size, base::align_up(new_size, page_size));
+  } else if (new_size > old_size) {
+    zero_within_page(old_size, base::align_up(old_size, page_size));
+    size = new_size;
+  }
+  modified = changed = wall_time();
+  return {};
+}
+
+Result<FilePage> MemoryFile::page(std::uint64_t index, bool for_write) {
+  if (index >= base::pages_for(size)) return Fail{Errno::fault};
+  if (const std::byte* page = pages_.find(index); page != nullptr)
+    return FilePage{frame_of_page(page), abi::container::account, page};
+  const std::span from = archive_page(index);
+  const auto address = reinterpret_cast<std::uintptr_t>(from.data());
+  if (!for_write && !from.empty() && base::is_aligned<std::uint64_t>(address, page_size) && archive::page_is_clean(from))
+    return FilePage{archive::frame_of(from.data()), abi::container::archive, from.data()};
+  const std::byte* page = TRY(own_page(index));
+  return FilePage{frame_of_page(page), abi::container::account, page};
+}
+
+std::uint64_t MemoryFile::blocks() const {
+  // Archive pages that were overlaid are counted once: the tree's share is what lies above, roughly.
+  const std::uint64_t archive_pages = base::pages_for(archive_size_);
+  const std::uint64_t pages = pages_.count() > archive_pages ? pages_.count() : archive_pages;
+  return pages * (page_size / 512);
+}
+
+std::uint64_t MemoryFile::next_data(std::uint64_t offset) {
+  if (offset < archive_size_) return offset;
+  const std::uint64_t index = pages_.next_present(offset / page_size);
+  if (index == PageTree::no_page) return size;
+  const std::uint64_t start = index * page_size;
+  return start > offset ? start : offset;
+}
+
+std::uint64_t MemoryFile::next_hole(std::uint64_t offset) {
+  std::uint64_t index = offset < archive_size_ ? base::pages_for(archive_size_) : offset / page_size;
+  while (pages_.find(index) != nullptr) ++index;
+  const std::uint64_t start = index * page_size > offset ? index * page_size : offset;
+  return start < size ? start : size;
+}
+
+Status MemoryFile::zero_range(std::uint64_t offset, std::uint64_t end) {
+  if (end > size) end = size;
+  const std::uint64_t archive_pages = base::pages_for(archive_size_);
+  while (offset < end) {
+    const std::uint64_t index = offset / page_size;
+    std::uint64_t stop = (index + 1) * page_size;
+    if (stop > end) stop = end;
+    // What the archive shows below can only be hidden by a page above it.
+    if (index < archive_pages) static_cast<void>(TRY(own_page(index)));
+    if (offset % page_size == 0 && (stop % page_size == 0 || stop == size) && index >= archive_pages) {
+      const std::uint64_t last = base::pages_for(end == size ? end : base::align_down(end, page_size));
+      if (mappings != nullptr) invalidate_mappings(*this, index, last - index);
+      pages_.release_range(index, last);
+      stop = end == size ? end : last * page_size;
+    } else {
+      zero_within_page(offset, stop);
+    }
+    offset = stop;
+  }
+  return {};
+}
+
+Status MemoryFile::allocate_range(std::uint32_t mode_flags, std::uint64_t offset, std::uint64_t length) {
+  if (length == 0 || offset >= max_file_size || length > max_file_size - offset) return Fail{length == 0 ? Errno::inval : Errno::fbig};
+  const bool keep_size = (mode_flags & fallocate_keep_size) != 0;
+  const std::uint64_t end = offset + length;
+  if ((mode_flags & ~(fallocate_keep_size | fallocate_punch_hole | fallocate_zero_range)) != 0) return Fail{Errno::opnotsupp};
+  if ((mode_flags & fallocate_punch_hole) != 0) {
+    if (!keep_size || (mode_flags & fallocate_zero_range) != 0) return Fail{Errno::opnotsupp};
+    if ((seals_ & seal_write) != 0) return Fail{Errno::perm};
+    TRY_VOID(zero_range(offset, end));
+    modified = changed = wall_time();
+    return {};
+  }
+  if ((seals_ & seal_grow) != 0 && end > size) return Fail{Errno::perm};
+  if ((mode_flags & fallocate_zero_range) != 0) TRY_VOID(zero_range(offset, end));
+  for (std::uint64_t index = offset / page_size; index < base::pages_for(end); ++index) {
+    if (!archive_page(index).empty() || own_page(index).has_value()) continue;
+    pages_.release_range(base::pages_for(size), PageTree::no_page);  // nothing is left behind the end by a failure
+    return Fail{Errno::nospc};
+  }
+  if (!keep_size && end > size) size = end;
+  modified = changed = wall_time();
+  return {};
+}
+
+}  // namespace exos

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+// Pipes: writes up to PIPE_BUF are atomic, an end that goes wakes the other, a write without readers is EPIPE and SIGPIPE.
+#include "libos/exos/fs/pipe.hpp"
+
+#include "libos/exos/fs/file_system.hpp"
+#include "libos/exos/fs/memory_fs.hpp"
+#include "libos/exos/task.hpp"
+
+namespace exos {
+
+void Pipe::dispose(Pipe* pipe) {
+  release_pages(pipe->memory_, base::pages_for(pipe->capacity_));
+  destroy(pipe);
+}
+
+void Pipe::drop() {
+  release_pages(memory_, base::pages_for(capacity_));
+  memory_ = nullptr;
+  ring_ = {};
+}
+
+Status Pipe::ensure_memory() {
+  if (memory_ != nullptr) return {};
+  memory_ = allocate_pages(base::pages_for(capacity_));
+  if (memory_ == nullptr) return Fail{Errno::nomem};
+  ring_ = base::ByteRing{std::span{static_cast<std::byte*>(memory_), capacity_}};
+  return {};
+}
+
+CallResult Pipe::read(Buffer& buffer, bool nonblocking) {
+  if (buffer.left() == 0) return 0;
+  while (used() == 0) {
+    if (writers == 0) return 0;
+    if (nonblocking) return Fail{Errno::again};
+    TRY_VOID(changed.wait());
+  }
+  std::uint64_t done = 0;
+  while (buffer.left() > 0 && used() > 0) {
+    const std::span window = ring_.read_window();
+    const std::size_t n = buffer.left() < window.size() ? buffer.left() : window.size();
+    if (!buffer.put(window.data(), n).has_value()) {
+      if (done == 0) return Fail{Errno::fault};
+      break;
+    }
+    ring_.consume(n);
+    done += n;
+  }
+  changed.wake_all();
+  return done;
+}
+
+CallResult Pipe::write(Buffer& buffer, bool nonblocking) {
+  if (readers == 0) return Fail{Errno::pipe};
+  if (buffer.left() == 0) return 0;
+  TRY_VOID(ensure_memory());
+  const bool atomic = buffer.left() <= pipe_buf;
+  std::uint64_t done = 0;
+  while (buffer.left() > 0) {
+    const std::size_t needed = atomic ? buffer.left() : 1;
+    if (readers == 0) return done > 0 ? CallResult{done} : CallResult{Fail{Errno::pipe}};
+    if (room() < needed) {
+      if (nonblocking) return done > 0 ? CallResult{done} : CallResult{Fail{Errno::again}};
+      if (const Status waited = changed.wait(); !waited.has_value())
+        return done > 0 ? CallResult{done} : CallResult{Fail{waited.error()}};
+      continue;
+    }
+    // An atomic write may wrap around the ring's end: two windows, and a fault in the second takes back the first.
+    base::ByteRing ahead = ring_;
+    std::size_t moved = 0;
+    bool faulted = false;
+    while (buffer.left() > 0 && ahead.room() > 0 && !faulted) {
+      const std::span window = ahead.write_window();
+      const std::size_t n = buffer.left() < window.size() ? buffer.left() : window.size();
+      faulted = !buffer.take(window.data(), n).has_value();
+      if (faulted) break;
+      ahead.commit(n);
+      moved += n;
+    }
+    if (faulted && (atomic || (moved == 0 && done == 0))) return Fail{Errno::fault};
+    ring_ = ahead;
+    done += moved;
+    changed.wake_all();
+    if (faulted) break;
+  }
+  return done;
+}
+
+Status Pipe::resize(std::size_t bytes) {
+  constexpr std::size_t largest = 1024 * 1024;
+  const std::size_t wanted = std::bit_ceil(bytes < base::page_size ? base::page_size : bytes);
+  if (wanted > largest) return Fail{Errno::perm};
+  if (wanted < used()) return Fail{Errno::busy};
+  if (wanted == capacity_) return {};
+  if (memory_ != nullptr) {
+    void* fresh = allocate_pages(base::pages_for(wanted));
+    if (fresh == nullptr) return Fail{Errno::nomem};
+    base::ByteRing ring{std::span{static_cast<std::byte*>(fresh), wanted}};
+    while (!ring_.empty()) {
+      const std::span from = ring_.read_window(), to = ring.write_window();
+      const std::size_t n = from.size() < to.size() ? from.size() : to.size();
+      std::memcpy(to.data(), from.data(), n);
+      ring_.consume(n);
+      ring.commit(n);
+    }
+    release_pages(memory_, base::pages_for(capacity_));
+    memory_ = fresh;
+    ring_ = ring;
+  }
+  capacity_ = wanted;
+  changed.wake_all();
+  return {};
+}
+
+namespace {
+
+class PipeFile final : public File {
+ public:
+  explicit PipeFile(PipeRef pipe) : pipe_{std::move(pipe)} { kind = FileKind::pipe; }
+  ~PipeFile() override {
+    if (!counted_) return;
+    if (readable(*this)) --pipe_->readers;
+    if (writable(*this)) --pipe_->writers;
+    if (pipe_->readers == 0 && pipe_->writers == 0) pipe_->drop();
+    pipe_->changed.wake_all();
+  }
+  // Once the flags are known.
+  void count() {
+    counted_ = true;
+    if (readable(*this)) { ++pipe_->readers; ++pipe_->reader_opens; }
+    if (writable(*this)) { ++pipe_->writers; ++pipe_->writer_opens; }
+    pipe_->changed.wake_all();
+  }
+  [[nodiscard]] Pipe& pipe() { return *pipe_; }
+
+  CallResult read(Buffer& buffer) override { return pipe_->read(buffer, (flags & o_nonblock) != 0); }
+  CallResult write(Buffer& buffer) override {
+    const CallResult done = pipe_->write(buffer, (flags & o_nonblock) != 0);
+    if (!done.has_value() && done.error() == Errno::pipe)
+      send_signal(current(), SignalInfo{.signo = sig_pipe, .code = 0, .pid = static_cast<std::int32_t>(current_process().pid)});
+    return done;
+  }
+  CallResult ioctl(std::uint64_t request, std::uint64_t argument) override {
+    if (request != fionread) return Fail{Errno::notty};
+    TRY_VOID(write_user(argument, static_cast<std::int32_t>(pipe_->used())));
+    return 0;
+  }
+  std::uint32_t poll(Waiter* waiter) override {
+    if (waiter != nullptr) pipe_->changed.join(*waiter);
+    std::uint32_t state = 0;
+    if (readable(*this)) {
+      if (pipe_->used() > 0) state |= poll_readable;
+      if (pipe_->writers == 0 && pipe_->writer_opens > 0) state |= poll_hup;
+    }
+    if (writable(*this)) {
+      if (pipe_->room() >= pipe_buf) state |= poll_writable;
+      if (pipe_->readers == 0) state |= poll_err;
+    }
+    return state;
+  }
+
+ private:
+  PipeRef pipe_;
+  bool counted_ = false;
+};
+
+class PipeInode final : public SpecialInode {
+ public:
+  // For /proc/self/fd/N: the same pipe again. A FIFO's open waits for the other side.
+  Result<FileRef> open(std::uint32_t flags) override;
+  [[nodiscard]] Result<PipeRef> pipe() {
+    if (!pipe_) {
+      Pipe* fresh = make<Pipe>();
+      if (fresh == nullptr) return Fail{Errno::nomem};
+      pipe_ = PipeRef{fresh};
+    }
+    return pipe_;
+  }
+
+ private:
+  PipeRef pipe_;
+};
+
+Result<FileRef> PipeInode::open(std::uint32_t flags) {
+  PipeRef shared = TRY(pipe());
+  FileRef file = TRY(make_file<PipeFile>(*this, flags, shared));
+  const bool nonblocking = (flags & o_nonblock) != 0;
+  const bool reads = readable(*file), writes = writable(*file);
+  if (writes && !reads && nonblocking && shared->readers == 0) return Fail{Errno::nxio};
+  static_cast<PipeFile&>(*file).count();
+  if (reads && writes) return file;
+  // The other side's count of opens is watched, not its presence: it may come and go before we run.
+  const std::uint32_t& other = reads ? shared->writer_opens : shared->reader_opens;
+  const std::uint32_t& present = reads ? shared->writers : shared->readers;
+  const std::uint32_t seen = other;
+  while (!nonblocking && present == 0 && other == seen) TRY_VOID(shared->changed.wait());
+  return file;
+}
+
+}  // namespace
+
+Inode* make_fifo_inode() { return make<PipeInode>(); }
+
+Result<PipeEnds> make_pipe(std::uint32_t flags) {
+  PipeInode* inode = make<PipeInode>();
+  if (inode == nullptr) return Fail{Errno::nomem};
+  InodeRef owned{inode};
+  initialise_inode(*inode, anonymous_fs, mode_fifo | 0600);
+  const Credentials owner = current_credentials();
+  inode->uid = owner.uid;
+  inode->gid = owner.gid;
+  PipeRef shared = TRY(inode->pipe());
+  PipeEnds ends;
+  ends.reader = TRY(make_file<PipeFile>(*inode, flags | o_rdonly, shared));
+  ends.writer = TRY(make_file<PipeFile>(*inode, flags | o_wronly, shared));
+  static_cast<PipeFile&>(*ends.reader).count();
+  static_cast<PipeFile&>(*ends.writer).count();
+  base::Text<32> name{"pipe:[{}]", inode->number};
+  ends.reader->path = TRY(String::from(name.view()));
+  ends.writer->path = TRY(String::from(name.view()));
+  return ends;
+}
+
+Pipe* pipe_of(File& file) { return file.kind == FileKind::pipe ? &static_cast<PipeFile&>(file).pipe() : nullptr; }
+
+}  // namespace exos
