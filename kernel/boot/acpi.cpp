@@ -69,7 +69,8 @@ void read_madt(const std::byte* table, AcpiFacts& out) {  // [acpi 5.2.12]
 void find_sleep_types(const std::byte* dsdt, PowerOff& out) {
   constexpr std::byte package{0x12}, byte_prefix{0x0a};
   const std::uint32_t end = length_of(dsdt);
-  for (std::uint32_t at = header_size; at + 12 < end; ++at) {
+  constexpr std::uint32_t shortest = 4 + 5;  // name, op, length, count, two one-byte elements
+  for (std::uint32_t at = header_size; at + shortest <= end; ++at) {
     if (dsdt[at] != std::byte{'_'} || std::memcmp(dsdt + at, "_S5_", 4) != 0 || dsdt[at + 4] != package) continue;
     const std::byte* p = dsdt + at + 5;
     p += 1 + (std::to_integer<unsigned>(*p) >> 6) + 1;  // length bytes, count of elements
