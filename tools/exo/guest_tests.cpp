@@ -186,7 +186,7 @@ Outcome run_guest_test(const Locations& at, const GuestTest& test) {
   return {.passed = true, .detail = {}};
 }
 
-Outcome run_end_to_end_test(const Locations& at, const EndToEndTest& test) {
+Outcome run_end_to_end_test(const Locations& at, const EndToEndTest& test, const std::string& qemu) {
   const Scratch scratch;
   const std::string guest_side = scratch.folder("guest"), host_side = scratch.folder("host");
   const std::string exo = (at.build / "tools/exo/exo").string();
@@ -203,6 +203,7 @@ Outcome run_end_to_end_test(const Locations& at, const EndToEndTest& test) {
     return judge(test, *ran, nullptr);
   }
   std::vector<std::string> command{exo, "run"};
+  if (!qemu.empty()) command.insert(command.end(), {"--qemu", qemu});
   command.insert(command.end(), test.run.begin(), test.run.end());
   const auto got = capture(in_clean_environment(command), guest_side, test.input, test.timeout_s);
   if (!got.has_value()) return failed(got.error().text);

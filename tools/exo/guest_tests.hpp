@@ -25,7 +25,8 @@ struct Captured {
                                        const std::string& input, int timeout_s);
 
 [[nodiscard]] Outcome run_guest_test(const Locations& at, const GuestTest& test);
-[[nodiscard]] Outcome run_end_to_end_test(const Locations& at, const EndToEndTest& test);
+// `qemu`: one to use instead of the usual; empty: none.
+[[nodiscard]] Outcome run_end_to_end_test(const Locations& at, const EndToEndTest& test, const std::string& qemu);
 // A binary of the host that is right when it returns 0.
 [[nodiscard]] Outcome run_host_test(const std::vector<std::string>& command, int timeout_s);
 

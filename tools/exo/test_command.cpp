@@ -25,6 +25,7 @@ struct Job {
 struct Selection {
   std::vector<std::string> names;  // parts of names; none: all
   bool with_long = false;
+  std::string qemu;                // for tests/e2e, instead of the usual one
   [[nodiscard]] bool takes(const std::string& name) const {
     if (names.empty()) return true;
     for (const std::string& part : names)
@@ -62,7 +63,7 @@ Status add_guest_jobs(const Locations& at, const Selection& selection, std::vect
   const auto tests = TRY(load_end_to_end_tests(at.source / "tests/e2e"));
   for (const EndToEndTest& test : tests)
     if (selection.takes(test.name) && (!test.is_long || selection.with_long))
-      jobs.push_back({test.name, [&at, test] { return run_end_to_end_test(at, test); }});
+      jobs.push_back({test.name, [&at, test, qemu = selection.qemu] { return run_end_to_end_test(at, test, qemu); }});
   return {};
 }
 
@@ -116,7 +117,8 @@ Result<int> test(const Locations& at, const std::vector<std::string>& words) {
   for (const std::string& word : words) {
     if (word == "--long") selection.with_long = true;
     else if (word == "--list") only_list = true;
-    else if (word.starts_with('-')) return fail(own_failure, "unknown option " + word + ": `exo test [NAME...] [--long] [--list]`");
+    else if (word.starts_with("--qemu=")) selection.qemu = word.substr(7);
+    else if (word.starts_with('-')) return fail(own_failure, "unknown option " + word + ": `exo test [NAME...] [--long] [--list] [--qemu=PATH]`");
     else selection.names.push_back(word);
   }
   std::vector<Job> jobs;
