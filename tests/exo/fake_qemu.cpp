@@ -6,9 +6,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,6 +94,7 @@ void unpack(Guest& guest, const fs::path& root) {
   base::cpio::Reader reader{{memory, size}};
   base::cpio::Entry entry;
   std::map<std::uint32_t, fs::path> linked;
+  std::vector<std::pair<fs::path, std::uint32_t>> times;  // set last: what is put into a directory changes its own
   const std::array<std::string, 3> first{"aegis/init", "aegis/exos", "aegis/run"};
   for (std::size_t i = 0;; ++i) {
     const auto step = reader.next(entry);
@@ -120,7 +124,17 @@ void unpack(Guest& guest, const fs::path& root) {
       }
     }
     if ((entry.mode & S_IFMT) != S_IFLNK) ::chmod(path.c_str(), entry.mode & 07777);
+    times.emplace_back(path, entry.mtime);
   }
+  for (auto it = times.rbegin(); it != times.rend(); ++it) {
+    const std::array<timespec, 2> when{timespec{0, UTIME_OMIT}, timespec{it->second, 0}};
+    ::utimensat(AT_FDCWD, it->first.c_str(), when.data(), AT_SYMLINK_NOFOLLOW);
+  }
+  ::mknod((root / "dev/null").c_str(), S_IFCHR | 0666, makedev(1, 3));
+  ::mknod((root / "dev/zero").c_str(), S_IFCHR | 0666, makedev(1, 5));
+  ::mknod((root / "dev/urandom").c_str(), S_IFCHR | 0666, makedev(1, 9));
+  fs::create_symlink("/proc/self/fd", root / "dev/fd");
+  ::mount("proc", (root / "proc").c_str(), "proc", 0, nullptr);
 }
 
 pid_t start(const Guest& guest, const fs::path& root, std::array<int, 3>& ends) {
@@ -206,6 +220,7 @@ int main(int argc, char** argv) {
 
   std::string root = "/tmp/fake-qemu-XXXXXX";
   if (::mkdtemp(root.data()) == nullptr) stop("no folder");
+  if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) stop("not root");
   unpack(guest, root);
   send_control(guest, link::Control::started, link::BootFigures{.boot_instructions = 1, .boot_ns = 1'000'000});
   std::array<int, 3> ends{};
@@ -216,6 +231,7 @@ int main(int argc, char** argv) {
   if (mode == "crash")
     send(guest, link::Channel::crash, 0, "CRASH 1\nprogram=" + guest.program + "\npid=1\nsignal=11\nrip=1234\n\nend\n");
   send_volumes(guest, root);
+  ::umount2((root + "/proc").c_str(), MNT_DETACH);
   fs::remove_all(root);
   send_control(guest, link::Control::exited,
                std::uint32_t(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status)));

@@ -30,6 +30,7 @@ class Extraction {
  private:
   Status add(const base::cpio::Entry& entry);
   Status add_file(int folder, const std::string& name, const base::cpio::Entry& entry);
+  Status fill(const Descriptor& file, int folder, const std::string& name, const base::cpio::Entry& entry);
   Status settle(int folder, const std::string& name, const base::cpio::Entry& entry);
   Status settle_folders();
   [[nodiscard]] Descriptor open_folder(const std::string& path) const;
@@ -73,10 +74,16 @@ Status Extraction::add_file(int folder, const std::string& name, const base::cpi
       const Descriptor source = open_folder(path.parent_path().string());
       if (!source || ::linkat(source.get(), path.filename().c_str(), folder, name.c_str(), 0) != 0)
         return fail_errno("cannot link " + name);
-      return {};
+      if (entry.data.empty()) return {};
+      // Other writers of the format put the data last.
+      return fill(Descriptor{::openat(folder, name.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC)}, folder, name, entry);
     }
   }
-  const Descriptor file{::openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+  return fill(Descriptor{::openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)}, folder,
+              name, entry);
+}
+
+Status Extraction::fill(const Descriptor& file, int folder, const std::string& name, const base::cpio::Entry& entry) {
   if (!file) return fail_errno("cannot make " + name);
   auto left = entry.data;
   while (!left.empty()) {
