@@ -32,7 +32,8 @@ constinit arch::PerCpu& self = arch::boot_processor;
 constexpr std::uint64_t low_reserved = 0x1'0000;
 
 void read_handover(std::uint32_t magic, std::uint32_t info) {
-  if (!read_loader(magic, info, loader)) arch::panic("the loader gave no memory map (PVH or multiboot2)", __FILE__, __LINE__);
+  if (!read_loader(magic, info, loader))
+    arch::panic("the loader gave no memory map (PVH or multiboot2)", __FILE__, __LINE__);
   if (!read_acpi(loader.rsdp, acpi)) dev::log("aegis: no ACPI tables: one processor\n");
   if (acpi.processors_left_out > 0) dev::log("aegis: ", acpi.processors_left_out, " processors too many, left out\n");
 }
@@ -70,12 +71,20 @@ std::span<const traps::MemoryRange> reserved_without_archive() {
 void start_core() {
   const arch::Features& f = arch::features();
   const arch::ClockParameters& clock = arch::clock_parameters();
-  const traps::BootRecord record{
-      .ram = loader.memory(), .reserved = reserved_without_archive(), .archive = loader.archive,
-      .command_line = loader.command(), .cpus = arch::cpu_count(), .wall_base_ns = wall_clock(),
-      .boot_tsc = boot_tsc, .tsc_base = clock.base, .tsc_mul = clock.mul, .tsc_shift = clock.shift,
-      .xcr0 = f.xcr0, .xsave_size = f.xsave_size,
-      .features = (f.pku ? abi::cpu_pku : 0) | abi::cpu_fsgsbase | (f.avx ? abi::cpu_avx : 0) | (f.rdrand ? abi::cpu_rdrand : 0)};
+  const traps::BootRecord record{.ram = loader.memory(),
+                                 .reserved = reserved_without_archive(),
+                                 .archive = loader.archive,
+                                 .command_line = loader.command(),
+                                 .cpus = arch::cpu_count(),
+                                 .wall_base_ns = wall_clock(),
+                                 .boot_tsc = boot_tsc,
+                                 .tsc_base = clock.base,
+                                 .tsc_mul = clock.mul,
+                                 .tsc_shift = clock.shift,
+                                 .xcr0 = f.xcr0,
+                                 .xsave_size = f.xsave_size,
+                                 .features = (f.pku ? abi::cpu_pku : 0) | abi::cpu_fsgsbase |
+                                             (f.avx ? abi::cpu_avx : 0) | (f.rdrand ? abi::cpu_rdrand : 0)};
   if (!traps::start(record)) arch::power_off(125);
 }
 

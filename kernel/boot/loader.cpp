@@ -32,7 +32,14 @@ static_assert(sizeof(PvhMemory) == 24);
 struct Tag {  // [multiboot2 3.4]
   std::uint32_t type, size;
 };
-enum class TagType : std::uint32_t { end = 0, command_line = 1, module = 3, memory_map = 6, old_rsdp = 14, new_rsdp = 15 };
+enum class TagType : std::uint32_t {
+  end = 0,
+  command_line = 1,
+  module = 3,
+  memory_map = 6,
+  old_rsdp = 14,
+  new_rsdp = 15
+};
 struct ModuleTag {
   Tag tag;
   std::uint32_t start, end;
@@ -138,7 +145,8 @@ std::string_view LoaderInfo::option(std::string_view name) const {
   while (!rest.empty()) {
     const std::size_t end = rest.find(' ');
     const std::string_view word = rest.substr(0, end);
-    if (word.starts_with(name) && word.size() > name.size() && word[name.size()] == '=') return word.substr(name.size() + 1);
+    if (word.starts_with(name) && word.size() > name.size() && word[name.size()] == '=')
+      return word.substr(name.size() + 1);
     if (end == std::string_view::npos) break;
     rest.remove_prefix(end + 1);
   }

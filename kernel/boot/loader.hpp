@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the loader knew, copied out of its memory: a PVH loader's hvm_start_info or a multiboot2 loader's tags. Read with
-// the boot page tables, before any frame is taken.
+// What the loader knew, copied out of its memory: a PVH loader's hvm_start_info or a multiboot2 loader's tags. Read
+// with the boot page tables, before any frame is taken.
 #pragma once
 
 #include "kernel/arch/x86_64/address.hpp"

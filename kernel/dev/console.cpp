@@ -54,7 +54,8 @@ class VirtioConsole {
     std::size_t done = 0;
     while (done < bytes.size()) {
       if (!current_ && !(current_ = receive_.take_used())) break;
-      const std::size_t rest = bytes.size() - done, left = current_->length - current_at_, n = rest < left ? rest : left;
+      const std::size_t rest = bytes.size() - done, left = current_->length - current_at_,
+                        n = rest < left ? rest : left;
       std::memcpy(bytes.data() + done, receive_.buffer(current_->id) + current_at_, n);
       done += n;
       current_at_ += n;

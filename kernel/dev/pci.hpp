@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// PCI bus 0 by configuration mechanism 1: enough to find the kernel's own devices and their message-signalled interrupt.
+// PCI bus 0 by configuration mechanism 1: enough to find the kernel's own devices and their message-signalled
+// interrupt.
 #pragma once
 
 #include "base/std.hpp"

@@ -31,7 +31,8 @@ void aegis::arch::power_off(std::uint32_t code) {
   if (acpi.control_b != 0) x86::out16(acpi.control_b, static_cast<std::uint16_t>(type_b << 10 | sleep_enable));
   const auto reduced = static_cast<std::uint8_t>(type_a << 2 | 1u << 5);  // [acpi 4.8.3.7]
   if (sleep_control != nullptr) *sleep_control = reduced;
-  if (acpi.sleep_control_is_port && acpi.sleep_control != 0) x86::out8(static_cast<std::uint16_t>(acpi.sleep_control), reduced);
+  if (acpi.sleep_control_is_port && acpi.sleep_control != 0)
+    x86::out8(static_cast<std::uint16_t>(acpi.sleep_control), reduced);
   for (int i = 0; i < 1'000'000; ++i) x86::pause();  // it may take its time
   log_write("aegis: the machine can be switched off\n");
   stop_other_processors();

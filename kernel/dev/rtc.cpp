@@ -46,7 +46,8 @@ std::optional<std::uint64_t> read_wall_clock() {
   const auto decode = [&](std::uint32_t n) { return (format & binary) != 0 ? n : (n >> 4) * 10 + (n & 15); };
   r = {decode(r.second), decode(r.minute), decode(r.hour), decode(r.day), decode(r.month), decode(r.year)};
   if ((format & hours_24) == 0) r.hour = r.hour % 12 + (pm ? 12 : 0);
-  if (r.second > 59 || r.minute > 59 || r.hour > 23 || r.day < 1 || r.day > 31 || r.month < 1 || r.month > 12 || r.year > 99)
+  if (r.second > 59 || r.minute > 59 || r.hour > 23 || r.day < 1 || r.day > 31 || r.month < 1 || r.month > 12 ||
+      r.year > 99)
     return std::nullopt;
   const std::uint64_t days = days_since_1970(2000 + r.year, r.month, r.day);
   return (((days * 24 + r.hour) * 60 + r.minute) * 60 + r.second) * 1'000'000'000;

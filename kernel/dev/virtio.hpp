@@ -10,8 +10,8 @@ namespace aegis::dev {
 inline void order_stores() { asm volatile("" : : : "memory"); }
 inline void order_store_before_load() { asm volatile("mfence" : : : "memory"); }
 
-// A split queue [virtio 1.1 2.6] whose every descriptor owns one page of buffer. The device reads and writes this memory
-// by itself, so what it wrote is checked before use and counts only as data.
+// A split queue [virtio 1.1 2.6] whose every descriptor owns one page of buffer. The device reads and writes this
+// memory by itself, so what it wrote is checked before use and counts only as data.
 template <std::uint16_t Size>
 class VirtQueue {
  public:
@@ -61,7 +61,11 @@ class VirtQueue {
   // In this order and with this alignment the three are also one legacy queue, as virtio_mmio.cpp says to the device.
   alignas(4096) std::array<Descriptor, Size> descriptors_{};
   struct alignas(2) { std::uint16_t flags, index, ring[Size], used_event; } available_{};
-  struct alignas(legacy_alignment) { std::uint16_t flags, index; UsedElement ring[Size]; std::uint16_t available_event; } used_{};
+  struct alignas(legacy_alignment) {
+    std::uint16_t flags, index;
+    UsedElement ring[Size];
+    std::uint16_t available_event;
+  } used_{};
   alignas(4096) std::array<std::array<std::byte, buffer_size>, Size> buffers_{};
   std::uint16_t seen_ = 0;
 };

@@ -131,8 +131,8 @@ bool use(volatile std::uint32_t* base, std::uint32_t line) {
 
 constexpr std::uint64_t slot_size = 512;
 
-// QEMU's microvm: slots of 512 bytes from 0xfeb00000. With ACPI it says where in the DSDT only, in AML; the lines are 24..
-// when there is a second I/O APIC, otherwise 16... Without ACPI it puts the slots on the command line.
+// QEMU's microvm: slots of 512 bytes from 0xfeb00000. With ACPI it says where in the DSDT only, in AML; the lines
+// are 24.. when there is a second I/O APIC, otherwise 16... Without ACPI it puts the slots on the command line.
 VirtioTransport* probe_microvm(std::size_t io_apics) {
   constexpr std::uint64_t first_slot = 0xfeb0'0000;
   const std::uint32_t first_line = io_apics > 1 ? 24 : 16, slots = io_apics > 1 ? 24 : 8;

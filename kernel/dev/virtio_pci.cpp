@@ -31,7 +31,8 @@ class VirtioPci final : public VirtioTransport {
   constexpr VirtioPci() = default;
 
   [[nodiscard]] bool attach(const PciFunction& function) {
-    for (std::uint8_t at = function.capability(vendor_capability); at != 0; at = function.capability(vendor_capability, at)) {
+    for (std::uint8_t at = function.capability(vendor_capability); at != 0;
+         at = function.capability(vendor_capability, at)) {
       const auto field = [&](std::uint8_t offset) { return static_cast<std::uint8_t>(at + offset); };
       const auto part = static_cast<Part>(function.read8(field(3)));
       if (part != Part::common && part != Part::notify) continue;

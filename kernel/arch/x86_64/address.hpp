@@ -3,7 +3,7 @@
 //
 //   slot 0..255  user                                              the env's
 //   slot 256     page-table window (abi/space.hpp)                 user reads
-//   slot 384..   direct map of RAM: physical + direct_base         kernel; read-only over the kernel's text and constants
+//   slot 384..   direct map of RAM: physical + direct_base         kernel; read-only where the image is constant
 //   slot 511     0xffff_ffff_8000_0000 kernel image                kernel, W^X
 //                0xffff_ffff_c000_0000 window: devices, stacks     kernel, a hole behind each mapping
 #pragma once

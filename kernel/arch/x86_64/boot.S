@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // From a loader's 32-bit hand-over, and from a started processor's real mode, to C++ in the upper half.
-// The boot page tables map the first 4 GiB, everything allowed, three times: at 0 (we run there), in the direct map, and
-// (its first GiB) as the kernel image. paging.cpp replaces them; started processors pass through them too.
+// The boot page tables map the first 4 GiB, everything allowed, three times: at 0 (we run there), in the direct map,
+// and (its first GiB) as the kernel image. paging.cpp replaces them; started processors pass through them too.
 #include "arch_offsets.inc"
 
 .set base, image_base
@@ -10,7 +10,7 @@
 .set code64, kernel_code_selector
 .set data64, kernel_data_selector
 
-// Protected mode without paging -> long mode with the boot tables and the boot GDT, at `target` (physical, 64-bit code).
+// Protected mode without paging -> long mode with the boot tables and the boot GDT, at `target` (physical).
 .macro enter_long_mode target
   movl %cr4, %eax
   orl $(1 << 5), %eax                // PAE

@@ -20,8 +20,8 @@ constinit bool by_tsc = false;
 constexpr std::uint16_t pit_channel2 = 0x42, pit_command = 0x43, pit_gate = 0x61;
 constexpr std::uint64_t pit_hz = 1'193'182;
 
-// Under emulation the window is short, because with -icount every microsecond of it is a thousand instructions; the local
-// APIC of an emulator counts nanoseconds, which makes up for it.
+// Under emulation the window is short, because with -icount every microsecond of it is a thousand instructions; the
+// local APIC of an emulator counts nanoseconds, which makes up for it.
 constexpr std::uint16_t pit_window_emulated = 240, pit_window = 20'000;  // counts: 201 us, 16.8 ms
 constexpr std::uint64_t billion = 1'000'000'000;
 
@@ -51,7 +51,8 @@ struct Sample {
   std::uint16_t pit;
 };
 
-// All three at one moment: of a few readings, the one that took the shortest (an emulator translates code on first use).
+// All three at one moment: of a few readings, the one that took the shortest (an emulator translates code at
+// first).
 Sample read_all() {
   Sample best{};
   std::uint64_t shortest = ~std::uint64_t{0};

@@ -13,7 +13,8 @@ constexpr std::size_t legacy_and_header = 512 + 64;  // [intel/vol1 13.4.1]
 // Selectors are not part of an env's state, but ring 3 can load some. The next env starts from null ones.
 void clear_selectors() {
   std::uint32_t ds, es, fs, gs;
-  asm volatile("movl %%ds, %0\n movl %%es, %1\n movl %%fs, %2\n movl %%gs, %3" : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
+  asm volatile("movl %%ds, %0\n movl %%es, %1\n movl %%fs, %2\n movl %%gs, %3"
+               : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
   if ((ds | es | fs | gs) == 0) [[likely]] return;
   const std::uint32_t null = 0;
   asm volatile("movl %0, %%ds\n movl %0, %%es\n movl %0, %%fs\n"

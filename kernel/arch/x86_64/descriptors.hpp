@@ -8,11 +8,11 @@ namespace aegis::arch {
 
 struct PerCpu;
 
-// sysret takes SS = STAR + 8 and CS = STAR + 16, syscall takes CS and CS + 8 [intel/vol2 SYSCALL, SYSRET]: hence the order.
-// The 32-bit user code segment (0x23) is left out: nobody gets into compatibility mode.
+// sysret takes SS = STAR + 8 and CS = STAR + 16, syscall takes CS and CS + 8 [intel/vol2 SYSCALL, SYSRET]: hence the
+// order. The 32-bit user code segment (0x23) is left out: nobody gets into compatibility mode.
 namespace selector {
-inline constexpr std::uint16_t kernel_code = 0x10, kernel_data = 0x18, user_base = 0x23, user_data = 0x2b, user_code = 0x33,
-                               task = 0x38;
+inline constexpr std::uint16_t kernel_code = 0x10, kernel_data = 0x18, user_base = 0x23, user_data = 0x2b,
+                               user_code = 0x33, task = 0x38;
 }
 
 // Interrupt vectors. Above the exceptions, in rising priority.
@@ -47,7 +47,7 @@ struct Stacks {
   std::uint64_t interrupt_end[interrupt_stack_count];
 };
 
-void build_interrupt_table();  // once, before the image is write-protected; from then on a fault ends in a panic that speaks
+void build_interrupt_table();  // once, before the image is write-protected; from then on a fault can be told of
 void prepare_descriptors(PerCpu& processor, const Stacks& stacks);  // from any processor
 void load_descriptors(PerCpu& processor);                       // on the processor itself; gs base survives
 

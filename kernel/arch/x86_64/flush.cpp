@@ -19,8 +19,8 @@ struct Request {
 constinit Request request{};
 constinit std::atomic<bool> request_taken{false};
 
-// Tables that went away were also seen through the page-table window: the translations of their window pages go with the
-// range. Paging-structure caches go with any invlpg. [intel/vol3 4.10.4.1]
+// Tables that went away were also seen through the page-table window: the translations of their window pages go with
+// the range. Paging-structure caches go with any invlpg. [intel/vol3 4.10.4.1]
 void flush_window(std::uint64_t va) {
   x86::invlpg(abi::pte_window(va));
   x86::invlpg(abi::pde_window(va));

@@ -27,7 +27,7 @@ inline void out32(std::uint16_t port, std::uint32_t value) { asm volatile("outl 
   return value;
 }
 
-// --- model-specific registers [intel/vol4 2] --------------------------------------------------------------------------
+// --- model-specific registers [intel/vol4 2] -----------------------------------------------------------------------
 enum class Msr : std::uint32_t {
   apic_base = 0x1b, tsc_deadline = 0x6e0, x2apic = 0x800, efer = 0xc000'0080, star = 0xc000'0081, lstar = 0xc000'0082,
   sfmask = 0xc000'0084, gs_base = 0xc000'0101, kernel_gs_base = 0xc000'0102,
@@ -38,19 +38,21 @@ enum class Msr : std::uint32_t {
   return std::uint64_t{high} << 32 | low;
 }
 inline void wrmsr(Msr msr, std::uint64_t value) {
-  asm volatile("wrmsr" : : "c"(msr), "a"(static_cast<std::uint32_t>(value)), "d"(static_cast<std::uint32_t>(value >> 32))
+  asm volatile("wrmsr"
+               :
+               : "c"(msr), "a"(static_cast<std::uint32_t>(value)), "d"(static_cast<std::uint32_t>(value >> 32))
                : "memory");
 }
 inline constexpr std::uint64_t efer_syscall = 1u << 0, efer_no_execute = 1u << 11;
 
-// --- control registers [intel/vol3 2.5] -------------------------------------------------------------------------------
+// --- control registers [intel/vol3 2.5] ----------------------------------------------------------------------------
 inline constexpr std::uint64_t cr0_protected = 1u << 0, cr0_monitor_fpu = 1u << 1, cr0_extension = 1u << 4,
                                cr0_numeric_error = 1u << 5, cr0_write_protect = 1u << 16, cr0_alignment = 1u << 18,
                                cr0_paging = 1u << 31;
-inline constexpr std::uint64_t cr4_debug = 1u << 3, cr4_pae = 1u << 5, cr4_machine_check = 1u << 6, cr4_global = 1u << 7,
-                               cr4_fxsr = 1u << 9, cr4_simd_exceptions = 1u << 10, cr4_umip = 1u << 11,
-                               cr4_fsgsbase = 1u << 16, cr4_xsave = 1u << 18, cr4_smep = 1u << 20, cr4_smap = 1u << 21,
-                               cr4_pke = 1u << 22;
+inline constexpr std::uint64_t cr4_debug = 1u << 3, cr4_pae = 1u << 5, cr4_machine_check = 1u << 6,
+                               cr4_global = 1u << 7, cr4_fxsr = 1u << 9, cr4_simd_exceptions = 1u << 10,
+                               cr4_umip = 1u << 11, cr4_fsgsbase = 1u << 16, cr4_xsave = 1u << 18, cr4_smep = 1u << 20,
+                               cr4_smap = 1u << 21, cr4_pke = 1u << 22;
 [[nodiscard]] inline std::uint64_t read_cr2() {
   std::uint64_t value;
   asm volatile("mov %%cr2, %0" : "=r"(value));
@@ -66,10 +68,12 @@ inline void write_cr3(std::uint64_t value) { asm volatile("mov %0, %%cr3" : : "r
 inline void write_cr4(std::uint64_t value) { asm volatile("mov %0, %%cr4" : : "r"(value) : "memory"); }
 inline void invlpg(std::uint64_t va) { asm volatile("invlpg (%0)" : : "r"(va) : "memory"); }
 inline void write_xcr0(std::uint64_t value) {
-  asm volatile("xsetbv" : : "c"(0), "a"(static_cast<std::uint32_t>(value)), "d"(static_cast<std::uint32_t>(value >> 32)));
+  asm volatile("xsetbv"
+               :
+               : "c"(0), "a"(static_cast<std::uint32_t>(value)), "d"(static_cast<std::uint32_t>(value >> 32)));
 }
 
-// --- identification and time ------------------------------------------------------------------------------------------
+// --- identification and time ---------------------------------------------------------------------------------------
 struct Cpuid { std::uint32_t eax, ebx, ecx, edx; };
 [[nodiscard]] inline Cpuid cpuid(std::uint32_t leaf, std::uint32_t subleaf = 0) {
   Cpuid r;
@@ -83,7 +87,7 @@ struct Cpuid { std::uint32_t eax, ebx, ecx, edx; };
 }
 inline void pause() { asm volatile("pause" : : : "memory"); }
 
-// --- segment bases [intel/vol1 16.1] -----------------------------------------------------------------------------------
+// --- segment bases [intel/vol1 16.1] -------------------------------------------------------------------------------
 [[nodiscard]] inline std::uint64_t rdfsbase() {
   std::uint64_t value;
   asm volatile("rdfsbase %0" : "=r"(value));

@@ -24,7 +24,9 @@ constexpr std::uint64_t table_entries = 512;
 constinit std::uint64_t* kernel_top = nullptr;
 constinit std::uint64_t window_next = window_start;
 
-std::uint64_t* table_of(std::uint64_t entry) { return direct<std::uint64_t>(PhysicalAddress{entry & abi::pte_frame_mask}); }
+std::uint64_t* table_of(std::uint64_t entry) {
+  return direct<std::uint64_t>(PhysicalAddress{entry & abi::pte_frame_mask});
+}
 
 // The entry for `va` in a table whose entries map 2^bits bytes each; missing tables above it are made.
 std::uint64_t& entry_for(std::uint64_t va, std::uint64_t bits) {

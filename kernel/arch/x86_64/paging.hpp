@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The kernel's half of every address space. Built once while booting; afterwards only the window's leaf entries change, so
-// a top-level table never has to be updated.
+// The kernel's half of every address space. Built once while booting; afterwards only the window's leaf entries change,
+// so a top-level table never has to be updated.
 #pragma once
 
 #include "kernel/arch/x86_64/address.hpp"

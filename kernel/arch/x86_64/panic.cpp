@@ -28,7 +28,8 @@ void backtrace(std::uint64_t rbp) {
   for (int depth = 0; depth < 24 && rbp >= direct_base && rbp % 8 == 0; ++depth) {
     const auto* frame = reinterpret_cast<const std::uint64_t*>(rbp);
     const std::uint64_t caller = frame[1];
-    if (caller < reinterpret_cast<std::uint64_t>(image_start) || caller >= reinterpret_cast<std::uint64_t>(text_end)) break;
+    if (caller < reinterpret_cast<std::uint64_t>(image_start) || caller >= reinterpret_cast<std::uint64_t>(text_end))
+      break;
     dev::log(" ", dev::Hex{caller});
     if (frame[0] <= rbp) break;
     rbp = frame[0];
@@ -47,7 +48,8 @@ bool stop_requested() { return stopping.load(std::memory_order_acquire); }
 
 void panic(const char* what, const char* file, int line) {
   begin();
-  dev::log("aegis: PANIC: ", std::string_view{what}, " at ", std::string_view{file}, ":", static_cast<unsigned>(line), "\n");
+  dev::log("aegis: PANIC: ", std::string_view{what}, " at ", std::string_view{file}, ":", static_cast<unsigned>(line),
+           "\n");
   backtrace(reinterpret_cast<std::uint64_t>(__builtin_frame_address(0)));
   power_off(panic_code);
 }
@@ -55,8 +57,9 @@ void panic(const char* what, const char* file, int line) {
 void panic_with(const char* what, const KernelFrame& f, std::uint64_t address) {
   using dev::Hex;
   begin();
-  dev::log("aegis: PANIC: ", std::string_view{what}, ", vector ", f.vector, " error ", Hex{f.error}, " cr2 ", Hex{address},
-           "\n  rip ", Hex{f.rip}, " cs ", Hex{f.cs}, " rflags ", Hex{f.rflags}, " rsp ", Hex{f.rsp}, "\n");
+  dev::log("aegis: PANIC: ", std::string_view{what}, ", vector ", f.vector, " error ", Hex{f.error}, " cr2 ",
+           Hex{address}, "\n  rip ", Hex{f.rip}, " cs ", Hex{f.cs}, " rflags ", Hex{f.rflags}, " rsp ", Hex{f.rsp},
+           "\n");
   dev::log("  rax ", Hex{f.rax}, " rbx ", Hex{f.rbx}, " rcx ", Hex{f.rcx}, " rdx ", Hex{f.rdx}, "\n");
   dev::log("  rsi ", Hex{f.rsi}, " rdi ", Hex{f.rdi}, " rbp ", Hex{f.rbp}, " r8  ", Hex{f.r8}, "\n");
   dev::log("  r9  ", Hex{f.r9}, " r10 ", Hex{f.r10}, " r11 ", Hex{f.r11}, " r12 ", Hex{f.r12}, "\n");
@@ -67,7 +70,8 @@ void panic_with(const char* what, const KernelFrame& f, std::uint64_t address) {
 
 }  // namespace aegis::arch
 
-// The stack protector's value (constant once the image is write-protected) and its way to say that a frame was overwritten.
+// The stack protector's value (constant once the image is write-protected) and its way to say that a frame was
+// overwritten.
 extern "C" {
 [[gnu::section(".fixed")]] constinit std::uint64_t __stack_chk_guard = 0;
 [[noreturn]] void __stack_chk_fail();

@@ -76,6 +76,35 @@ bool fix_up(KernelFrame& frame) {
   return false;
 }
 
+// QEMU before 9.1 reads the stack of an iretq in ring 3 with the kernel's rights, which SMAP refuses: a page fault from ring 3
+// on a present page without the user bit in its error code, which no processor raises there. The instruction, by which
+// library OSes return from exceptions, is then carried out here; nothing of it is beyond what ring 3 may do itself.
+// Returns how it ended: nothing, when this was another fault.
+struct IretFault {
+  std::uint64_t vector, error, address;
+};
+bool is_refused_iret(const abi::Registers& r, std::uint64_t error, std::uint64_t address) {
+  constexpr std::uint64_t present_supervisor_read = 1;
+  std::array<std::uint8_t, 2> code{};
+  return error == present_supervisor_read && address - r.rsp < 40 && base::range_within(r.rip, code.size(), abi::user_end) &&
+         copy_from_user(code.data(), r.rip, code.size()) && code[0] == 0x48 && code[1] == 0xcf;
+}
+std::optional<IretFault> carry_out_iret(abi::Registers& r) {
+  constexpr std::uint64_t flag_nested = 1u << 14, user_read = 4;
+  std::array<std::uint64_t, 5> frame{};  // rip, cs, rflags, rsp, ss
+  for (std::size_t i = 0; i < frame.size(); ++i) {
+    const std::uint64_t at = r.rsp + i * 8;
+    if (!base::range_within(at, 8, abi::user_end) || !copy_from_user(&frame[i], at, 8)) return IretFault{vector::page_fault, user_read, at};
+  }
+  if (frame[1] != selector::user_code || frame[4] != selector::user_data || frame[0] != x86::canonical(frame[0]) ||
+      (r.rflags & flag_nested) != 0)
+    return IretFault{vector::protection, 0, 0};
+  r.rip = frame[0];
+  r.rflags = frame[2];
+  r.rsp = frame[3];
+  return std::nullopt;
+}
+
 }  // namespace
 
 extern "C" {
@@ -109,6 +138,12 @@ Resume trap_from_user(PerCpu* p, std::uint64_t number, std::uint64_t error) {
   }
   // Whether something is mapped at a kernel address is not for ring 3 to know: the fault always says "present".
   if (number == vector::page_fault && address >= abi::user_end && address >> 63 != 0) error |= 1;
+  if (number == vector::page_fault && is_refused_iret(*p->registers, error, address)) [[unlikely]] {
+    const auto fault = carry_out_iret(*p->registers);
+    if (!fault) return resume(*p->registers);
+    traps::exception(p->cpu, fault->vector, fault->error, fault->address);
+    return next(*p);
+  }
   traps::exception(p->cpu, number, error, address);
   return next(*p);
 }
@@ -136,7 +171,7 @@ void isolated_trap(KernelFrame* frame) {
 
 void enter_user(PerCpu& p) { resume_user(next(p)); }
 
-// --- api.hpp -----------------------------------------------------------------------------------------------------------
+// --- api.hpp -------------------------------------------------------------------------------------------------------
 
 void idle() {
   // sti takes effect after hlt has begun, so no interrupt slips in between. [intel/vol2 STI]
