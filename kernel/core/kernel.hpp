@@ -27,7 +27,6 @@ struct Kernel {
   Sleepers sleepers;
   std::array<ObjectRef, std::size_t{abi::max_cpus} * abi::slices_per_cpu> slices{};  // owner of each position
   std::uint64_t idle_cpus = 0;  // bit per processor that waits in idle()
-  FrameNumber idle_tables{};    // a top-level table without user entries, for processors whose space is to go
   ConsoleState console;
 };
 

@@ -59,7 +59,7 @@ void load(Cpu& cpu, Env& env) {
   arch::bind_env(cpu, &env);
 }
 
-void use_space(Kernel& k, Cpu& cpu) {
+void use_space(Cpu& cpu) {
   if (cpu.current != nullptr) {
     if (cpu.space == cpu.current->space) return;
     cpu.space = cpu.current->space;
@@ -68,7 +68,7 @@ void use_space(Kernel& k, Cpu& cpu) {
   // Idle: the last tables stay, unless they are to go.
   if (cpu.space == 0 || !object_at<Space>(cpu.space).dying) return;
   cpu.space = 0;
-  arch::load_space(k.idle_tables);
+  arch::load_space(FrameNumber{0});
 }
 
 // Deadlines of sleepers are the first processor's business, and of those that have nothing better to do.
@@ -94,7 +94,7 @@ void wake_sleepers(Kernel& k, Nanoseconds now) {
 
 Status check_target(const Cpu& cpu, const Env* target) {
   if (target == nullptr || target == cpu.current || can_run(*target)) return {};
-  return fail(target->state == RunState::running ? Error::busy : Error::wrong_state);
+  return fail(Error::wrong_state);
 }
 
 // The current env is out of the way; who gets the rest?
@@ -113,7 +113,7 @@ void settle(Kernel& k, Cpu& cpu) {
     if (cpu.current != nullptr) load(cpu, *cpu.current);
     else arch::bind_env(cpu, nullptr);
   }
-  use_space(k, cpu);
+  use_space(cpu);
   if (cpu.current != nullptr) k.idle_cpus &= ~cpu_bit(cpu);
   else k.idle_cpus |= cpu_bit(cpu);
   arm_timer(k, cpu);

@@ -90,7 +90,7 @@ Status Space::link(Kernel& k, std::uint32_t slot, Space& from) {
 
 Status Space::unlink(Kernel& k, std::uint32_t slot) {
   if (slot >= abi::user_slots) return fail(Error::bad_argument);
-  if (source[slot] == 0) return fail(Error::not_mapped);
+  if (source[slot] == 0) return fail(Error::wrong_state);
   auto& from = object_at<Space>(source[slot]);
   // point of no return
   (void)clear_entry(k, top_table()[slot]);

@@ -16,15 +16,7 @@ Result<Account*> make_root(Kernel& k, const traps::BootRecord& record) {
   return root;
 }
 
-Status make_idle_tables(Kernel& k) {
-  k.idle_tables = TRY(k.frames.find(abi::any_frame, 1, 0));
-  k.frames.take(k.idle_tables, 1, 0, FrameUse::reserved, Contents::zeroed);
-  arch::prepare_top_table(k.idle_tables);
-  return {};
-}
-
 Status build(Kernel& k, const traps::BootRecord& record) {
-  TRY_VOID(make_idle_tables(k));
   Account& root = *TRY(make_root(k, record));
   (void)TRY(build_first_env(k, record, root));
   return {};

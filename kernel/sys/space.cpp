@@ -39,7 +39,7 @@ Answer Calls::space_link(slot space, u32 index, slot source) {
 
 Answer Calls::space_trim(slot space, va start, u64 pages) {
   if (!base::is_aligned(start.raw, abi::page_size)) return fail(Error::bad_address);
-  const u64 most = (abi::user_end - start.raw) / abi::page_size;
+  const u64 most = (abi::user_slots * abi::slot_size - start.raw) / abi::page_size;  // whole tables
   if (pages == 0 || pages > most) return fail(Error::bad_argument);
   Space* trimmed = &object_at<Space>(env.space);
   if (space != abi::no_slot) trimmed = TRY(find<Space>(space, abi::SpaceRight::change));
