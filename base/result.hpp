@@ -14,18 +14,24 @@ using Unexpected = std::unexpected<E>;
 
 }  // namespace base
 
+// Each use names its temporary anew, so that one may stand in another's argument.
+#define BASE_JOIN_NOW(a, b) a##b
+#define BASE_JOIN(a, b) BASE_JOIN_NOW(a, b)
+
 // Evaluates to the value of an expected, or returns its error from the enclosing function.
-#define TRY(expression)                                                    \
-  __extension__({                                                          \
-    auto&& try_result_ = (expression);                                     \
-    if (!try_result_.has_value()) [[unlikely]]                             \
-      return ::base::Unexpected{try_result_.error()};                      \
-    *std::move(try_result_);                                               \
+#define TRY(expression) BASE_TRY(BASE_JOIN(try_result_, __COUNTER__), expression)
+#define BASE_TRY(result, expression)             \
+  __extension__({                                \
+    auto&& result = (expression);                \
+    if (!result.has_value()) [[unlikely]]        \
+      return ::base::Unexpected{result.error()}; \
+    *std::move(result);                          \
   })
 
 // The same for an expected<void, E>, where there is no value to take.
-#define TRY_VOID(expression)                                               \
-  do {                                                                     \
-    if (auto&& try_result_ = (expression); !try_result_.has_value()) [[unlikely]] \
-      return ::base::Unexpected{try_result_.error()};                      \
+#define TRY_VOID(expression) BASE_TRY_VOID(BASE_JOIN(try_result_, __COUNTER__), expression)
+#define BASE_TRY_VOID(result, expression)                              \
+  do {                                                                 \
+    if (auto&& result = (expression); !result.has_value()) [[unlikely]] \
+      return ::base::Unexpected{result.error()};                       \
   } while (false)

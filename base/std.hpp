@@ -2,6 +2,7 @@
 // The standard headers that freestanding code (kernel, library OS) may use. Anything else of `std` is off limits there.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
