@@ -5,6 +5,7 @@
 // Each way in builds a Frame at the top of the task's library stack. The way out, between exit_begin and exit_end, is a
 // restartable range: until the last jump nothing that it reads has been changed, so an upcall that hits it goes to the
 // slow way, which starts from the Frame again.
+#include "abi/address_map.hpp"
 #include "libos/exos/area.hpp"
 #include "libos/exos/task.hpp"
 

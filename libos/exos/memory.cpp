@@ -218,6 +218,21 @@ CallResult Memory::map(std::uint64_t hint, std::uint64_t size, std::uint32_t pro
   return start;
 }
 
+void Memory::name_areas(std::uint64_t start, std::uint64_t end, std::string_view path) {
+  Ref<MappedPath> name;
+  for (std::size_t i = index_of(start); i < areas.size() && areas[i]->start < end; ++i) {
+    Vma& area = *areas[i];
+    if (!area.inode || area.stubs) continue;
+    if (!name) {
+      name = Ref<MappedPath>{make<MappedPath>()};
+      auto text = String::from(path);
+      if (!name || !text) return;
+      name->text = std::move(*text);
+    }
+    area.path = name;
+  }
+}
+
 Status Memory::unmap(std::uint64_t start, std::uint64_t size) {
   if ((start & (abi::page_size - 1)) != 0 || size == 0 || size > abi::map::program_end) return Fail{Errno::inval};
   size = base::align_up(size, abi::page_size);

@@ -17,6 +17,13 @@ inline constexpr std::uint32_t map_shared = 1, map_private = 2, map_fixed = 0x10
 
 inline constexpr std::uint32_t prot_read = 1, prot_write = 2, prot_exec = 4;
 
+// The path under which a file was mapped: for /proc/PID/maps and crash records.
+struct MappedPath {
+  std::uint32_t refs = 0;
+  String text;
+  static void dispose(MappedPath* path) { destroy(path); }
+};
+
 // One area. Private anonymous, private file, shared file, shared anonymous (a shared file of a nameless inode).
 struct Vma {
   std::uint64_t start = 0, end = 0;   // page-aligned
@@ -24,6 +31,7 @@ struct Vma {
   std::uint32_t flags = 0;            // MAP_SHARED, MAP_STACK, ... as given
   std::uint64_t file_page = 0;        // page of the inode that `start` shows
   InodeRef inode;
+  Ref<MappedPath> path;               // may be empty
   Memory* memory = nullptr;
   Vma* next_mapping = nullptr;        // of the same inode: Inode::mappings
   Vma** previous_mapping = nullptr;
@@ -56,6 +64,8 @@ class Memory {
   [[nodiscard]] bool fault(std::uint64_t address, std::uint64_t error, std::uint32_t& code);
   // True when every page of the range lies in an area.
   [[nodiscard]] bool covered(std::uint64_t start, std::uint64_t end) const;
+  // Gives the areas of a file in the range their path; without memory they stay nameless.
+  void name_areas(std::uint64_t start, std::uint64_t end, std::string_view path);
   // A free range of `size` bytes, searched downwards; 0 when there is none.
   [[nodiscard]] std::uint64_t find_gap(std::uint64_t size) const;
   // Changes that keep contents: for mprotect and mremap. Splits areas so that start and end are borders.

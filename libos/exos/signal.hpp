@@ -48,10 +48,19 @@ struct SignalState {
   std::uint32_t stack_flags = 2;  // SS_DISABLE
   std::uint64_t saved_mask = 0;   // to be restored after rt_sigsuspend, ppoll, pselect
   bool restore_mask = false;
+  std::uint64_t waiting_for = 0;  // rt_sigtimedwait: these wake although masked
 };
 
 void send_signal(Process& process, const SignalInfo& info);   // to any task of it; wakes, stops, continues as the signal says
 void send_signal(Task& task, const SignalInfo& info);
+void discard_pending(PendingSignals& pending);                // a task or process ends
+void reset_actions_for_exec(SignalActions& actions);
+// The current task's own fault. A blocked or ignored one kills, as on Linux.
+void send_fault(const SignalInfo& info);
+// On the way back to the program: delivers, stops, ends. Returns when the frame is what the program continues with.
+void handle_signals();
+[[nodiscard]] CallResult return_from_signal();                // rt_sigreturn
+[[nodiscard]] Status take_pending(std::uint64_t set, SignalInfo& out);  // rt_sigtimedwait: EAGAIN when none
 [[nodiscard]] bool signal_pending(const Task& task);          // one that is not masked and not ignored
 
 }  // namespace exos

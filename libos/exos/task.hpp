@@ -36,9 +36,11 @@ struct Task {
   std::byte* stack = nullptr;               // library stack: base
   Frame* frame = nullptr;                   // the program's registers while it is in the library
   Timer sleep;                              // while waiting with a limit
+  abi::Nanoseconds sleep_end = abi::forever;  // of a relative sleep that a signal without a handler cut short
   bool timed_out = false, interruptible = false;
   bool frame_replaced = false;              // by exec or rt_sigreturn: rcx and r11 count on the way back
   bool exiting = false;                     // told to end: by exit_group, exec of another thread, or SIGKILL
+  bool exiting_by_kill = false;             // SIGKILL is pending: nothing blocks any more
   Errno pending_restart{};                  // the call ended with restart_*: decided on the way back
   SignalState signals;                      // mask, pending for this task, alternate stack
   std::uint64_t clear_child_tid = 0, robust_list = 0, robust_size = 0;
@@ -46,6 +48,8 @@ struct Task {
   std::uint64_t cpu_ns = 0, started_ns = 0;
   Ref<Descriptors> files;
   Ref<PathContext> paths;
+  std::uint64_t set_child_tid = 0;          // written by the new task itself, into its own memory
+  bool in_vfork = false;                    // waits for a child's exec or exit
   Task* vfork_waiter = nullptr;             // the parent that waits for this child's exec or exit
   char name[16]{};                          // PR_SET_NAME
   std::uint64_t affinity = ~0ull;           // sched_setaffinity, as data
@@ -81,6 +85,7 @@ struct Process {
   std::uint32_t tasks_alive = 0;
   std::uint64_t system_calls = 0;
   std::uint64_t personality = 0;
+  std::uint32_t stop_signal = 0;
   Vector<std::uint32_t> groups;             // supplementary
   bool no_new_privileges = false;
   std::uint32_t subreaper = 0;
@@ -101,8 +106,14 @@ using ProcessTable = base::List<Process, &Process::in_table>;
 // fork.cpp, task.cpp: a task with env, user area and library stack; its Frame (zeroed) is at the stack's top.
 [[nodiscard]] Result<Task*> create_task(Process& process, const Memory& memory);
 void start_task(Task& task, const std::byte* vector_state);  // makes it ready; registers are those in task.frame
+void release_task_stack(std::byte* stack);
+inline constexpr std::size_t task_stack_size = 6 * abi::page_size;
 [[nodiscard]] std::uint32_t take_pid();
+[[nodiscard]] Process* first_process();
+void kill_other_tasks(Process& process);                      // all but the current one: told to exit
+void end_of_vfork(Task& child);                               // exec or exit: the parent goes on
 [[nodiscard]] inline Task* current_or_null() { return current_area().task; }
+void remove_process(Process& process);                        // a zombie that nobody waits for any more
 void stop_process(Process& process, std::uint32_t signal);   // job control
 void continue_process(Process& process);
 

@@ -63,7 +63,8 @@ class MemoryDirectory final : public Directory {
   Status enter(std::string_view entry, Inode& inode) override;
   void replace(std::string_view entry, Inode& inode) override;
   void remove(std::string_view entry) override;
-  [[nodiscard]] bool fixed() const override { return false; }
+  [[nodiscard]] bool fixed() const override { return frozen_; }
+  void freeze() { frozen_ = true; }
   [[nodiscard]] bool empty() const override { return live_ == 0; }
   Status list(std::uint64_t position, EntrySink& sink) override;
   [[nodiscard]] std::uint64_t blocks() const override { return 8; }
@@ -85,6 +86,7 @@ class MemoryDirectory final : public Directory {
   Vector<Entry*> order_;     // ascending positions; nullptr where one was removed
   std::uint64_t next_position_ = 2;
   std::size_t live_ = 0;
+  bool frozen_ = false;
 };
 
 // A new inode of a memory file system, not yet in a directory; ENOSPC without memory.

@@ -5,6 +5,7 @@
 #include "libos/exos/fs/epoll.hpp"
 #include "libos/exos/fs/file_system.hpp"
 #include "libos/exos/fs/locks.hpp"
+#include "libos/exos/fs/memory_fs.hpp"
 #include "libos/exos/task.hpp"
 
 namespace exos {
@@ -210,6 +211,22 @@ void Inode::dispose(Inode* inode) {
   if (inode->locks != nullptr) destroy_locks(*inode);
   if (inode->file_system != nullptr) --inode->file_system->inodes;
   destroy(inode);
+}
+
+namespace {
+class AnonymousInode final : public SpecialInode {
+  Result<FileRef> open(std::uint32_t) override { return Fail{Errno::nxio}; }
+};
+}  // namespace
+
+Result<InodeRef> make_anonymous_inode(std::uint32_t mode) {
+  Inode* inode = make<AnonymousInode>();
+  if (inode == nullptr) return Fail{Errno::nomem};
+  initialise_inode(*inode, anonymous_fs, mode);
+  const Credentials owner = current_credentials();
+  inode->uid = owner.uid;
+  inode->gid = owner.gid;
+  return InodeRef{inode};
 }
 
 Result<FileRef> Directory::open(std::uint32_t flags) { return make_file<DirectoryFile>(*this, flags); }

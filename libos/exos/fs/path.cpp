@@ -249,6 +249,7 @@ Result<FileRef> open_file(std::uint64_t dirfd, std::string_view path, std::uint3
   const bool fresh = !walk.inode;
   if (fresh) {
     if (walk.trailing_slash) return Fail{Errno::isdir};
+    if (walk.directory().fixed()) return Fail{Errno::acces};
     TRY_VOID(check_access(walk.directory(), may_write | may_execute, who));
     walk.inode = TRY(walk.directory().create(walk.name.view(), mode_regular | (mode & 07777 & ~context.umask), 0, {}));
   }

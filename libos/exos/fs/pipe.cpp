@@ -32,7 +32,7 @@ CallResult Pipe::read(Buffer& buffer, bool nonblocking) {
   while (used() == 0) {
     if (writers == 0) return 0;
     if (nonblocking) return Fail{Errno::again};
-    TRY_VOID(changed.wait());
+    TRY_VOID(queue().wait());
   }
   std::uint64_t done = 0;
   while (buffer.left() > 0 && used() > 0) {
@@ -45,7 +45,7 @@ CallResult Pipe::read(Buffer& buffer, bool nonblocking) {
     ring_.consume(n);
     done += n;
   }
-  changed.wake_all();
+  queue().wake_all();
   return done;
 }
 
@@ -60,7 +60,7 @@ CallResult Pipe::write(Buffer& buffer, bool nonblocking) {
     if (readers == 0) return done > 0 ? CallResult{done} : CallResult{Fail{Errno::pipe}};
     if (room() < needed) {
       if (nonblocking) return done > 0 ? CallResult{done} : CallResult{Fail{Errno::again}};
-      if (const Status waited = changed.wait(); !waited.has_value())
+      if (const Status waited = queue().wait(); !waited.has_value())
         return done > 0 ? CallResult{done} : CallResult{Fail{waited.error()}};
       continue;
     }
@@ -79,8 +79,21 @@ CallResult Pipe::write(Buffer& buffer, bool nonblocking) {
     if (faulted && (atomic || (moved == 0 && done == 0))) return Fail{Errno::fault};
     ring_ = ahead;
     done += moved;
-    changed.wake_all();
+    queue().wake_all();
     if (faulted) break;
+  }
+  return done;
+}
+
+std::size_t Pipe::peek(std::byte* to, std::size_t size) const {
+  base::ByteRing ahead = ring_;
+  std::size_t done = 0;
+  while (done < size && !ahead.empty()) {
+    const std::span window = ahead.read_window();
+    const std::size_t n = size - done < window.size() ? size - done : window.size();
+    std::memcpy(to + done, window.data(), n);
+    ahead.consume(n);
+    done += n;
   }
   return done;
 }
@@ -107,7 +120,7 @@ Status Pipe::resize(std::size_t bytes) {
     ring_ = ring;
   }
   capacity_ = wanted;
-  changed.wake_all();
+  queue().wake_all();
   return {};
 }
 
@@ -121,14 +134,14 @@ class PipeFile final : public File {
     if (readable(*this)) --pipe_->readers;
     if (writable(*this)) --pipe_->writers;
     if (pipe_->readers == 0 && pipe_->writers == 0) pipe_->drop();
-    pipe_->changed.wake_all();
+    pipe_->queue().wake_all();
   }
   // Once the flags are known.
   void count() {
     counted_ = true;
     if (readable(*this)) { ++pipe_->readers; ++pipe_->reader_opens; }
     if (writable(*this)) { ++pipe_->writers; ++pipe_->writer_opens; }
-    pipe_->changed.wake_all();
+    pipe_->queue().wake_all();
   }
   [[nodiscard]] Pipe& pipe() { return *pipe_; }
 
@@ -145,7 +158,7 @@ class PipeFile final : public File {
     return 0;
   }
   std::uint32_t poll(Waiter* waiter) override {
-    if (waiter != nullptr) pipe_->changed.join(*waiter);
+    if (waiter != nullptr) pipe_->queue().join(*waiter);
     std::uint32_t state = 0;
     if (readable(*this)) {
       if (pipe_->used() > 0) state |= poll_readable;
@@ -192,7 +205,7 @@ Result<FileRef> PipeInode::open(std::uint32_t flags) {
   const std::uint32_t& other = reads ? shared->writer_opens : shared->reader_opens;
   const std::uint32_t& present = reads ? shared->writers : shared->readers;
   const std::uint32_t seen = other;
-  while (!nonblocking && present == 0 && other == seen) TRY_VOID(shared->changed.wait());
+  while (!nonblocking && present == 0 && other == seen) TRY_VOID(shared->queue().wait());
   return file;
 }
 

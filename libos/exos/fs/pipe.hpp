@@ -24,9 +24,15 @@ class Pipe {
 
   std::uint32_t readers = 0, writers = 0;
   std::uint32_t reader_opens = 0, writer_opens = 0;   // ever: a FIFO's open waits for the other side's to change
-  WaitQueue changed;                                  // data, room, or an end that came or went
+
+  // Told of data, room, or an end that came or went. The two pipes of a socket pair share one.
+  [[nodiscard]] WaitQueue& queue() { return shared_queue != nullptr ? *shared_queue : own_queue_; }
+  WaitQueue* shared_queue = nullptr;
+  [[nodiscard]] std::size_t peek(std::byte* to, std::size_t size) const;   // without taking
+  void skip(std::size_t bytes) { ring_.consume(bytes); }                   // bytes that are there
 
  private:
+  WaitQueue own_queue_;
   [[nodiscard]] Status ensure_memory();
   void* memory_ = nullptr;
   std::size_t capacity_ = 64 * 1024;

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+// From the entry code to the handlers of the call table, and back.
+#include "libos/exos/calls.hpp"
+
+#include "libos/exos/crash.hpp"
+#include "libos/exos/exec.hpp"
+#include "libos/exos/link.hpp"
+#include "libos/exos/patch.hpp"
+#include "libos/exos/sched.hpp"
+#include "libos/exos/strace.hpp"
+#include "base/format.hpp"
+
+namespace exos {
+
+namespace {
+
+constexpr std::size_t table_size = 512;  // Linux numbers are below
+using Handler = CallResult (*)(const Arguments&);
+
+struct Row {
+  Handler handler = nullptr;
+  std::uint32_t count = 0;
+};
+
+constinit std::array<Row, table_size> table = [] {
+  std::array<Row, table_size> rows{};
+#define LINUX_CALL(number, name, level, format, note) rows[number].handler = linux_##name;
+  LINUX_CALLS(LINUX_CALL)
+#undef LINUX_CALL
+  return rows;
+}();
+
+// One line per number and container; the count tells the rest.
+CallResult missing(std::uint64_t number) {
+  if (number < table_size && table[number].count++ == 0) {
+    const base::Text<128> line{"exo: {}: Linux call {} is missing (ENOSYS)\n", std::string_view{current().name}, number};
+    link::log_line(line.view());
+  }
+  return Fail{Errno::nosys};
+}
+
+std::uint64_t to_register(const CallResult& result) {
+  return result ? *result : static_cast<std::uint64_t>(-static_cast<std::int64_t>(result.error()));
+}
+
+bool is_restart(const CallResult& result) {
+  return !result && (result.error() == Errno::restart_sys || result.error() == Errno::restart_no_handler);
+}
+
+}  // namespace
+
+CallResult dispatch(std::uint64_t number, const Arguments& arguments) {
+  if (number >= table_size || table[number].handler == nullptr) return missing(number);
+  return table[number].handler(arguments);
+}
+
+// --- called by entry.cpp ----------------------------------------------------------------------------------------------
+extern "C" {
+std::uint64_t exos_call(Frame* frame);
+std::uint64_t exos_attention(Frame* frame);
+std::uint64_t exos_program_exception(Frame* frame);
+std::uint64_t exos_bad_return(Frame* frame, std::uint64_t vector);
+std::uint64_t exos_preempted(Frame* frame);
+std::uint64_t exos_task_started(Frame* frame);
+void exos_library_exception(Frame* frame);
+
+extern std::byte exos_copy_begin[], exos_copy_end[], exos_copy_failed[];
+}
+
+namespace {
+
+// Answers to the entry code: whether rcx and r11 may be lost on the way back.
+constexpr std::uint64_t exit_full = 0, exit_fast = 1;
+
+constexpr std::int32_t si_kernel = 0x80, fpe_intdiv = 1, fpe_fltinv = 7, ill_illopn = 2, trap_trace = 2, bus_adraln = 1;
+
+// The signal that an exception other than a page fault is. [intel/vol3 6.3.1]
+SignalInfo signal_of(const Frame& frame) {
+  const auto make_info = [&](std::uint32_t signal, std::int32_t code) {
+    return SignalInfo{.signo = static_cast<std::int32_t>(signal), .code = code, .address = frame.rip};
+  };
+  switch (frame.vector) {
+    case 0: return make_info(sig_fpe, fpe_intdiv);
+    case 1: return make_info(sig_trap, trap_trace);
+    case 3: return make_info(sig_trap, si_kernel);
+    case 6: return make_info(sig_ill, ill_illopn);
+    case 16: case 19: return make_info(sig_fpe, fpe_fltinv);
+    case 17: return make_info(sig_bus, bus_adraln);
+    case 4: case 5: case 10: case 11: case 12: case 13: return {.signo = static_cast<std::int32_t>(sig_segv), .code = si_kernel};
+    default: return make_info(sig_ill, ill_illopn);
+  }
+}
+
+// True: the program can go on as if nothing had been.
+bool resolve_page_fault(std::uint64_t address, std::uint64_t error, SignalInfo& info) {
+  std::uint32_t code = 0;
+  Process& process = current_process();
+  if (process.memory->fault(address, error, code)) {
+    ++process.minor_faults;
+    return true;
+  }
+  constexpr std::uint32_t bus = 0x100, no_memory = 0x200;
+  info = {.signo = static_cast<std::int32_t>((code & bus) != 0 ? sig_bus : sig_segv), .code = static_cast<std::int32_t>(code & 0xff),
+          .address = address};
+  if (code == no_memory) info = {.signo = static_cast<std::int32_t>(sig_kill), .code = si_kernel};
+  return false;
+}
+
+void tell_out_of_memory() {
+  const base::Text<160> line{"exo: {}: out of memory: killed (a larger -m gives more)\n", std::string_view{current().name}};
+  link::log_line(line.view());
+}
+
+}  // namespace
+
+std::uint64_t exos_call(Frame* frame) {
+  sched::lock();
+  Task& task = current();
+  task.frame = frame;
+  ++task.process->system_calls;
+  const std::uint64_t number = frame->call;
+  const Arguments arguments{frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9};
+  patch_site(*task.process->memory, frame->rip - 2);
+  if (strace_wanted()) [[unlikely]] strace_enter(number, arguments);
+  const CallResult result = dispatch(number, arguments);
+  if (strace_wanted()) [[unlikely]] strace_call(number, arguments, result);
+  if (is_restart(result)) [[unlikely]] {
+    task.pending_restart = result.error();
+    sched::ask_attention(task, attention_restart);
+  }
+  if (task.signals.restore_mask) [[unlikely]] sched::ask_attention(task, attention_signal);
+  const bool replaced = std::exchange(task.frame_replaced, false);
+  if (!replaced) frame->rax = to_register(result);
+  sched::unlock();
+  return replaced ? exit_full : exit_fast;
+}
+
+std::uint64_t exos_attention(Frame* frame) {
+  sched::lock();
+  Task& task = current();
+  task.frame = frame;
+  const std::uint32_t why = std::exchange(task_area(*task.area).attention, 0);
+  if ((why & attention_resched) != 0) sched::yield_current();
+  handle_signals();
+  sched::unlock();
+  return exit_full;
+}
+
+std::uint64_t exos_preempted(Frame* frame) {
+  sched::lock();
+  Task& task = current();
+  task.frame = frame;
+  task_area(*task.area).attention |= attention_resched;
+  sched::unlock();
+  return exit_full;
+}
+
+std::uint64_t exos_program_exception(Frame* frame) {
+  sched::lock();
+  Task& task = current();
+  task.frame = frame;
+  constexpr std::uint64_t page_fault = 14;
+  SignalInfo info{};
+  if (frame->vector != page_fault) send_fault(signal_of(*frame));
+  else if (!resolve_page_fault(frame->address, frame->error, info)) {
+    if (info.signo == static_cast<std::int32_t>(sig_kill)) {
+      tell_out_of_memory();
+      send_signal(*task.process, info);
+    } else {
+      send_fault(info);
+    }
+  }
+  sched::unlock();
+  return exit_full;
+}
+
+// The way back could not load what the program (by a signal frame, say) asked for.
+std::uint64_t exos_bad_return(Frame* frame, std::uint64_t) {
+  sched::lock();
+  current().frame = frame;
+  send_fault({.signo = static_cast<std::int32_t>(sig_segv), .code = si_kernel});
+  // Handlers would return to the same place; what they find there must be loadable.
+  frame->rip &= 0x7fff'ffff'ffff;
+  frame->rsp &= 0x7fff'ffff'ffff;
+  sched::unlock();
+  return exit_full;
+}
+
+// A new task's first step, on its library stack and in its space.
+std::uint64_t exos_task_started(Frame* frame) {
+  sched::lock();
+  Task& task = current();
+  task.frame = frame;
+  if (task.process == first_process() && !task.process->executed) execute_first();
+  if (task.set_child_tid != 0) static_cast<void>(write_user(std::exchange(task.set_child_tid, 0), task.tid));
+  task.frame_replaced = false;
+  sched::unlock();
+  return exit_full;
+}
+
+// Only copies to and from the program may fault in the library; everything else is its own error.
+void exos_library_exception(Frame* frame) {
+  const auto begin = reinterpret_cast<std::uint64_t>(exos_copy_begin), end = reinterpret_cast<std::uint64_t>(exos_copy_end);
+  const bool in_copy = frame->rip >= begin && frame->rip < end;
+  constexpr std::uint64_t page_fault = 14, general_protection = 13;
+  if (!in_copy || (frame->vector != page_fault && frame->vector != general_protection) || current_or_null() == nullptr)
+    library_fault(*frame);
+  SignalInfo info{};
+  if (frame->vector == page_fault && resolve_page_fault(frame->address, frame->error, info)) return;
+  if (info.signo == static_cast<std::int32_t>(sig_kill)) {
+    tell_out_of_memory();
+    send_signal(current_process(), info);
+  }
+  frame->rip = reinterpret_cast<std::uint64_t>(exos_copy_failed);
+}
+
+}  // namespace exos

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+// mmap and its kin.
+#include "libos/exos/call_helpers.hpp"
+#include "libos/exos/fs/linux_abi.hpp"
+#include "libos/exos/memory_internal.hpp"
+#include "libos/exos/patch.hpp"
+
+namespace exos {
+
+namespace {
+
+Memory& memory() { return *current_process().memory; }
+
+constexpr std::uint64_t page_mask = abi::page_size - 1;
+
+// Which file, and what a shared mapping of it may do.
+Status check_file(const File& file, std::uint32_t prot, std::uint32_t& flags) {
+  const std::uint32_t mode = file.flags & o_accmode;
+  if ((file.flags & o_path) == o_path) return Fail{Errno::badf};
+  if (mode == o_wronly) return Fail{Errno::acces};
+  if (!file.inode->is(mode_regular)) return Fail{Errno::nodev};
+  if ((flags & map_shared) == 0 || mode == o_rdwr) return {};
+  if ((prot & prot_write) != 0) return Fail{Errno::acces};
+  flags |= vma_never_write;
+  return {};
+}
+
+// Makes every page of the range present; for MAP_POPULATE and mlock. Stops at the first that cannot be.
+Status populate(std::uint64_t start, std::uint64_t end) {
+  for (std::uint64_t va = start; va < end; va += abi::page_size) {
+    const Vma* area = memory().find(va);
+    if (area == nullptr) return Fail{Errno::nomem};
+    std::uint32_t code = 0;
+    const std::uint64_t write = (area->prot & prot_write) != 0 ? 2 : 0;
+    if (area->prot != 0 && !memory().fault(va, write | 4, code)) return Fail{Errno::again};
+  }
+  return {};
+}
+
+// Keeps room for stubs behind the first mapping of a file with known padding, and puts them there.
+CallResult map_with_stubs(const InodeRef& inode, std::uint64_t hint, std::uint64_t size, std::uint32_t prot, std::uint32_t flags,
+                          std::uint64_t offset) {
+  const std::uint64_t stubs = stub_space(*inode);
+  const bool whole = (flags & (map_fixed | map_shared)) == 0 && stubs != 0 && offset == 0 && size >= abi::page_size;
+  if (!whole) return memory().map(hint, size, prot, flags, inode, offset);
+  const std::uint64_t span = base::align_up(size, abi::page_size);
+  const std::uint64_t start = memory().find_gap(span + stubs);
+  if (start == 0) return memory().map(hint, size, prot, flags, inode, offset);
+  const std::uint64_t at = TRY(memory().map(start, size, prot, flags | map_fixed, inode, offset));
+  map_stubs(memory(), inode, at, span);
+  return at;
+}
+
+}  // namespace
+
+CallResult linux_mmap(const Arguments& a) {
+  std::uint32_t flags = as_u32(a.d);
+  const std::uint32_t prot = as_u32(a.c) & 7;
+  const std::uint32_t type = flags & 15;
+  if (type != map_shared && type != map_private && type != 3) return Fail{Errno::inval};
+  if (type == 3) flags = (flags & ~15u) | map_shared;  // MAP_SHARED_VALIDATE
+  if ((flags & 0x40000) != 0) return Fail{Errno::nomem};  // MAP_HUGETLB: there are none
+  if ((a.f & page_mask) != 0) return Fail{Errno::inval};
+  if (a.b == 0) return Fail{Errno::inval};
+  if (base::align_up(a.b, abi::page_size) == 0) return Fail{Errno::nomem};
+  std::uint64_t start = 0;
+  if ((flags & map_anonymous) != 0) {
+    start = TRY(memory().map(a.a, a.b, prot, flags, {}, 0));
+  } else {
+    const FileRef file = TRY(current().files->get(as_u32(a.e)));
+    TRY_VOID(check_file(*file, prot, flags));
+    start = TRY(map_with_stubs(file->inode, a.a, a.b, prot, flags, a.f));
+    memory().name_areas(start, start + a.b, file->path.view());
+  }
+  if ((flags & map_populate) != 0) static_cast<void>(populate(start, start + base::align_up(a.b, abi::page_size)));
+  return start;
+}
+
+CallResult linux_mprotect(const Arguments& a) { return nothing(memory().protect(a.a, a.b, as_u32(a.c))); }
+CallResult linux_munmap(const Arguments& a) { return nothing(memory().unmap(a.a, a.b)); }
+CallResult linux_brk(const Arguments& a) { return memory().set_break(a.a); }
+CallResult linux_mremap(const Arguments& a) { return memory().remap(a.a, a.b, a.c, as_u32(a.d), a.e); }
+
+// Mappings of a file show the file's own pages, so there is nothing to write back.
+CallResult linux_msync(const Arguments& a) {
+  constexpr std::uint32_t async = 1, invalidate = 2, sync = 4;
+  const std::uint32_t flags = as_u32(a.c);
+  if ((a.a & page_mask) != 0 || (flags & ~(async | invalidate | sync)) != 0) return Fail{Errno::inval};
+  if ((flags & async) != 0 && (flags & sync) != 0) return Fail{Errno::inval};
+  if (!memory().covered(a.a, a.a + base::align_up(a.b, abi::page_size))) return Fail{Errno::nomem};
+  return 0;
+}
+
+CallResult linux_mincore(const Arguments& a) {
+  if ((a.a & page_mask) != 0) return Fail{Errno::inval};
+  const std::uint64_t size = base::align_up(a.b, abi::page_size);
+  if (!is_program_range(a.a, size) || !memory().covered(a.a, a.a + size)) return Fail{Errno::nomem};
+  for (std::uint64_t at = 0; at < size; at += abi::page_size) {
+    std::uint8_t present = 0;
+    for_each_present(a.a + at, a.a + at + abi::page_size, [&](std::uint64_t, std::uint64_t) { present = 1; return true; });
+    TRY_VOID(write_user(a.c + at / abi::page_size, present));
+  }
+  return 0;
+}
+
+CallResult linux_madvise(const Arguments& a) {
+  constexpr std::int32_t normal = 0, will_need = 3, dont_need = 4, free = 8, mergeable = 12, dont_dump = 16, do_dump = 17, wipe_on_fork = 18,
+                         cold = 20, populate_read = 22, populate_write = 23;
+  const std::int32_t advice = as_i32(a.c);
+  if ((a.a & page_mask) != 0) return Fail{Errno::inval};
+  if (a.b == 0) return 0;
+  const std::uint64_t end = a.a + base::align_up(a.b, abi::page_size);
+  if (end <= a.a) return Fail{Errno::inval};
+  switch (advice) {
+    case dont_need: return nothing(memory().discard(a.a, a.b));
+    case populate_read: case populate_write: return nothing(populate(a.a, end));
+    case free:
+      // Contents may go at any time; they go now, which is allowed and keeps the promise of memory given back.
+      return nothing(memory().discard(a.a, a.b));
+    default: break;
+  }
+  const bool hint = (advice >= normal && advice <= will_need) || (advice >= mergeable && advice <= do_dump) || advice == cold || advice == 21;
+  static_assert(dont_dump == 16 && wipe_on_fork == 18);
+  if (!hint) return Fail{Errno::inval};
+  if (!memory().covered(a.a, end)) return Fail{Errno::nomem};
+  return 0;
+}
+
+CallResult linux_mlock(const Arguments& a) {
+  const std::uint64_t start = base::align_down(a.a, abi::page_size), end = base::align_up(a.a + a.b, abi::page_size);
+  if (end < start) return Fail{Errno::inval};
+  return nothing(populate(start, end));
+}
+CallResult linux_mlock2(const Arguments& a) {
+  if ((as_u32(a.c) & ~1u) != 0) return Fail{Errno::inval};
+  return as_u32(a.c) == 1 ? CallResult{0} : linux_mlock(a);  // MLOCK_ONFAULT
+}
+CallResult linux_munlock(const Arguments&) { return 0; }
+CallResult linux_mlockall(const Arguments& a) {
+  if (as_u32(a.a) == 0 || (as_u32(a.a) & ~7u) != 0) return Fail{Errno::inval};
+  return 0;
+}
+CallResult linux_munlockall(const Arguments&) { return 0; }
+
+// One memory node.
+CallResult linux_mbind(const Arguments& a) {
+  if ((a.a & page_mask) != 0 || as_u32(a.c) > 5) return Fail{Errno::inval};
+  return 0;
+}
+CallResult linux_set_mempolicy(const Arguments& a) {
+  if (as_u32(a.a) > 5) return Fail{Errno::inval};
+  return 0;
+}
+CallResult linux_get_mempolicy(const Arguments& a) {
+  if ((a.e & ~std::uint64_t{7}) != 0) return Fail{Errno::inval};
+  if (a.a != 0) TRY_VOID(write_user(a.a, std::int32_t{0}));
+  if (a.b != 0) {
+    if (a.c == 0) return Fail{Errno::inval};
+    TRY_VOID(zero_out(a.b, static_cast<std::size_t>((a.c + 63) / 64 * 8)));
+    if ((a.e & 4) != 0) TRY_VOID(write_user(a.b, std::uint64_t{1}));  // MPOL_F_MEMS_ALLOWED
+  }
+  return 0;
+}
+
+}  // namespace exos

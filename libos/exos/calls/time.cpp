@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+// Clocks, sleeping, interval timers and POSIX timers.
+#include "libos/exos/call_helpers.hpp"
+#include "libos/exos/posix_timers.hpp"
+#include "libos/exos/sched.hpp"
+#include "libos/exos/time_values.hpp"
+
+namespace exos {
+
+std::uint64_t process_time_ns(Process& process);  // calls/process.cpp
+
+namespace {
+
+constexpr std::uint32_t realtime = 0, monotonic = 1, process_time = 2, thread_time = 3, monotonic_raw = 4, realtime_coarse = 5,
+                        monotonic_coarse = 6, boottime = 7, realtime_alarm = 8, boottime_alarm = 9, tai = 11;
+constexpr std::uint32_t absolute = 1;  // TIMER_ABSTIME
+
+bool is_wall(std::uint32_t clock) { return clock == realtime || clock == realtime_coarse || clock == realtime_alarm || clock == tai; }
+
+std::uint64_t thread_time_ns(Task& task) {
+  return task.cpu_ns + (&task == current_or_null() ? now().raw() - task.started_ns : 0);
+}
+
+CallResult read_clock(std::uint32_t clock) {
+  if (static_cast<std::int32_t>(clock) < 0) {
+    // CPU time of a task: the inverted number above three bits of kind. [linux posix-timers.h]
+    const std::uint32_t id = ~(clock >> 3) & 0x1fff'ffff;
+    const bool thread = (clock & 4) != 0;
+    if (thread) {
+      Task* task = id == 0 ? &current() : find_task(id);
+      if (task == nullptr || task->process != &current_process()) return Fail{Errno::inval};
+      return thread_time_ns(*task);
+    }
+    Process* process = id == 0 ? &current_process() : find_process(id);
+    if (process == nullptr) return Fail{Errno::inval};
+    return process_time_ns(*process);
+  }
+  switch (clock) {
+    case realtime: case realtime_coarse: case realtime_alarm: case tai: return wall_now_ns();
+    case monotonic: case monotonic_raw: case monotonic_coarse: case boottime: case boottime_alarm: return now().raw();
+    case process_time: return process_time_ns(current_process());
+    case thread_time: return thread_time_ns(current());
+    default: return Fail{Errno::inval};
+  }
+}
+
+// Sleeps; with a relative time the rest is told after a signal.
+CallResult sleep_until(abi::Nanoseconds deadline, std::uint64_t remaining_at) {
+  const Status slept = sched::block(deadline, Interruptible::yes);
+  if (!slept && slept.error() == Errno::timedout) return 0;
+  if (remaining_at != 0) {
+    const std::uint64_t time = now().raw();
+    TRY_VOID(write_user(remaining_at, to_timespec(deadline.raw() > time ? deadline.raw() - time : 0)));
+  }
+  return Fail{Errno::restart_no_handler};
+}
+
+// A sleep that starts again without a handler having run must not last longer: its end is kept in the task.
+CallResult relative_sleep(std::uint64_t ns, std::uint64_t remaining_at) {
+  Task& task = current();
+  const abi::Nanoseconds end = task.sleep_end != abi::forever ? task.sleep_end : deadline_in(ns);
+  task.sleep_end = abi::forever;
+  const CallResult result = sleep_until(end, remaining_at);
+  if (!result && result.error() == Errno::restart_no_handler) task.sleep_end = end;
+  return result;
+}
+
+// --- ITIMER_REAL ------------------------------------------------------------------------------------------------------
+struct IntervalValue { Timeval interval, value; };
+
+void on_alarm(Timer& timer) {
+  Process& process = *static_cast<Process*>(timer.owner);
+  if (process.alarm_interval_ns != 0) arm(timer, deadline_in(process.alarm_interval_ns));
+  send_signal(process, {.signo = static_cast<std::int32_t>(sig_alrm), .code = 0x80});
+}
+
+std::uint64_t time_left(const Timer& timer) {
+  if (!timer.armed()) return 0;
+  const std::uint64_t time = now().raw();
+  return timer.deadline.raw() > time ? timer.deadline.raw() - time : 1;
+}
+
+void set_alarm(Process& process, std::uint64_t ns, std::uint64_t interval_ns) {
+  cancel(process.alarm);
+  process.alarm.owner = &process;
+  process.alarm.fire = on_alarm;
+  process.alarm_interval_ns = interval_ns;
+  if (ns != 0) arm(process.alarm, deadline_in(ns));
+}
+
+IntervalValue alarm_value(const Process& process) {
+  return {to_timeval(process.alarm_interval_ns), to_timeval(time_left(process.alarm))};
+}
+
+// --- POSIX timers -----------------------------------------------------------------------------------------------------
+struct UserEvent { std::uint64_t value; std::int32_t signal, notify, tid, unused[11]; };  // struct sigevent
+static_assert(sizeof(UserEvent) == 64);
+struct TimerValue { Timespec interval, value; };
+constexpr std::int32_t notify_signal = 0, notify_none = 1, notify_thread_id = 4, si_timer = -2;
+constexpr std::int32_t most_overruns = std::numeric_limits<std::int32_t>::max();
+
+void on_posix_timer(Timer& timer) {
+  PosixTimer& self = *static_cast<PosixTimer*>(timer.owner);
+  self.overrun = 0;
+  if (self.interval_ns != 0) {
+    // Ends that passed unseen count as overruns of this one.
+    const std::uint64_t late = now().raw() - self.due_ns;
+    const std::uint64_t missed = late / self.interval_ns;
+    self.overrun = static_cast<std::int32_t>(std::min<std::uint64_t>(missed, most_overruns));
+    self.due_ns += (missed + 1) * self.interval_ns;
+    arm(timer, abi::Nanoseconds{self.due_ns});
+  }
+  if (self.signal == 0) return;
+  const SignalInfo info{.signo = static_cast<std::int32_t>(self.signal), .code = si_timer, .pid = self.id,
+                        .uid = static_cast<std::uint32_t>(self.overrun), .value = self.value};
+  if (self.tid == 0) return send_signal(*self.process, info);
+  if (Task* task = find_task(self.tid)) send_signal(*task, info);
+}
+
+Result<PosixTimer*> timer_of(std::uint64_t id) {
+  for (PosixTimer* timer = current_process().timers; timer != nullptr; timer = timer->next)
+    if (timer->id == as_i32(id)) return timer;
+  return Fail{Errno::inval};
+}
+
+TimerValue timer_value(const PosixTimer& timer) { return {to_timespec(timer.interval_ns), to_timespec(time_left(timer.timer))}; }
+
+}  // namespace
+
+CallResult linux_clock_gettime(const Arguments& a) { return nothing(write_user(a.b, to_timespec(TRY(read_clock(as_u32(a.a)))))); }
+CallResult linux_clock_getres(const Arguments& a) {
+  static_cast<void>(TRY(read_clock(as_u32(a.a))));
+  const bool coarse = as_u32(a.a) == realtime_coarse || as_u32(a.a) == monotonic_coarse;
+  return a.b == 0 ? CallResult{0} : nothing(write_user(a.b, Timespec{0, coarse ? 4'000'000 : 1}));
+}
+CallResult linux_clock_settime(const Arguments&) { return Fail{Errno::perm}; }
+
+CallResult linux_gettimeofday(const Arguments& a) {
+  if (a.a != 0) TRY_VOID(write_user(a.a, to_timeval(wall_now_ns())));
+  if (a.b != 0) TRY_VOID(write_user(a.b, std::uint64_t{0}));
+  return 0;
+}
+CallResult linux_time(const Arguments& a) {
+  const std::uint64_t seconds = wall_now_ns() / ns_per_second;
+  if (a.a != 0) TRY_VOID(write_user(a.a, seconds));
+  return seconds;
+}
+
+CallResult linux_nanosleep(const Arguments& a) { return relative_sleep(TRY(to_ns(TRY(read_user<Timespec>(a.a)))), a.b); }
+CallResult linux_clock_nanosleep(const Arguments& a) {
+  const std::uint32_t clock = as_u32(a.a);
+  if (clock == thread_time) return Fail{Errno::inval};
+  static_cast<void>(TRY(read_clock(clock)));
+  const std::uint64_t ns = TRY(to_ns(TRY(read_user<Timespec>(a.c))));
+  if ((as_u32(a.b) & absolute) == 0) return relative_sleep(ns, a.d);
+  return sleep_until(is_wall(clock) ? deadline_at_wall(ns) : abi::Nanoseconds{ns}, 0);
+}
+
+CallResult linux_alarm(const Arguments& a) {
+  Process& process = current_process();
+  const std::uint64_t left = (time_left(process.alarm) + ns_per_second - 1) / ns_per_second;
+  set_alarm(process, as_u32(a.a) * ns_per_second, 0);
+  return left;
+}
+CallResult linux_setitimer(const Arguments& a) {
+  if (as_u32(a.a) > 2) return Fail{Errno::inval};
+  if (as_u32(a.a) != 0) return Fail{Errno::inval};  // ITIMER_VIRTUAL and ITIMER_PROF: no clock interrupts of a task's own
+  const IntervalValue old = alarm_value(current_process());
+  std::uint64_t value = 0, interval = 0;
+  if (a.b != 0) {
+    const auto fresh = TRY(read_user<IntervalValue>(a.b));
+    value = TRY(to_ns(fresh.value));
+    interval = TRY(to_ns(fresh.interval));
+  }
+  if (a.c != 0) TRY_VOID(write_user(a.c, old));
+  set_alarm(current_process(), value, interval);
+  return 0;
+}
+CallResult linux_getitimer(const Arguments& a) {
+  if (as_u32(a.a) > 2) return Fail{Errno::inval};
+  return nothing(write_user(a.b, as_u32(a.a) == 0 ? alarm_value(current_process()) : IntervalValue{}));
+}
+
+CallResult linux_timer_create(const Arguments& a) {
+  static_cast<void>(TRY(read_clock(as_u32(a.a))));
+  Process& process = current_process();
+  UserEvent event{.value = process.next_timer_id, .signal = static_cast<std::int32_t>(sig_alrm), .notify = notify_signal};
+  if (a.b != 0) event = TRY(read_user<UserEvent>(a.b));
+  const bool signals = event.notify == notify_signal || event.notify == notify_thread_id;
+  if (!signals && event.notify != notify_none) return Fail{Errno::inval};
+  if (signals && (event.signal < 1 || event.signal > 64)) return Fail{Errno::inval};
+  if (event.notify == notify_thread_id) {
+    const Task* task = find_task(static_cast<std::uint32_t>(event.tid));
+    if (task == nullptr || task->process != &process) return Fail{Errno::inval};
+  }
+  PosixTimer* timer = make<PosixTimer>();
+  if (timer == nullptr) return Fail{Errno::again};
+  timer->id = static_cast<std::int32_t>(process.next_timer_id);
+  if (const Status told = write_user(a.c, timer->id); !told) {
+    destroy(timer);
+    return Fail{told.error()};
+  }
+  ++process.next_timer_id;
+  timer->process = &process;
+  timer->tid = event.notify == notify_thread_id ? static_cast<std::uint32_t>(event.tid) : 0;
+  timer->signal = signals ? static_cast<std::uint32_t>(event.signal) : 0;
+  timer->value = event.value;
+  timer->clock = as_u32(a.a);
+  timer->timer.owner = timer;
+  timer->timer.fire = on_posix_timer;
+  timer->next = std::exchange(process.timers, timer);
+  return 0;
+}
+
+CallResult linux_timer_settime(const Arguments& a) {
+  PosixTimer* timer = TRY(timer_of(a.a));
+  const auto fresh = TRY(read_user<TimerValue>(a.c));
+  const std::uint64_t value = TRY(to_ns(fresh.value)), interval = TRY(to_ns(fresh.interval));
+  const TimerValue old = timer_value(*timer);
+  if (a.d != 0) TRY_VOID(write_user(a.d, old));
+  cancel(timer->timer);
+  timer->interval_ns = interval;
+  timer->overrun = 0;
+  if (value == 0) return 0;
+  abi::Nanoseconds deadline = deadline_in(value);
+  if ((as_u32(a.b) & absolute) != 0) deadline = is_wall(timer->clock) ? deadline_at_wall(value) : abi::Nanoseconds{value};
+  timer->due_ns = deadline.raw();
+  arm(timer->timer, deadline);
+  return 0;
+}
+CallResult linux_timer_gettime(const Arguments& a) { return nothing(write_user(a.b, timer_value(*TRY(timer_of(a.a))))); }
+CallResult linux_timer_getoverrun(const Arguments& a) { return static_cast<std::uint64_t>(TRY(timer_of(a.a))->overrun); }
+CallResult linux_timer_delete(const Arguments& a) {
+  PosixTimer* timer = TRY(timer_of(a.a));
+  PosixTimer** at = &current_process().timers;
+  while (*at != timer) at = &(*at)->next;
+  *at = timer->next;
+  cancel(timer->timer);
+  destroy(timer);
+  return 0;
+}
+
+void delete_timers(Process& process) {
+  while (PosixTimer* timer = process.timers) {
+    process.timers = timer->next;
+    cancel(timer->timer);
+    destroy(timer);
+  }
+}
+
+}  // namespace exos

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+#include "libos/exos/futex.hpp"
+
+#include "libos/exos/sched.hpp"
+#include "libos/exos/time_values.hpp"
+
+namespace exos::futex {
+
+namespace {
+
+// `object`: the Memory of a private futex, the inode of one in a shared mapping; `offset` within it.
+struct Key {
+  const void* object = nullptr;
+  std::uint64_t offset = 0;
+  friend bool operator==(const Key&, const Key&) = default;
+};
+
+struct FutexWaiter {
+  base::ListLink link;
+  Key key;
+  Task* task = nullptr;
+  std::uint32_t bits = ~0u;
+};
+using Bucket = base::List<FutexWaiter, &FutexWaiter::link>;
+
+constinit std::array<Bucket, 64> buckets;
+
+Bucket& bucket_of(const Key& key) {
+  const std::uint64_t mixed = (reinterpret_cast<std::uint64_t>(key.object) / 16 + key.offset / 4) * 0x9e37'79b9'7f4a'7c15;
+  return buckets[mixed >> 58];
+}
+
+Result<Key> key_of(std::uint64_t address, bool is_private) {
+  if ((address & 3) != 0) return Fail{Errno::inval};
+  Memory& memory = *current_process().memory;
+  if (is_private) return Key{&memory, address};
+  const Vma* area = memory.find(address);
+  if (area == nullptr) return Fail{Errno::fault};
+  if ((area->flags & map_shared) == 0) return Key{&memory, address};
+  return Key{area->inode.get(), area->file_page * abi::page_size + (address - area->start)};
+}
+
+std::uint32_t wake_key(const Key& key, std::uint32_t count, std::uint32_t bits) {
+  std::uint32_t woken = 0;
+  for (FutexWaiter& waiter : bucket_of(key)) {
+    if (woken == count) break;
+    if (waiter.key != key || (waiter.bits & bits) == 0) continue;
+    waiter.link.unlink();
+    sched::wake(*waiter.task);
+    ++woken;
+  }
+  return woken;
+}
+
+CallResult wait(const Key& key, std::uint64_t address, std::uint32_t expected, std::uint32_t bits, abi::Nanoseconds deadline) {
+  if (bits == 0) return Fail{Errno::inval};
+  // Fetching the word may map a page, but runs nobody else: nothing happens between the look and the wait.
+  if (TRY(read_user<std::uint32_t>(address)) != expected) return Fail{Errno::again};
+  FutexWaiter waiter;
+  waiter.key = key;
+  waiter.task = &current();
+  waiter.bits = bits;
+  bucket_of(key).push_back(waiter);
+  const Status outcome = sched::block(deadline, Interruptible::yes);
+  if (!waiter.link.linked()) return 0;  // woken, whatever else happened
+  waiter.link.unlink();
+  if (outcome) return 0;                // spurious, which every caller must expect
+  if (outcome.error() == Errno::restart_sys && deadline != abi::forever) return Fail{Errno::restart_no_handler};
+  return Fail{outcome.error()};
+}
+
+std::uint32_t requeue(const Key& from, const Key& to, std::uint32_t wake, std::uint32_t move) {
+  std::uint32_t done = wake_key(from, wake, ~0u), moved = 0;
+  for (FutexWaiter& waiter : bucket_of(from)) {
+    if (moved == move) break;
+    if (waiter.key != from) continue;
+    waiter.link.unlink();
+    waiter.key = to;
+    bucket_of(to).push_back(waiter);
+    ++moved;
+    if (&bucket_of(from) == &bucket_of(to) && from == to) break;
+  }
+  return done + moved;
+}
+
+// FUTEX_WAKE_OP: changes the second word, wakes at the first, and at the second if its old value compares as told.
+CallResult wake_op(const Key& first, const Key& second, std::uint64_t address, std::uint32_t wake, std::uint32_t wake_second,
+                   std::uint32_t encoded) {
+  const std::uint32_t operation = encoded >> 28 & 7, compare = encoded >> 24 & 15;
+  std::uint32_t operand = static_cast<std::uint32_t>(static_cast<std::int32_t>(encoded << 8) >> 20);
+  const auto against = static_cast<std::int32_t>(encoded << 20) >> 20;
+  if ((encoded >> 31) != 0) operand = 1u << (operand & 31);
+  const auto old = TRY(read_user<std::uint32_t>(address));
+  std::uint32_t fresh = 0;
+  switch (operation) {
+    case 0: fresh = operand; break;
+    case 1: fresh = old + operand; break;
+    case 2: fresh = old | operand; break;
+    case 3: fresh = old & ~operand; break;
+    case 4: fresh = old ^ operand; break;
+    default: return Fail{Errno::nosys};
+  }
+  TRY_VOID(write_user(address, fresh));
+  const auto value = static_cast<std::int32_t>(old);
+  bool holds = false;
+  switch (compare) {
+    case 0: holds = value == against; break;
+    case 1: holds = value != against; break;
+    case 2: holds = value < against; break;
+    case 3: holds = value <= against; break;
+    case 4: holds = value > against; break;
+    case 5: holds = value >= against; break;
+    default: return Fail{Errno::nosys};
+  }
+  std::uint32_t woken = wake_key(first, wake, ~0u);
+  if (holds) woken += wake_key(second, wake_second, ~0u);
+  return woken;
+}
+
+Result<abi::Nanoseconds> deadline_of(std::uint64_t pointer, bool absolute, bool wall) {
+  if (pointer == 0) return abi::forever;
+  const std::uint64_t ns = TRY(to_ns(TRY(read_user<Timespec>(pointer))));
+  if (!absolute) return deadline_in(ns);
+  return wall ? deadline_at_wall(ns) : abi::Nanoseconds{ns};
+}
+
+constexpr std::uint32_t owner_died = 0x4000'0000, waiters_bit = 0x8000'0000, tid_mask = 0x3fff'ffff;
+
+void end_robust_lock(const Task& task, std::uint64_t address) {
+  const auto word = read_user<std::uint32_t>(address);
+  if (!word || (*word & tid_mask) != task.tid) return;
+  if (!write_user(address, (*word & waiters_bit) | owner_died)) return;
+  if ((*word & waiters_bit) != 0) static_cast<void>(wake_address(address, 1));
+}
+
+}  // namespace
+
+CallResult operate(std::uint64_t address, std::uint32_t operation, std::uint32_t value, std::uint64_t fourth,
+                   std::uint64_t second_address, std::uint32_t third_value) {
+  const std::uint32_t command = operation & 127;
+  const bool is_private = (operation & 128) != 0, wall = (operation & 256) != 0;
+  if (wall && command != 0 && command != 9) return Fail{Errno::nosys};
+  if (command > 10 || (command >= 6 && command <= 8) || command == 2) return Fail{Errno::nosys};
+  const Key key = TRY(key_of(address, is_private));
+  const auto count = static_cast<std::uint32_t>(fourth);
+  switch (command) {
+    case 0: return wait(key, address, value, ~0u, TRY(deadline_of(fourth, false, wall)));
+    case 1: return wake_key(key, value, ~0u);
+    case 3: return requeue(key, TRY(key_of(second_address, is_private)), value, count);
+    case 4:
+      if (TRY(read_user<std::uint32_t>(address)) != third_value) return Fail{Errno::again};
+      return requeue(key, TRY(key_of(second_address, is_private)), value, count);
+    case 5: return wake_op(key, TRY(key_of(second_address, is_private)), second_address, value, count, third_value);
+    case 9: return wait(key, address, value, third_value, TRY(deadline_of(fourth, true, wall)));
+    case 10:
+      if (third_value == 0) return Fail{Errno::inval};
+      return wake_key(key, value, third_value);
+    default: return Fail{Errno::nosys};
+  }
+}
+
+CallResult wake_address(std::uint64_t address, std::uint32_t count) {
+  const Key one = TRY(key_of(address, true));
+  std::uint32_t woken = wake_key(one, count, ~0u);
+  if (const auto other = key_of(address, false); other && *other != one) woken += wake_key(*other, count, ~0u);
+  return woken;
+}
+
+void end_robust_list(Task& task) {
+  struct Head { std::uint64_t next; std::int64_t offset; std::uint64_t pending; };
+  if (task.robust_list == 0) return;
+  const auto head = read_user<Head>(task.robust_list);
+  if (!head) return;
+  const auto word_of = [&](std::uint64_t entry) { return (entry & ~std::uint64_t{1}) + static_cast<std::uint64_t>(head->offset); };
+  std::uint64_t entry = head->next;
+  for (int i = 0; i < 2048 && (entry & ~std::uint64_t{1}) != task.robust_list; ++i) {
+    const auto next = read_user<std::uint64_t>(entry & ~std::uint64_t{1});
+    if (entry != head->pending) end_robust_lock(task, word_of(entry));
+    if (!next) break;
+    entry = *next;
+  }
+  if (head->pending != 0) end_robust_lock(task, word_of(head->pending));
+}
+
+}  // namespace exos::futex

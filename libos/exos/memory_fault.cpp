@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+// Page faults of programs. Always of the current space: entries are read in place through the page-table window.
+#include "abi/container.hpp"
+#include "libos/exos/capability_slots.hpp"
+#include "libos/exos/memory_internal.hpp"
+#include "libos/exos/patch.hpp"
+#include "libos/rt/space.hpp"
+
+namespace exos {
+
+namespace {
+
+constexpr std::uint64_t error_write = 1 << 1, error_fetch = 1 << 4;  // [intel/vol3 4.7]
+constexpr std::uint32_t segv_maperr = 1, segv_accerr = 2, bus_adrerr = 0x100 | 2, no_memory = 0x200;
+constexpr std::uint64_t around = 16;      // pages of a file that one fault may map
+constexpr std::uint32_t longest_run = 16; // pages that a run of anonymous faults may take at once
+
+}  // namespace
+
+// One fault, taken apart. Each step answers whether the program can go on.
+class MemoryFault {
+ public:
+  MemoryFault(Memory& memory, Vma& area, std::uint64_t address, std::uint64_t error, std::uint32_t& code)
+      : memory_{memory}, area_{area}, page_{base::align_down(address, abi::page_size)}, write_{(error & error_write) != 0},
+        fetch_{(error & error_fetch) != 0}, code_{code} {}
+
+  bool resolve() {
+    if (area_.prot == 0 || (write_ && (area_.prot & prot_write) == 0) || (fetch_ && (area_.prot & prot_exec) == 0)) {
+      code_ = segv_accerr;
+      return false;
+    }
+    const std::uint64_t entry = rt::own_entry(page_);
+    if ((entry & abi::pte_present) != 0) return present(entry);
+    ++memory_.minor_faults;
+    if (!area_.inode) return anonymous();
+    return (area_.flags & map_shared) != 0 ? shared_file() : private_file();
+  }
+
+ private:
+  bool update(std::span<const abi::SpaceOp> ops) {
+    if (rt::update(memory_.space, ops)) return true;
+    code_ = no_memory;
+    return false;
+  }
+  [[nodiscard]] std::uint32_t own_flags() const { return entry_flags(area_.prot) | abi::map_write | abi::map_owned; }
+  [[nodiscard]] std::uint64_t file_index(std::uint64_t va) const {
+    return area_.file_page + (va - area_.start) / abi::page_size;
+  }
+
+  // There is an entry, but it does not allow what was tried, or no longer forbids it.
+  bool present(std::uint64_t entry) {
+    if (write_ && (entry & abi::pte_write) == 0) {
+      if ((area_.flags & map_shared) != 0) return shared_file();
+      ++memory_.minor_faults;
+      area_.copied = true;
+      return update(std::array{rt::copy_op(page_, 1, own_flags(), abi::container::account)});
+    }
+    if (fetch_ && (entry & abi::pte_no_execute) != 0) {
+      std::uint32_t flags = entry_flags(area_.prot);
+      if ((entry & abi::pte_owned) != 0) flags |= abi::map_owned;
+      if ((entry & pte_file) != 0) flags |= map_file_page;
+      if ((entry & abi::pte_write) != 0) flags |= abi::map_write;
+      return update(std::array{rt::protect_op(page_, 1, flags)});
+    }
+    return true;
+  }
+
+  bool anonymous() {
+    std::uint64_t pages = 1;
+    area_.run = page_ == area_.next_fault ? std::min(area_.run * 2, longest_run) : 1;
+    while (pages < area_.run && page_ + pages * abi::page_size < area_.end && rt::own_entry(page_ + pages * abi::page_size) == 0)
+      ++pages;
+    std::uint32_t flags = entry_flags(area_.prot) | abi::map_owned;
+    if ((area_.prot & prot_write) != 0) flags |= abi::map_write;
+    if (pages > 1 && rt::map_new(memory_.space, page_, pages, flags, abi::container::account)) {
+      area_.next_fault = page_ + pages * abi::page_size;
+      return true;
+    }
+    area_.next_fault = page_ + abi::page_size;
+    if (pages > 1 && rt::own_entry(page_) != 0) return true;  // memory became short on the way
+    return update(std::array{rt::map_new_op(page_, 1, flags, abi::container::account)});
+  }
+
+  // The file's page at `va`; sets the code where there is none.
+  Result<FilePage> file_page(std::uint64_t va, bool for_write) {
+    const std::uint64_t index = file_index(va);
+    if (index >= base::pages_for(area_.inode->size)) return Fail{Errno::io};
+    return area_.inode->page(index, for_write);
+  }
+  static std::uint32_t page_flags(const FilePage& page, std::uint32_t flags) {
+    // An owned entry counts: the frame lives until the last one goes, whether that is the file's or a program's.
+    return flags | map_file_page | (page.authority == abi::container::account ? abi::map_owned : 0);
+  }
+  bool failed(Errno error) {
+    code_ = error == Errno::nomem || error == Errno::nospc ? no_memory : bus_adrerr;
+    return false;
+  }
+
+  bool private_file() {
+    const auto page = file_page(page_, false);
+    if (!page) return failed(page.error());
+    if (write_) {
+      area_.copied = true;
+      return update(std::array{rt::map_op(page_, page->frame, 1, page_flags(*page, abi::map_read), page->authority),
+                               rt::copy_op(page_, 1, own_flags(), abi::container::account)});
+    }
+    if (const auto patched = patched_page(area_, file_index(page_))) {
+      return update(std::array{rt::map_op(page_, *patched, 1, entry_flags(area_.prot) | map_file_page | abi::map_owned,
+                                          abi::container::account)});
+    }
+    return map_around(*page);
+  }
+
+  // Maps the page and its neighbours as far as their frames follow one another (archive files do).
+  bool map_around(const FilePage& page) {
+    const std::uint64_t block = base::align_down(page_, around * abi::page_size);
+    const auto follows = [&](std::uint64_t va) {
+      if (va < area_.start || va >= area_.end || page.authority == abi::container::account) return false;
+      if (rt::own_entry(va) != 0 || patched_page(area_, file_index(va))) return false;
+      const auto other = file_page(va, false);
+      return other && other->authority == page.authority &&
+             other->frame.raw() + page_ / abi::page_size == page.frame.raw() + va / abi::page_size;
+    };
+    std::uint64_t first = page_, end = page_ + abi::page_size;
+    while (end < block + around * abi::page_size && follows(end)) end += abi::page_size;
+    while (first > block && follows(first - abi::page_size)) first -= abi::page_size;
+    return update(std::array{rt::map_op(first, page.frame - (page_ - first) / abi::page_size, (end - first) / abi::page_size,
+                                        page_flags(page, entry_flags(area_.prot)), page.authority)});
+  }
+
+  bool shared_file() {
+    const bool for_write = write_ && (area_.flags & vma_never_write) == 0;
+    const auto page = file_page(page_, for_write);
+    if (!page) return failed(page.error());
+    std::uint32_t flags = page_flags(*page, entry_flags(area_.prot)) | abi::map_replace;
+    if (for_write) flags |= abi::map_write;
+    return update(std::array{rt::map_op(page_, page->frame, 1, flags, page->authority)});
+  }
+
+  Memory& memory_;
+  Vma& area_;
+  std::uint64_t page_;
+  bool write_, fetch_;
+  std::uint32_t& code_;
+};
+
+bool Memory::fault(std::uint64_t address, std::uint64_t error, std::uint32_t& code) {
+  code = segv_maperr;
+  if (!is_program_range(address, 1)) return false;
+  Vma* area = find(address);
+  if (area == nullptr) return false;
+  return MemoryFault{*this, *area, address, error, code}.resolve();
+}
+
+}  // namespace exos

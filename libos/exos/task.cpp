@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+// Tasks: an env with a user area and a library stack, from creation to burial.
+#include "libos/exos/task.hpp"
+
+#include "abi/container.hpp"
+#include "libos/exos/capability_slots.hpp"
+#include "libos/exos/futex.hpp"
+#include "libos/exos/sched.hpp"
+#include "libos/exos/strace.hpp"
+#include "libos/rt/objects.hpp"
+#include "libos/rt/space.hpp"
+
+namespace exos {
+
+namespace {
+
+constinit base::List<Process, &Process::in_table> table;
+constinit std::uint32_t last_pid = 0;
+
+constexpr std::size_t stack_pages = task_stack_size / abi::page_size + 1;  // the lowest is a guard
+constexpr std::size_t kept_stacks = 8;
+constinit std::array<std::byte*, kept_stacks> free_stacks{};
+constinit std::size_t free_stack_count = 0;
+
+std::byte* allocate_task_stack() {
+  if (free_stack_count > 0) return free_stacks[--free_stack_count];
+  auto* pages = static_cast<std::byte*>(allocate_pages(stack_pages));
+  if (pages == nullptr) return nullptr;
+  static_cast<void>(rt::unmap(abi::container::space, reinterpret_cast<std::uint64_t>(pages), 1));
+  return pages;
+}
+
+Status build(Task& task, const Memory& memory) {
+  task.area = static_cast<abi::UserArea*>(allocate_pages(1));
+  task.stack = allocate_task_stack();
+  if (task.area == nullptr || task.stack == nullptr) return Fail{Errno::nomem};
+  const abi::CapSlot slot = TRY(take_slot());
+  const auto made = rt::call::env_create(abi::container::account, slot, memory.space, abi::container::table,
+                                         frame_of_page(task.area), abi::any_frame);
+  if (!made) {
+    return_slot(slot);
+    return Fail{to_errno(made.error())};
+  }
+  task.env = slot;
+  const std::uint64_t top = reinterpret_cast<std::uint64_t>(task.stack) + stack_pages * abi::page_size;
+  task_area(*task.area) = {.self = task.area, .task = &task, .stack_top = top};
+  task.frame = reinterpret_cast<Frame*>(top - sizeof(Frame));
+  *task.frame = {.call = ~std::uint64_t{0}, .cs = 0x33, .rflags = 0x202, .ss = 0x2b};
+  return {};
+}
+
+// The program's view of a task that is gone: its robust locks, and the word that pthread_join waits for.
+void announce_end(Task& self) {
+  futex::end_robust_list(self);
+  if (self.clear_child_tid == 0 || self.process->memory->refs < 2) return;
+  if (write_user(self.clear_child_tid, std::uint32_t{0})) static_cast<void>(futex::wake_address(self.clear_child_tid, 1));
+}
+
+}  // namespace
+
+ProcessTable& processes() { return table; }
+Process* first_process() { return table.front(); }
+
+void release_task_stack(std::byte* stack) {
+  if (free_stack_count < kept_stacks) free_stacks[free_stack_count++] = stack;
+  else release_pages(stack, stack_pages);
+}
+
+Process* find_process(std::uint32_t pid) {
+  for (Process& process : table) if (process.pid == pid) return &process;
+  return nullptr;
+}
+
+Task* find_task(std::uint32_t tid) {
+  for (Process& process : table)
+    for (Task& task : process.tasks) if (task.tid == tid) return &task;
+  return nullptr;
+}
+
+std::uint32_t take_pid() {
+  constexpr std::uint32_t most = 4194304;
+  const auto taken = [](std::uint32_t pid) {
+    for (Process& process : table) if (process.pid == pid || process.group == pid || process.session == pid) return true;
+    return find_task(pid) != nullptr;
+  };
+  do last_pid = last_pid >= most ? 2 : last_pid + 1;
+  while (taken(last_pid));
+  return last_pid;
+}
+
+Result<Task*> create_task(Process& process, const Memory& memory) {
+  Task* task = make<Task>();
+  if (task == nullptr) return Fail{Errno::nomem};
+  if (const Status built = build(*task, memory); !built) {
+    if (task->stack != nullptr) release_task_stack(task->stack);
+    if (task->area != nullptr) release_pages(task->area, 1);
+    destroy(task);
+    return Fail{built.error()};
+  }
+  task->process = &process;
+  task->tid = take_pid();
+  process.tasks.push_back(*task);
+  ++process.tasks_alive;
+  return task;
+}
+
+void start_task(Task& task, const std::byte* vector_state) {
+  const abi::EnvEntries entries{.exception = reinterpret_cast<std::uint64_t>(&exos_exception_entry),
+                                .foreign = reinterpret_cast<std::uint64_t>(&exos_foreign_entry),
+                                .prologue = 0,
+                                .epilogue = reinterpret_cast<std::uint64_t>(&exos_upcall_entry),
+                                .gs_base = reinterpret_cast<std::uint64_t>(task.area),
+                                .fs_base = task.fs_base,
+                                .monitor = abi::container::self,
+                                .reserved = 0};
+  static_cast<void>(rt::call::env_configure(task.env, &entries));
+  static_cast<void>(rt::call::env_start(task.env, rt::Va{reinterpret_cast<std::uint64_t>(&exos_task_entry)}, task.frame,
+                                        reinterpret_cast<std::uint64_t>(vector_state)));
+  sched::make_ready(task);
+}
+
+void end_of_vfork(Task& child) {
+  Task* parent = std::exchange(child.vfork_waiter, nullptr);
+  if (parent == nullptr) return;
+  parent->in_vfork = false;
+  sched::wake(*parent);
+}
+
+void kill_other_tasks(Process& process) {
+  Task& self = current();
+  for (Task& task : process.tasks) {
+    if (&task == &self || task.state == TaskState::dead) continue;
+    task.exiting = true;
+    sched::ask_attention(task, attention_exit);
+    if (task.state == TaskState::stopped) sched::make_ready(task);
+    else sched::interrupt(task);
+  }
+}
+
+void end_process(Process& process, Task& last);  // process.cpp
+
+void exit_task(std::uint32_t code) {
+  Task& self = current();
+  Process& process = *self.process;
+  self.exiting = true;
+  announce_end(self);
+  end_of_vfork(self);
+  self.files = {};
+  self.paths = {};
+  discard_pending(self.signals.pending);
+  self.in_process.unlink();
+  if (--process.tasks_alive == 0) {
+    if (!process.group_exit) process.exit_status = (code & 0xff) << 8;
+    end_process(process, self);
+  } else {
+    process.user_ns += self.cpu_ns;
+    if (process.tasks_alive == 1) process.children_changed.wake_all();  // exec waits for that
+  }
+  self.process = nullptr;
+  sched::bury(self);
+  sched::leave();
+}
+
+void exit_process(std::uint32_t wait_status) {
+  Process& process = current_process();
+  if (!process.group_exit) {
+    process.group_exit = true;
+    process.exit_status = wait_status;
+    kill_other_tasks(process);
+  }
+  exit_task(wait_status >> 8);
+}
+
+}  // namespace exos
