@@ -116,6 +116,7 @@ void kmain(std::uint32_t magic, std::uint32_t info) {
   arch::build_interrupt_table();                     // and to what becomes constant
   arch::build_kernel_tables(loader.memory());        // W^X
   arch::load_kernel_tables();
+  dev::silence_legacy_controllers();                 // no request left over from the firmware
   arch::local_apic().find();                         // its mode and place
   arch::prepare_processor(self, 0);                  // stacks, task state
   arch::initialise_processor(self);                  // control registers, segments, local APIC

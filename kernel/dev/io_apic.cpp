@@ -39,9 +39,22 @@ void add(const boot::IoApicPlace& place) {
 
 }  // namespace
 
+void silence_legacy_controllers() {  // [intel 8259A, initialisation command words]
+  constexpr std::uint16_t first = 0x20, second = 0xa0;
+  constexpr std::uint8_t spare_vectors = 0x20;  // not the exceptions', should a spurious one come all the same
+  x86::out8(first, 0x11);                       // edge-triggered, cascaded, four words
+  x86::out8(second, 0x11);
+  x86::out8(first + 1, spare_vectors);
+  x86::out8(second + 1, spare_vectors + 8);
+  x86::out8(first + 1, 1u << 2);                // the second hangs on line 2
+  x86::out8(second + 1, 2);
+  x86::out8(first + 1, 1);                      // 8086 mode
+  x86::out8(second + 1, 1);
+  x86::out8(first + 1, 0xff);                   // every line masked
+  x86::out8(second + 1, 0xff);
+}
+
 void find_io_apics(std::span<const boot::IoApicPlace> places) {
-  x86::out8(0x21, 0xff);  // the two 8259s: every line masked
-  x86::out8(0xa1, 0xff);
   constexpr boot::IoApicPlace usual{.address = 0xfec0'0000, .first_interrupt = 0};
   if (places.empty()) return add(usual);
   for (const auto& place : places) add(place);
