@@ -19,11 +19,12 @@ static_assert(offsetof(abi::Registers, rax) == 0 && offsetof(abi::Registers, r15
 // stack is ours. `frame` is the class's EventFrame in the user area.
 #define RT_EVENT_ENTRY                                                                                         \
   "mov %%rax, %%gs:%c[scratch]\n"                                                                              \
-  "lea 2f(%%rip), %%rax\n"                                                                                     \
-  "cmp %%rax, %%gs:%c[rip]\n"                                                                                  \
   "mov %%rsp, %%rax\n"                                                                                         \
-  "je 1f\n"                   /* interrupted between busy = 0 and iretq: its frame, at rsp, is still needed */ \
-  "mov %%gs:%c[stack], %%rsp\n"                                                                                \
+  "sub %%gs:%c[bottom], %%rax\n"                                                                               \
+  "cmp %%gs:%c[size], %%rax\n"                                                                                 \
+  "mov %%rsp, %%rax\n"                                                                                         \
+  "jb 1f\n"                   /* interrupted on this very stack: what lies there is still needed */            \
+  "mov %%gs:%c[top], %%rsp\n"                                                                                  \
   "1: and $-16, %%rsp\n"                                                                                       \
   "pushq $0\n"                 /* keeps the Event and the call aligned to 16 */                                \
   "pushq %%gs:%c[address]\n"                                                                                   \
@@ -55,23 +56,25 @@ static_assert(offsetof(abi::Registers, rax) == 0 && offsetof(abi::Registers, r15
   "pop %%rax\n pop %%rbx\n pop %%rcx\n pop %%rdx\n pop %%rsi\n pop %%rdi\n pop %%rbp\n"                        \
   "pop %%r8\n pop %%r9\n pop %%r10\n pop %%r11\n pop %%r12\n pop %%r13\n pop %%r14\n pop %%r15\n"              \
   "movq $0, %%gs:%c[busy]\n"                                                                                   \
-  "2: iretq\n"
+  "iretq\n"
 
-#define RT_EVENT_OPERANDS(frame, stack_member, handler_member, scratch_member)                                 \
-  [scratch] "i"(library + offsetof(EventStacks, scratch_member)),                                              \
-      [stack] "i"(library + offsetof(EventStacks, stack_member)),                                              \
-      [handler] "i"(library + offsetof(EventStacks, handler_member)),                                          \
+#define RT_EVENT_OPERANDS(frame, stacks_member)                                                                \
+  [scratch] "i"(library + offsetof(EventStacks, stacks_member.scratch)),                                       \
+      [bottom] "i"(library + offsetof(EventStacks, stacks_member.bottom)),                                     \
+      [size] "i"(library + offsetof(EventStacks, stacks_member.size)),                                         \
+      [top] "i"(library + offsetof(EventStacks, stacks_member.top)),                                           \
+      [handler] "i"(library + offsetof(EventStacks, stacks_member.handler)),                                   \
       [busy] "i"((frame) + offsetof(abi::EventFrame, busy)), [kind] "i"((frame) + offsetof(abi::EventFrame, kind)), \
       [error] "i"((frame) + offsetof(abi::EventFrame, error)),                                                 \
       [address] "i"((frame) + offsetof(abi::EventFrame, address)),                                             \
       [rip] "i"((frame) + offsetof(abi::EventFrame, rip)), [rflags] "i"((frame) + offsetof(abi::EventFrame, rflags))
 
 extern "C" [[gnu::naked]] void rt_exception_entry() {
-  asm volatile(RT_EVENT_ENTRY : : RT_EVENT_OPERANDS(area_exception, exception_top, on_exception, exception_rax));
+  asm volatile(RT_EVENT_ENTRY : : RT_EVENT_OPERANDS(area_exception, exception));
 }
 
 extern "C" [[gnu::naked]] void rt_upcall_entry() {
-  asm volatile(RT_EVENT_ENTRY : : RT_EVENT_OPERANDS(area_upcall, upcall_top, on_upcall, upcall_rax));
+  asm volatile(RT_EVENT_ENTRY : : RT_EVENT_OPERANDS(area_upcall, upcall));
 }
 
 #undef RT_EVENT_ENTRY
@@ -79,14 +82,17 @@ extern "C" [[gnu::naked]] void rt_upcall_entry() {
 
 void prepare_events(abi::UserArea& area, std::span<std::byte> exception_stack, EventHandler on_exception,
                     std::span<std::byte> upcall_stack, EventHandler on_upcall) {
-  const auto top = [](std::span<std::byte> stack) {
-    return base::align_down<std::uint64_t>(reinterpret_cast<std::uint64_t>(stack.data() + stack.size()), 16);
+  const auto stack_of = [](std::span<std::byte> memory, EventHandler handler) {
+    const auto bottom = reinterpret_cast<std::uint64_t>(memory.data());
+    const std::uint64_t top = base::align_down<std::uint64_t>(bottom + memory.size(), 16);
+    // One more than the stack: rsp may stand at its very top.
+    return EventStack{.bottom = bottom, .size = top - bottom + 1, .top = top, .handler = handler};
   };
-  auto* stacks = new (area.library) EventStacks{};
-  stacks->exception_top = top(exception_stack);
-  stacks->upcall_top = top(upcall_stack);
-  stacks->on_exception = on_exception;
-  stacks->on_upcall = on_upcall;
+  new (area.library) EventStacks{.exception = stack_of(exception_stack, on_exception), .upcall = stack_of(upcall_stack, on_upcall)};
+}
+
+void take_next_upcall() {
+  asm volatile("movq $0, %%gs:%c[busy]" : : [busy] "i"(area_upcall + offsetof(abi::EventFrame, busy)) : "memory");
 }
 
 }  // namespace rt

@@ -4,7 +4,8 @@
 // code built for ring 3 here uses none.
 //
 // While a handler runs, the user area's `busy` stays set: a second event of its class stops the env (exception) or
-// waits (upcall). That keeps one stack per class enough.
+// waits (upcall). An upcall handler that is to be interrupted by the next one (an epilogue's, before it yields) says so by
+// take_next_upcall(); the next then goes below it on the same stack.
 #pragma once
 
 #include "abi/env.hpp"
@@ -19,16 +20,23 @@ struct Event {
 
 using EventHandler = void (*)(Event&);
 
+struct EventStack {
+  std::uint64_t bottom, size, top;  // top: 16-byte aligned
+  EventHandler handler;
+  std::uint64_t scratch;            // rax, while the entry has no other place for it
+};
+
 // At the start of UserArea::library.
 struct EventStacks {
-  std::uint64_t exception_top, upcall_top;  // 16-byte aligned
-  EventHandler on_exception, on_upcall;
-  std::uint64_t exception_rax, upcall_rax;  // scratch of the entries
+  EventStack exception, upcall;
 };
 
 // Prepares the area; EnvEntries then names the two entries below.
 void prepare_events(abi::UserArea& area, std::span<std::byte> exception_stack, EventHandler on_exception,
                     std::span<std::byte> upcall_stack, EventHandler on_upcall);
+
+// In an upcall handler: the next upcall may come although this one has not returned.
+void take_next_upcall();
 
 extern "C" void rt_exception_entry();
 extern "C" void rt_upcall_entry();

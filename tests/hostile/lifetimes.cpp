@@ -111,19 +111,18 @@ void monitors_and_sleepers() {
   // The monitor ends first.
   Thread monitor = make_thread(), watched = make_thread();
   start(monitor, sleeps);
-  must(call::env_yield(monitor.env));
+  expect_equal(run(monitor.env).state, abi::RunState::sleeping);
   const abi::EnvEntries entries{.monitor = monitor.env};
   must(call::env_configure(watched.env, &entries));
   destroy(monitor);
   start(watched, [](std::uint64_t) { rt::halt(1); });
-  expect_ok(call::env_yield(watched.env), "halts with a monitor that is gone");
-  expect_equal(must(rt::read_env(watched.env)).state, abi::RunState::halted);
+  expect_equal(run(watched.env).state, abi::RunState::halted, "halts with a monitor that is gone");
   destroy(watched);
   // Sleepers with deadlines, ended asleep.
   for (int i = 0; i < 20; ++i) {
     Thread t = make_thread();
     start(t, [](std::uint64_t) { for (;;) static_cast<void>(call::env_sleep(now_ns() + 2'000'000, abi::no_slot)); });
-    must(call::env_yield(t.env));
+    run(t.env);
     destroy(t);
   }
   expect_ok(call::env_sleep(now_ns() + 5'000'000, abi::no_slot), "no dead sleeper is woken");

@@ -51,7 +51,7 @@ void ended_objects() {
   must(call::table_create(boot::account, table, abi::any_frame));
   Thread t = make_thread();
   start(t, [](std::uint64_t) { rt::halt(0x5ec4e7); });
-  must(call::env_yield(t.env));
+  expect_equal(run(t.env).state, abi::RunState::halted);
   const auto object = [](CapSlot slot) { return FrameNumber{must(rt::read_cap(slot)).object}; };
   const std::array frames{object(account), object(space), object(table), object(t.env)};
   must(rt::destroy_and_drop(account));
@@ -110,8 +110,7 @@ void new_env_registers() {
   Thread t = make_thread();
   asm volatile("movq %0, %%xmm3; movq %0, %%xmm15" : : "r"(secret));
   must(call::env_start(t.env, Va{reinterpret_cast<std::uint64_t>(&store_registers)}, Va{t.stack_top}, page.va));
-  must(call::env_yield(t.env));
-  expect_equal(must(rt::read_env(t.env)).state, abi::RunState::halted);
+  expect_equal(run(t.env).state, abi::RunState::halted);
   for (std::size_t i = 0; i < 20; ++i) {
     if (i == 2 || i == 9) continue;  // rcx and r11: what sysret leaves, the env's own rip and flags
     expect_equal(page.words()[i], 0ull, base::Text<40>{"register {} of a new env", i}.view());

@@ -85,12 +85,12 @@ void start(Domain& d, void (*body)(std::uint64_t), std::uint64_t argument) {
   must(call::env_start(d.env, Va{reinterpret_cast<std::uint64_t>(&guest_domain_entry)}, Va{domain::stack_top}, argument));
 }
 
-abi::EnvState run(Domain& d, std::uint64_t rounds) {
+abi::EnvState run(CapSlot env, std::uint64_t rounds) {
   for (; rounds > 0; --rounds) {
     // Refused when it is no longer ready.
-    if (!call::env_yield(d.env).has_value()) break;
+    if (!call::env_yield(env).has_value()) break;
   }
-  return must(rt::read_env(d.env));
+  return must(rt::read_env(env));
 }
 
 void run_body(Domain& d, void (*body)(std::uint64_t), std::uint64_t argument, Where at) {

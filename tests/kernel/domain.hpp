@@ -35,15 +35,17 @@ struct Domain {
 // Sets it going; it runs when it is given time. The body's end, or halt(), ends it.
 void start(Domain& d, void (*body)(std::uint64_t), std::uint64_t argument = 0);
 
-// Gives it time until it is no longer ready (or `rounds` slices are over) and returns its state.
-abi::EnvState run(Domain& d, std::uint64_t rounds = 200);
+// Gives an env time until it is no longer ready (or `rounds` slices are over) and returns its state. One yield would not
+// do: it gives away the rest of a slice, which may be next to nothing.
+abi::EnvState run(CapSlot env, std::uint64_t rounds = 200);
+inline abi::EnvState run(Domain& d, std::uint64_t rounds = 200) { return run(d.env, rounds); }
 // start and run; expects it to halt without failures of its own, and returns.
 void run_body(Domain& d, void (*body)(std::uint64_t), std::uint64_t argument = 0, Where at = here());
 
 // Takes everything apart and expects all to be paid back.
 void destroy(Domain& d, Where at = here());
 
-// The other env sits in the same space and table as the maker: a second thread, in tests of processors and time.
+// The next env sits in the same space and table as the maker: a second thread, in tests of processors and time.
 struct Thread {
   CapSlot env;
   FrameNumber area_frame;

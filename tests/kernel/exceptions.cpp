@@ -48,13 +48,10 @@ void repair(rt::Event& event) {
   repairs = repairs + 1;
 }
 
-alignas(16) constinit std::array<std::byte, 8192> stack{};
-
 void demand_paging() {
   auto* stacks = reinterpret_cast<rt::EventStacks*>(own_area().library);
   const auto saved = *stacks;
-  stacks->on_exception = repair;
-  stacks->exception_top = reinterpret_cast<std::uint64_t>(stack.data() + stack.size());
+  stacks->exception.handler = repair;
   const std::uint64_t pages = 50;
   repaired_va = new_va(pages);
   std::uint64_t before[14], after[14];

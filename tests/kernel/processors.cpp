@@ -53,7 +53,7 @@ void parallel() {
   // We never give up the first processor here.
   expect(wait_until([] { return counter > 1000; }), "it runs beside us");
   expect_error(rt::read_env(t.env), Error::wrong_state, "read while it runs");
-  expect_error(call::env_yield(t.env), Error::wrong_state, "one env, one processor");
+  expect_error(call::env_yield(t.env), Error::busy, "one env, one processor");
   must(rt::until_done([&] { return call::env_stop(t.env); }));
   expect(wait_until([&] { return state_of(t.env) == abi::RunState::stopped; }), "stopped there");
   const std::uint64_t then = counter;

@@ -23,6 +23,7 @@ void on_upcall(rt::Event& event) {
   if (event.kind != static_cast<std::uint64_t>(abi::Upcall::epilogue)) return;
   c.epilogues = c.epilogues + 1;
   while (spin_in_epilogue) {}
+  rt::take_next_upcall();  // the prologue of our next slice
   static_cast<void>(call::env_yield(abi::no_slot));
 }
 

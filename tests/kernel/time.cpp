@@ -64,11 +64,11 @@ void many_sleepers() {
   for (Thread& t : threads) {
     t = make_thread();
     start(t, sleeps_a_millisecond);
-    expect_ok(call::env_yield(t.env));  // until it sleeps
+    expect_equal(run(t.env).state, abi::RunState::sleeping);
   }
   expect_ok(call::env_sleep(now_ns() + 3'000'000, abi::no_slot));
   // All deadlines are past: each is ready again, whoever gives it time.
-  for (Thread& t : threads) expect_ok(call::env_yield(t.env), "woken by its deadline");
+  for (Thread& t : threads) expect_equal(run(t.env).state, abi::RunState::sleeping, "woken by its deadline, and asleep again");
   expect(ticks >= count, "each ran once more");
   for (Thread& t : threads) destroy(t);
 }
