@@ -55,16 +55,18 @@ Result<int> make_iso(const Locations& at, const std::string& out, const std::vec
   const Prepared ready = TRY(prepare(at, *options));
   const ScratchFolder folder = TRY(ScratchFolder::create());
   std::error_code error;
-  fs::create_directories(folder.path() / "boot/grub", error);
-  fs::copy_file(at.kernel, folder.path() / "boot/aegis.elf", error);
-  if (!error) fs::copy_file("/proc/self/fd/" + std::to_string(ready.archive.file.get()), folder.path() / "boot/archive.cpio", error);
+  const fs::path tree = folder.path() / "iso", boot = tree / "boot";
+  const std::string archive = "/proc/self/fd/" + std::to_string(ready.archive.file.get());
+  fs::create_directories(boot / "grub", error);
+  fs::copy_file(at.kernel, boot / "aegis.elf", error);
+  if (!error) fs::copy_file(archive, boot / "archive.cpio", error);
   if (error) return fail(own_failure, "cannot lay the image's files out: " + error.message());
-  std::ofstream{folder.path() / "boot/grub/grub.cfg"} << grub_configuration;
+  std::ofstream{boot / "grub/grub.cfg"} << grub_configuration;
 
   const fs::path log = folder.path() / "log";
   const Descriptor log_file{::open(log.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
-  const ChildPlan plan{.command = {"grub-mkrescue", "-o", out, (folder.path() / "boot").string() + "/..", "--", "-volid", "AEGIS"},
-                       .keep = {}, .out = log_file.get(), .err = log_file.get(), .folder = {}};
+  const ChildPlan plan{.command = {"grub-mkrescue", "-o", out, tree.string(), "--", "-volid", "AEGIS"}, .keep = {},
+                       .out = log_file.get(), .err = log_file.get(), .folder = {}};
   auto grub = Child::start(plan);
   if (!grub.has_value())
     return fail(own_failure, "grub-mkrescue is not installed: `apt-get install grub-pc-bin grub-efi-amd64-bin grub-common "
