@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+// /proc and /sys about the whole container: memory, processors, kernel names and limits. [proc(5)]
+#include "abi/address_map.hpp"
+#include "abi/info.hpp"
+#include "libos/exos/fs/proc_nodes.hpp"
+#include "libos/exos/random.hpp"
+#include "libos/exos/run_description.hpp"
+#include "libos/exos/task.hpp"
+
+namespace exos {
+namespace {
+
+const abi::SystemInfo& system_info() { return *reinterpret_cast<const abi::SystemInfo*>(abi::map::state_system_info); }
+
+struct Tally { std::uint64_t processes = 0, running = 0, last_pid = 0, cpu_ns = 0; };
+Tally tally() {
+  Tally t;
+  for (Process& process : processes()) {
+    ++t.processes;
+    t.cpu_ns += process.user_ns;
+    if (process.pid > t.last_pid) t.last_pid = process.pid;
+    for (const Task& task : process.tasks) {
+      t.cpu_ns += task.cpu_ns;
+      if (task.state != TaskState::waiting) ++t.running;
+    }
+  }
+  return t;
+}
+
+Status make_meminfo(Report& out, const Subject&) {
+  const MemoryUse use = memory_use();
+  const std::uint64_t total = use.limit * 4, left = (use.limit > use.used ? use.limit - use.used : 0) * 4;
+  struct Row { std::string_view name; std::uint64_t kb; };
+  const Row rows[] = {{"MemTotal:", total}, {"MemFree:", left}, {"MemAvailable:", left}, {"Buffers:", 0}, {"Cached:", 0},
+                      {"SwapCached:", 0}, {"Active:", 0}, {"Inactive:", 0}, {"Unevictable:", 0}, {"Mlocked:", 0}, {"SwapTotal:", 0},
+                      {"SwapFree:", 0}, {"Dirty:", 0}, {"Writeback:", 0}, {"AnonPages:", use.used * 4}, {"Mapped:", 0}, {"Shmem:", 0},
+                      {"KReclaimable:", 0}, {"Slab:", 0}, {"SReclaimable:", 0}, {"SUnreclaim:", 0}, {"CommitLimit:", total},
+                      {"Committed_AS:", use.used * 4}, {"Hugepagesize:", 2048}};
+  for (const Row& row : rows) out.print("{:<16}{:8} kB\n", row.name, row.kb);
+  return {};
+}
+
+Status make_cpuinfo(Report& out, const Subject&) {
+  std::uint32_t a = 0, b = 0, c = 0, d = 0;
+  const auto cpuid = [&](std::uint32_t leaf) { asm volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(leaf), "c"(0)); };
+  cpuid(0);
+  const std::uint32_t vendor_words[]{b, d, c};
+  char vendor[12], model[48];
+  std::memcpy(vendor, vendor_words, sizeof vendor);
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    cpuid(0x8000'0002 + i);
+    const std::uint32_t words[]{a, b, c, d};
+    std::memcpy(model + 16 * i, words, 16);
+  }
+  const std::string_view model_name{model, std::string_view{model, sizeof model}.find('\0') == std::string_view::npos ? sizeof model : std::strlen(model)};
+  cpuid(1);
+  const std::uint32_t signature = a, features_c = c, features_d = d;
+  const std::uint32_t family = (signature >> 8 & 15) + ((signature >> 8 & 15) == 15 ? signature >> 20 & 255 : 0);
+  struct Flag { std::string_view name; std::uint32_t word, bit; };
+  constexpr Flag flags[] = {{"fpu", 0, 0}, {"tsc", 0, 4}, {"cx8", 0, 8}, {"cmov", 0, 15}, {"mmx", 0, 23}, {"fxsr", 0, 24}, {"sse", 0, 25},
+                            {"sse2", 0, 26}, {"pni", 1, 0}, {"ssse3", 1, 9}, {"cx16", 1, 13}, {"sse4_1", 1, 19}, {"sse4_2", 1, 20},
+                            {"popcnt", 1, 23}, {"aes", 1, 25}, {"xsave", 1, 26}, {"avx", 1, 28}, {"rdrand", 1, 30}};
+  // One processor: that is what this library schedules on.
+  out.print("processor\t: 0\nvendor_id\t: {}\ncpu family\t: {}\nmodel\t\t: {}\n", std::string_view{vendor, sizeof vendor}, family,
+            (signature >> 4 & 15) | (signature >> 12 & 0xf0));
+  out.print("model name\t: {}\nstepping\t: {}\ncpu MHz\t\t: {}.000\ncache size\t: 0 KB\n", model_name, signature & 15,
+            system_info().tsc_mul == 0 ? 0 : (std::uint64_t{1000} << (system_info().tsc_shift & 63)) / system_info().tsc_mul);
+  out.print("physical id\t: 0\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\nfpu\t\t: yes\nflags\t\t:");
+  for (const Flag& flag : flags)
+    if (((flag.word == 0 ? features_d : features_c) >> flag.bit & 1) != 0) out.add(" ").add(flag.name);
+  out.add(" syscall nx lm\nbogomips\t: 2000.00\n\n");
+  return {};
+}
+
+Status make_stat(Report& out, const Subject&) {
+  const Tally t = tally();
+  const std::uint64_t up = now().raw() / 10'000'000, used = t.cpu_ns / 10'000'000, idle = up > used ? up - used : 0;
+  for (const std::string_view cpu : {"cpu ", "cpu0"}) out.print("{} {} 0 0 {} 0 0 0 0 0 0\n", cpu, used, idle);
+  out.print("intr 0\nctxt 0\nbtime {}\nprocesses {}\nprocs_running {}\nprocs_blocked 0\n",
+            (wall_now_ns() - now().raw()) / 1'000'000'000, t.last_pid, t.running);
+  return {};
+}
+
+Status make_uptime(Report& out, const Subject&) {
+  const std::uint64_t up = now().raw() / 10'000'000, used = tally().cpu_ns / 10'000'000, idle = up > used ? up - used : 0;
+  out.print("{}.{:02} {}.{:02}\n", up / 100, up % 100, idle / 100, idle % 100);
+  return {};
+}
+Status make_loadavg(Report& out, const Subject&) {
+  const Tally t = tally();
+  out.print("0.00 0.00 0.00 {}/{} {}\n", t.running, t.processes, t.last_pid);
+  return {};
+}
+Status make_version(Report& out, const Subject&) {
+  out.add("Linux version 6.1.0-exos (exos@aegis) (clang) #1 SMP ExOS\n");
+  return {};
+}
+Status make_filesystems(Report& out, const Subject&) {
+  out.add("nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tpipefs\n");
+  return {};
+}
+Status make_vmstat(Report& out, const Subject&) {
+  const MemoryUse use = memory_use();
+  out.print("nr_free_pages {}\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n", use.limit > use.used ? use.limit - use.used : 0);
+  return {};
+}
+Status make_swaps(Report& out, const Subject&) {
+  out.add("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+  return {};
+}
+Status make_hostname(Report& out, const Subject&) {
+  const std::string_view name = run_description().hostname.view();
+  out.add(name.empty() ? "exos" : name).add("\n");
+  return {};
+}
+
+Status make_uuid(Report& out, const Subject&) {
+  std::array<std::uint8_t, 16> b;
+  fill_random(b.data(), b.size());
+  b[6] = (b[6] & 0x0f) | 0x40;
+  b[8] = (b[8] & 0x3f) | 0x80;
+  for (std::size_t i = 0; i < b.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) out.add("-");
+    out.print("{:02x}", b[i]);
+  }
+  out.add("\n");
+  return {};
+}
+Status make_boot_id(Report& out, const Subject& subject) {
+  static constinit String id;
+  if (id.empty()) {
+    Report fresh;
+    TRY_VOID(make_uuid(fresh, subject));
+    id = TRY(fresh.take());
+  }
+  out.add(id.view());
+  return {};
+}
+
+// Files that always say the same.
+Status make_osrelease(Report& out, const Subject&) { out.add("6.1.0-exos\n"); return {}; }
+Status make_ostype(Report& out, const Subject&) { out.add("Linux\n"); return {}; }
+Status make_kernel_version(Report& out, const Subject&) { out.add("#1 SMP ExOS\n"); return {}; }
+Status make_pid_max(Report& out, const Subject&) { out.add("32768\n"); return {}; }
+Status make_ngroups_max(Report& out, const Subject&) { out.add("65536\n"); return {}; }
+Status make_cap_last_cap(Report& out, const Subject&) { out.add("40\n"); return {}; }
+Status make_threads_max(Report& out, const Subject&) { out.add("16384\n"); return {}; }
+Status make_file_max(Report& out, const Subject&) { out.add("1048576\n"); return {}; }
+Status make_pipe_max(Report& out, const Subject&) { out.add("1048576\n"); return {}; }
+Status make_somaxconn(Report& out, const Subject&) { out.add("4096\n"); return {}; }
+Status make_entropy(Report& out, const Subject&) { out.add("256\n"); return {}; }
+Status make_zero(Report& out, const Subject&) { out.add("0\n"); return {}; }
+Status make_one(Report& out, const Subject&) { out.add("1\n"); return {}; }
+Status make_map_count(Report& out, const Subject&) { out.add("65530\n"); return {}; }
+Status make_hugepages(Report& out, const Subject&) { out.add("always madvise [never]\n"); return {}; }
+
+}  // namespace
+
+Status fill_proc(FixedTree& tree) {
+  struct Entry { std::string_view directory; TextEntry text; };
+  constexpr Entry entries[] = {
+      {"", {"meminfo", make_meminfo}}, {"", {"cpuinfo", make_cpuinfo}}, {"", {"stat", make_stat}}, {"", {"uptime", make_uptime}},
+      {"", {"loadavg", make_loadavg}}, {"", {"version", make_version}}, {"", {"filesystems", make_filesystems}},
+      {"", {"vmstat", make_vmstat}}, {"", {"swaps", make_swaps}},
+      {"sys/kernel", {"osrelease", make_osrelease}}, {"sys/kernel", {"ostype", make_ostype}}, {"sys/kernel", {"version", make_kernel_version}},
+      {"sys/kernel", {"hostname", make_hostname}}, {"sys/kernel", {"pid_max", make_pid_max}}, {"sys/kernel", {"ngroups_max", make_ngroups_max}},
+      {"sys/kernel", {"cap_last_cap", make_cap_last_cap}}, {"sys/kernel", {"threads-max", make_threads_max}},
+      {"sys/kernel", {"randomize_va_space", make_zero}},
+      {"sys/kernel/random", {"uuid", make_uuid}}, {"sys/kernel/random", {"boot_id", make_boot_id}}, {"sys/kernel/random", {"entropy_avail", make_entropy}},
+      {"sys/vm", {"overcommit_memory", make_one}}, {"sys/vm", {"max_map_count", make_map_count}}, {"sys/vm", {"swappiness", make_zero}},
+      {"sys/fs", {"file-max", make_file_max}}, {"sys/fs", {"nr_open", make_file_max}}, {"sys/fs", {"pipe-max-size", make_pipe_max}},
+      {"sys/net/core", {"somaxconn", make_somaxconn}}};
+  for (const Entry& entry : entries) TRY_VOID(tree.add(entry.directory, entry.text));
+  const TextEntry mounts{"mounts", make_mounts};
+  return tree.add("", mounts);
+}
+
+Status fill_sys(FixedTree& tree) {
+  for (const std::string_view name : {"online", "possible", "present"})
+    TRY_VOID(tree.add("devices/system/cpu", TextEntry{name, make_zero}));
+  TRY_VOID(tree.add("devices/system/node", TextEntry{"online", make_zero}));
+  TRY_VOID(tree.add("kernel/mm/transparent_hugepage", TextEntry{"enabled", make_hugepages}));
+  return tree.add_directory("fs");
+}
+
+}  // namespace exos
