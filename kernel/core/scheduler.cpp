@@ -94,7 +94,7 @@ void wake_sleepers(Kernel& k, Nanoseconds now) {
 
 Status check_target(const Cpu& cpu, const Env* target) {
   if (target == nullptr || target == cpu.current || can_run(*target)) return {};
-  return fail(Error::wrong_state);
+  return fail(target->state == RunState::running ? Error::busy : Error::wrong_state);
 }
 
 // The current env is out of the way; who gets the rest?

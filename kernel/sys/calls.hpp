@@ -51,6 +51,10 @@ struct Calls {
     if (number == abi::no_slot) return &env;
     return find<Env>(number, right);
   }
+  [[nodiscard]] Result<Space*> find_own_or(slot number) const {  // to change it
+    if (number == abi::no_slot) return &object_at<Space>(env.space);
+    return find<Space>(number, abi::SpaceRight::change);
+  }
   template <typename T>
   void publish(Slot& target, const T& object) const { install(target, ObjectTraits<T>::kind, k.frames.ref_of(&object)); }
 };

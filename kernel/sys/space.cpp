@@ -15,8 +15,7 @@ Answer Calls::space_create(slot account, slot dst, frame where) {
 
 Answer Calls::space_update(slot space, va ops, u64 count) {
   if (count == 0 || count > abi::space_update_max_ops) return fail(Error::bad_argument);
-  Space* changed = &object_at<Space>(env.space);
-  if (space != abi::no_slot) changed = TRY(find<Space>(space, abi::SpaceRight::change));
+  Space* changed = TRY(find_own_or(space));
   std::array<abi::SpaceOp, abi::space_update_max_ops> list;  // filled below; read once, so nobody changes it meanwhile
   TRY_VOID(copy_bytes_in(list.data(), ops, count * sizeof(abi::SpaceOp)));
 
@@ -31,7 +30,7 @@ Answer Calls::space_update(slot space, va ops, u64 count) {
 
 Answer Calls::space_link(slot space, u32 index, slot source) {
   if (index >= abi::user_slots) return fail(Error::bad_argument);
-  Space& viewer = *TRY(find<Space>(space, abi::SpaceRight::change));
+  Space& viewer = *TRY(find_own_or(space));
   if (source == abi::no_slot) return viewer.unlink(k, index);
   Space& from = *TRY(find<Space>(source, abi::SpaceRight::share));
   return viewer.link(k, index, from);
@@ -41,8 +40,7 @@ Answer Calls::space_trim(slot space, va start, u64 pages) {
   if (!base::is_aligned(start.raw, abi::page_size)) return fail(Error::bad_address);
   const u64 most = (abi::user_slots * abi::slot_size - start.raw) / abi::page_size;  // whole tables
   if (pages == 0 || pages > most) return fail(Error::bad_argument);
-  Space* trimmed = &object_at<Space>(env.space);
-  if (space != abi::no_slot) trimmed = TRY(find<Space>(space, abi::SpaceRight::change));
+  Space* trimmed = TRY(find_own_or(space));
   u64 budget = step_budget;
   return trimmed->trim(k, start.raw, start.raw + pages * abi::page_size, budget);
 }
