@@ -11,7 +11,8 @@ add_library(aegis_freestanding INTERFACE)
 target_compile_options(aegis_freestanding INTERFACE ${freestanding_flags}
   "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-nostdinc++ -isystem ${CMAKE_SOURCE_DIR}/cmake/freestanding-cxx -isystem ${llvm_root}/include/c++/v1 -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu>")
 target_include_directories(aegis_freestanding INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
-target_link_options(aegis_freestanding INTERFACE --target=${freestanding_target} -nostdlib -static -fuse-ld=lld
+# Linked as for Linux: for a bare target clang would look for a gcc to link with.
+target_link_options(aegis_freestanding INTERFACE --target=x86_64-linux-gnu -nostdlib -static -no-pie -fuse-ld=lld
   -Wl,--gc-sections -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--build-id=sha1)
 target_link_libraries(aegis_freestanding INTERFACE exo_warnings)
 
@@ -25,5 +26,8 @@ target_link_libraries(aegis_kernel_flags INTERFACE aegis_freestanding)
 # Ring 3 on Aegis: library OSes, init, test programs. Linked anywhere in the low half, hence the large code model is not
 # needed for an image within 2 GiB of itself when it is position-independent: -fpie without a dynamic section.
 add_library(aegis_user_flags INTERFACE)
-target_compile_options(aegis_user_flags INTERFACE -DAEGIS_USER=1 $<$<NOT:$<COMPILE_LANGUAGE:ASM>>:-fpie -fno-stack-protector>)
-target_link_libraries(aegis_user_flags INTERFACE aegis_freestanding)
+target_compile_options(aegis_user_flags INTERFACE -DAEGIS_USER=1 $<$<NOT:$<COMPILE_LANGUAGE:ASM>>:-fno-stack-protector>)
+# Linked last, so that its flag stands behind the common -fno-pie and wins.
+add_library(aegis_position_independent INTERFACE)
+target_compile_options(aegis_position_independent INTERFACE $<$<NOT:$<COMPILE_LANGUAGE:ASM>>:-fpie>)
+target_link_libraries(aegis_user_flags INTERFACE aegis_freestanding aegis_position_independent)

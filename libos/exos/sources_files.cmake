@@ -1,5 +1,5 @@
 set(exos_files_sources
-  files_start.cpp run_description.cpp archive.cpp volume.cpp link.cpp terminal.cpp abort.cpp
+  files_start.cpp run_description.cpp archive.cpp volume.cpp link.cpp terminal.cpp
   fs/path.cpp fs/open_file.cpp fs/descriptors.cpp fs/page_tree.cpp fs/memory_file.cpp fs/memory_directory.cpp fs/locks.cpp
   fs/device.cpp fs/console.cpp fs/pipe.cpp fs/event.cpp fs/epoll.cpp fs/socket.cpp
   fs/proc.cpp fs/proc_process.cpp fs/proc_system.cpp
