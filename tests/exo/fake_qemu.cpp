@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Stands in for QEMU, kernel and library OS when the host tool is tested: reads the boot archive, unpacks its tree, runs the
-// program natively in a chroot (so a library that was not packed is missing), and speaks the link. Needs root.
+// Stands in for QEMU, kernel and library OS when the host tool is tested: reads the boot archive, unpacks its tree,
+// runs the program natively in a chroot (so a library that was not packed is missing), and speaks the link. Needs root.
 //
-// FAKE_QEMU=die: ends at once without a word. FAKE_QEMU=garbage: sends no frames. FAKE_QEMU=crash: sends a crash record.
+// FAKE_QEMU=die: ends at once without a word. FAKE_QEMU=garbage: sends no frames. FAKE_QEMU=crash: sends a crash
+// record.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -59,7 +60,8 @@ void send(const Guest& guest, link::Channel channel, std::uint8_t kind, std::str
 
 template <typename T>
 void send_control(const Guest& guest, link::Control kind, const T& value) {
-  send(guest, link::Channel::control, static_cast<std::uint8_t>(kind), {reinterpret_cast<const char*>(&value), sizeof value});
+  send(guest, link::Channel::control, static_cast<std::uint8_t>(kind),
+       {reinterpret_cast<const char*>(&value), sizeof value});
 }
 
 std::string unescape(std::string_view text) {
@@ -103,7 +105,8 @@ void unpack(Guest& guest, const fs::path& root) {
     const std::string name{entry.name};
     if (i < first.size() && name != first[i]) stop("member " + std::to_string(i) + " is " + name);
     const std::string_view data{reinterpret_cast<const char*>(entry.data.data()), entry.data.size()};
-    if ((entry.mode & S_IFMT) == S_IFREG && !data.empty() && entry.data_offset % 4096 != 0) stop(name + " is not on a page");
+    if ((entry.mode & S_IFMT) == S_IFREG && !data.empty() && entry.data_offset % 4096 != 0)
+      stop(name + " is not on a page");
     if (name == "aegis/run") read_run(guest, data);
     if (name == "root" || !name.starts_with("root/")) continue;
     const fs::path path = root / name.substr(5);
@@ -169,7 +172,8 @@ void relay(const Guest& guest, std::array<int, 3> ends) {
       if (ready[i].revents == 0) continue;
       const ssize_t n = ::read(ends[i + 1], buffer.data(), buffer.size());
       if (n <= 0) ends[i + 1] = -1;
-      else send(guest, i == 0 ? link::Channel::out : link::Channel::err, 0, {buffer.data(), static_cast<std::size_t>(n)});
+      else
+        send(guest, i == 0 ? link::Channel::out : link::Channel::err, 0, {buffer.data(), static_cast<std::size_t>(n)});
     }
     if ((ready[2].revents & POLLIN) == 0) continue;
     link::Header header{};
@@ -188,7 +192,8 @@ void send_volumes(const Guest& guest, const fs::path& root) {
     const auto index = static_cast<std::uint8_t>(std::stoi(volume));
     const std::size_t colon = volume.find(':');
     const std::string folder = root.string() + volume.substr(colon + 1, volume.size() - colon - 4);
-    FILE* archive = ::popen(("cd '" + folder + "' && find . | sort | busybox cpio -o -H newc 2>/dev/null").c_str(), "r");
+    FILE* archive =
+        ::popen(("cd '" + folder + "' && find . | sort | busybox cpio -o -H newc 2>/dev/null").c_str(), "r");
     std::array<char, 32768> buffer;
     for (std::size_t n; (n = std::fread(buffer.data(), 1, buffer.size(), archive)) > 0;)
       send(guest, link::Channel::files, index, {buffer.data(), n});
@@ -220,7 +225,8 @@ int main(int argc, char** argv) {
 
   std::string root = "/tmp/fake-qemu-XXXXXX";
   if (::mkdtemp(root.data()) == nullptr) stop("no folder");
-  if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) stop("not root");
+  if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    stop("not root");
   unpack(guest, root);
   send_control(guest, link::Control::started, link::BootFigures{.boot_instructions = 1, .boot_ns = 1'000'000});
   std::array<int, 3> ends{};

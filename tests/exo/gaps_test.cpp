@@ -33,12 +33,13 @@ TEST_F(GapsTest, PaddingBehindAReturnCounts) {
 }
 
 TEST_F(GapsTest, WhatControlRunsOverDoesNot) {
-  EXPECT_TRUE(gaps_of(std::string{frame} +
-                      "first: .cfi_startproc\n syscall\n cmp %rax, %rbx\n {disp32} jb third\n .cfi_endproc\n .p2align 6\n"
-                      "second: .cfi_startproc\n ret\n .cfi_endproc\n nop\n nop\n"
-                      "third: .cfi_startproc\n ret\n .cfi_endproc\n .byte 0x90,0x90,0x90,0x90,0x90,0xc3\n"
-                      "fourth: .cfi_startproc\n ret\n .cfi_endproc\n")
-                  .empty());
+  EXPECT_TRUE(
+      gaps_of(std::string{frame} +
+              "first: .cfi_startproc\n syscall\n cmp %rax, %rbx\n {disp32} jb third\n .cfi_endproc\n .p2align 6\n"
+              "second: .cfi_startproc\n ret\n .cfi_endproc\n nop\n nop\n"
+              "third: .cfi_startproc\n ret\n .cfi_endproc\n .byte 0x90,0x90,0x90,0x90,0x90,0xc3\n"
+              "fourth: .cfi_startproc\n ret\n .cfi_endproc\n")
+          .empty());
 }
 
 TEST_F(GapsTest, WithoutSyscallsNoGapIsNeeded) {

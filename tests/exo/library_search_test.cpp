@@ -38,8 +38,9 @@ TEST_F(LibrarySearchTest, FollowsRunpathAndOriginAndNamesWhatIsMissing) {
   build("lib/deep/libdeep.so", "-shared -fPIC -Wl,-soname,libdeep.so", "int deep(void) { return 1; }");
   build("lib/libtop.so", "-shared -fPIC -Wl,-soname,libtop.so -L" + in + "/lib/deep -ldeep -Wl,-rpath,'$ORIGIN/deep'",
         "int deep(void); int top(void) { return deep(); }");
-  const std::string program = build("prog", "-L" + in + "/lib -ltop -Wl,-rpath,'${ORIGIN}/lib' -Wl,--allow-shlib-undefined",
-                                    "int top(void); int main(void) { return top(); }");
+  const std::string program =
+      build("prog", "-L" + in + "/lib -ltop -Wl,-rpath,'${ORIGIN}/lib' -Wl,--allow-shlib-undefined",
+            "int top(void); int main(void) { return top(); }");
   const auto file = ElfFile::open(program);
   ASSERT_TRUE(file.has_value());
   const FoundLibraries found = LibrarySearch{""}.libraries_of(*file, Loader::glibc);
@@ -70,12 +71,14 @@ TEST_F(LibrarySearchTest, TheLoaderReadsOurCache) {
   const std::string list = (folder_ / "list").string();
   ASSERT_EQ(std::system(("/sbin/ldconfig -C " + file + " -p > " + list).c_str()), 0);
   const std::string text = read(list);
-  for (const auto& [name, path] : libraries) EXPECT_NE(text.find(name + " (libc6,x86-64) => " + path), std::string::npos) << text;
+  for (const auto& [name, path] : libraries)
+    EXPECT_NE(text.find(name + " (libc6,x86-64) => " + path), std::string::npos) << text;
 }
 
 TEST_F(LibrarySearchTest, DamagedFilesAreNoLibraries) {
   const std::string whole = read("/usr/bin/true");
-  for (const std::size_t size : {std::size_t{4}, std::size_t{63}, std::size_t{64}, std::size_t{300}, whole.size() / 2}) {
+  for (const std::size_t size :
+       {std::size_t{4}, std::size_t{63}, std::size_t{64}, std::size_t{300}, whole.size() / 2}) {
     const auto file = ElfFile::open(write("cut", whole.substr(0, size)));
     EXPECT_FALSE(file.has_value()) << size;
   }

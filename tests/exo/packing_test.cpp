@@ -47,8 +47,11 @@ TEST_F(PackingTest, FileDataStartsOnPagesAndLinksStayLinks) {
   EXPECT_EQ(seen["root/in/soft"].data.size(), 3u);
   EXPECT_EQ(seen["root/in/empty"].links, 1u);
 
-  ASSERT_EQ(std::system(("cd " + folder_.string() + " && mkdir x && cd x && busybox cpio -id < ../out.cpio 2>/dev/null && "
-                         "diff -r root/in ../in").c_str()), 0);
+  ASSERT_EQ(std::system(("cd " + folder_.string() +
+                         " && mkdir x && cd x && busybox cpio -id < ../out.cpio 2>/dev/null && "
+                         "diff -r root/in ../in")
+                            .c_str()),
+            0);
 }
 
 TEST_F(PackingTest, AProgramBringsItsLoaderLibrariesAndTheLinksToThem) {

@@ -25,7 +25,8 @@ TEST(RunDescription, EscapesWhatTheFormatSays) {
 }
 
 TEST(RunDescription, RefusesDamage) {
-  for (const char* text : {"a=b", "ab\n", "a=%\n", "a=%4\n", "a=%4g\n"}) EXPECT_FALSE(RunDescription::parse(text)) << text;
+  for (const char* text : {"a=b", "ab\n", "a=%\n", "a=%4\n", "a=%4g\n"})
+    EXPECT_FALSE(RunDescription::parse(text)) << text;
 }
 
 }  // namespace exo

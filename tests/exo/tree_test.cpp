@@ -41,7 +41,8 @@ TEST_F(TreeTest, DirectoriesStandBeforeTheirContents) {
   std::vector<std::string> seen;
   for (const auto& [path, node] : tree.nodes()) {
     const std::size_t slash = path.rfind('/');
-    if (!path.empty()) EXPECT_NE(std::ranges::find(seen, slash == std::string::npos ? "" : path.substr(0, slash)), seen.end()) << path;
+    if (!path.empty())
+      EXPECT_NE(std::ranges::find(seen, slash == std::string::npos ? "" : path.substr(0, slash)), seen.end()) << path;
     seen.push_back(path);
   }
 }

@@ -37,8 +37,10 @@ class VolumeTest : public Scratch {
 };
 
 TEST_F(VolumeTest, IsReplacedAsAWhole) {
-  const auto done = write_back(volume(), archive({{".", S_IFDIR | 0750, ""}, {"new", S_IFREG | 0600, "text"},
-                                                  {"sub", S_IFDIR | 0500, ""}, {"sub/soft", S_IFLNK | 0777, "../new"}}));
+  const auto done = write_back(volume(), archive({{".", S_IFDIR | 0750, ""},
+                                                  {"new", S_IFREG | 0600, "text"},
+                                                  {"sub", S_IFDIR | 0500, ""},
+                                                  {"sub/soft", S_IFLNK | 0777, "../new"}}));
   ASSERT_TRUE(done.has_value()) << done.error().text;
   EXPECT_EQ(read(folder_ / "parent/data/sub/soft"), "text");
   EXPECT_FALSE(fs::exists(folder_ / "parent/data/old"));
@@ -59,9 +61,10 @@ TEST_F(VolumeTest, NothingChangesWhenTheGuestDiedOrLies) {
     return archive(members);
   };
   for (const std::string& bytes :
-       {archive(start, false), std::string{}, std::string{"rubbish TRAILER!!!"}, with({"../outside", S_IFREG | 0644, "x"}),
-        with({"/tmp/outside", S_IFREG | 0644, "x"}), with({"out/outside", S_IFREG | 0644, "x"}),
-        with({"a/../../outside", S_IFREG | 0644, "x"}), with({"new", S_IFREG | 0644, "twice"})}) {
+       {archive(start, false), std::string{}, std::string{"rubbish TRAILER!!!"},
+        with({"../outside", S_IFREG | 0644, "x"}), with({"/tmp/outside", S_IFREG | 0644, "x"}),
+        with({"out/outside", S_IFREG | 0644, "x"}), with({"a/../../outside", S_IFREG | 0644, "x"}),
+        with({"new", S_IFREG | 0644, "twice"})}) {
     EXPECT_FALSE(write_back(v, bytes).has_value());
     EXPECT_EQ(read(folder_ / "parent/data/old"), "old");
     EXPECT_EQ(read(folder_ / "outside"), "untouched");
@@ -77,7 +80,8 @@ TEST_F(VolumeTest, OptionsAreChecked) {
   EXPECT_TRUE(parsed->is_writable);
   EXPECT_EQ(parsed->guest, "/data");
   EXPECT_FALSE(Volume::parse(dir + ":/data")->is_writable);
-  for (const std::string& text : {dir, dir + ":data", dir + "/none:/data", dir + "/file:/data:rw", std::string{":/data"}})
+  for (const std::string& text :
+       {dir, dir + ":data", dir + "/none:/data", dir + "/file:/data:rw", std::string{":/data"}})
     EXPECT_FALSE(Volume::parse(text).has_value()) << text;
 }
 

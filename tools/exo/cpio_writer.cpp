@@ -69,7 +69,8 @@ Status CpioWriter::copy(const std::string& host, std::uint64_t size) {
   if (!in) return fail_errno("cannot read " + host);
   static thread_local std::vector<char> buffer(1 << 20);
   while (size > 0) {
-    const ssize_t n = ::read(in.get(), buffer.data(), static_cast<std::size_t>(std::min<std::uint64_t>(size, buffer.size())));
+    const ssize_t n =
+        ::read(in.get(), buffer.data(), static_cast<std::size_t>(std::min<std::uint64_t>(size, buffer.size())));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail_errno("cannot read " + host);
     if (n == 0) return fail(own_failure, host + " shrank while it was read: try again");

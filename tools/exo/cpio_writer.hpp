@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Writes a newc cpio archive whose file data starts on pages (docs/archive.md). Readable by base/cpio.hpp and by cpio(1).
+// Writes a newc cpio archive whose file data starts on pages (docs/archive.md). Readable by base/cpio.hpp and by
+// cpio(1).
 #pragma once
 
 #include <cstdint>

@@ -80,7 +80,8 @@ bool read_memory(const Process& process, std::uint64_t address, std::uint64_t& o
     return true;
   }
   for (const auto& map : process.record.maps) {
-    if (address < map.start || address + sizeof out > map.end || map.permissions.find('w') != std::string::npos) continue;
+    if (address < map.start || address + sizeof out > map.end || map.permissions.find('w') != std::string::npos)
+      continue;
     const auto file = process.files.find(map.path);
     if (file == process.files.end()) return false;
     const std::uint64_t offset = map.offset + (address - map.start);
@@ -210,8 +211,8 @@ std::string report(const CrashRecord& record, const HostFile& host_file) {
   append(out, " (pid %lu) died of SIG%s, code %lu, at address 0x%lx\n", record.pid, name == nullptr ? "?" : name,
          record.code, record.address);
   int column = 0;
-  for (const char* reg : {"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13",
-                          "r14", "r15", "rip", "rflags", "fs_base", "gs_base"})
+  for (const char* reg : {"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp",    "r8",      "r9",
+                          "r10", "r11", "r12", "r13", "r14", "r15", "rip", "rflags", "fs_base", "gs_base"})
     append(out, "  %-7s %016lx%s", reg, register_of(record, reg), ++column % 4 == 0 ? "\n" : "");
   out += "backtrace:\n" + backtrace(record, host_file) + "maps:\n";
   for (const auto& map : record.maps)

@@ -89,7 +89,8 @@ base::Expected<ElfFile, elf::Fault> ElfFile::open(const std::string& path) {
   file.view = TRY(elf::check(bytes, bytes.size()));
   for (const elf::ProgramHeader& segment : file.view.segments) {
     if (segment.type == elf::pt_interp && base::range_within(segment.offset, segment.filesz, bytes.size())) {
-      const auto text = bytes.subspan(static_cast<std::size_t>(segment.offset), static_cast<std::size_t>(segment.filesz));
+      const auto text =
+          bytes.subspan(static_cast<std::size_t>(segment.offset), static_cast<std::size_t>(segment.filesz));
       file.interpreter = string_at(text, 0);
     }
     if (segment.type == elf::pt_dynamic) read_dynamic(file, segment);

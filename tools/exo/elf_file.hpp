@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An ELF file on the host, mapped for reading: what the dynamic loader would learn from it. Damaged files give less, never
-// a bad access.
+// An ELF file on the host, mapped for reading: what the dynamic loader would learn from it. Damaged files give less,
+// never a bad access.
 #pragma once
 
 #include <cstddef>

@@ -140,8 +140,8 @@ bool is_padding(std::span<const std::uint8_t> code) {
   return true;
 }
 
-// Whether a function's last bytes keep control from running on behind it. Hand-written functions do fall through into the
-// next one, over the padding, after a conditional jump; hence the care with the jump's distance.
+// Whether a function's last bytes keep control from running on behind it. Hand-written functions do fall through into
+// the next one, over the padding, after a conditional jump; hence the care with the jump's distance.
 bool ends_control(std::span<const std::uint8_t> code) {
   const std::size_t n = code.size();
   if (n >= 1 && (code[n - 1] == 0xc3 || code[n - 1] == 0xf4)) return true;                   // ret, hlt

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Debugging a guest: a socket in a private folder for QEMU's gdb server, and gdb with the symbols of kernel and library.
+// Debugging a guest: a socket in a private folder for QEMU's gdb server, and gdb with the symbols of kernel and
+// library.
 #pragma once
 
 #include <string>

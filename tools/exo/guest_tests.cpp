@@ -59,9 +59,10 @@ class Scratch {
 };
 
 // The environment of a guest, for both sides, so that neither sees the tester's.
-std::vector<std::string> in_clean_environment(std::vector<std::string> command, const std::vector<std::string>& more = {}) {
-  std::vector<std::string> whole{"/usr/bin/env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                                 "HOME=/root"};
+std::vector<std::string> in_clean_environment(std::vector<std::string> command,
+                                              const std::vector<std::string>& more = {}) {
+  std::vector<std::string> whole{"/usr/bin/env", "-i",
+                                 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"};
   whole.insert(whole.end(), more.begin(), more.end());
   whole.insert(whole.end(), command.begin(), command.end());
   return whole;
@@ -88,8 +89,10 @@ Outcome judge(const EndToEndTest& test, const Captured& got, const Captured* hos
   if (got.timed_out) return failed("not done after " + std::to_string(test.timeout_s) + " s\n" + end_of(got));
   const int status = host != nullptr ? host->status : test.status.value_or(0);
   if (got.status != status)
-    return failed("exit status " + std::to_string(got.status) + ", expected " + std::to_string(status) + "\n" + end_of(got));
-  if (host != nullptr && got.out != host->out) return failed("standard output: " + first_difference(got.out, host->out));
+    return failed("exit status " + std::to_string(got.status) + ", expected " + std::to_string(status) + "\n" +
+                  end_of(got));
+  if (host != nullptr && got.out != host->out)
+    return failed("standard output: " + first_difference(got.out, host->out));
   if (test.out && got.out != *test.out) return failed("standard output: " + first_difference(got.out, *test.out));
   if (host != nullptr && test.compare_stderr && got.err != host->err)
     return failed("standard error: " + first_difference(got.err, host->err));
@@ -114,7 +117,8 @@ Result<Captured> capture(const std::vector<std::string>& command, const std::str
   if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0 || ::pipe2(err, O_CLOEXEC) != 0)
     return fail_errno("cannot make a pipe");
   Descriptor in_read{in[0]}, in_write{in[1]}, out_read{out[0]}, out_write{out[1]}, err_read{err[0]}, err_write{err[1]};
-  Child child = TRY(Child::start({.command = command, .keep = {}, .in = in[0], .out = out[1], .err = err[1], .folder = folder}));
+  Child child =
+      TRY(Child::start({.command = command, .keep = {}, .in = in[0], .out = out[1], .err = err[1], .folder = folder}));
   in_read.reset(), out_write.reset(), err_write.reset();
   ::fcntl(in_write.get(), F_SETFL, O_NONBLOCK);
 
@@ -135,7 +139,8 @@ Result<Captured> capture(const std::vector<std::string>& command, const std::str
       result.timed_out = true;
       return result;  // the child goes with its object
     }
-    std::array<pollfd, 3> ready{pollfd{out_read.get(), POLLIN, 0}, {err_read.get(), POLLIN, 0}, {in_write.get(), POLLOUT, 0}};
+    std::array<pollfd, 3> ready{
+        pollfd{out_read.get(), POLLIN, 0}, {err_read.get(), POLLIN, 0}, {in_write.get(), POLLOUT, 0}};
     ::poll(ready.data(), ready.size(), static_cast<int>(left));
     if (ready[0].revents != 0) take(out_read, result.out);
     if (ready[1].revents != 0) take(err_read, result.err);
@@ -169,10 +174,12 @@ Outcome run_guest_test(const Locations& at, const GuestTest& test) {
   if (!machine.has_value()) return failed(machine.error().text);
 
   const Descriptor null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
-  Session session{*machine, {.in = null.get(), .out = null.get(), .err = null.get(), .timeout_ms = test.timeout_s * 1000}};
+  Session session{*machine,
+                  {.in = null.get(), .out = null.get(), .err = null.get(), .timeout_ms = test.timeout_s * 1000}};
   const SessionEnd end = session.run();
   const std::string log = end.log + end.qemu_words;
-  if (end.kind == SessionEnd::Kind::timed_out) return failed("not done after " + std::to_string(test.timeout_s) + " s", log);
+  if (end.kind == SessionEnd::Kind::timed_out)
+    return failed("not done after " + std::to_string(test.timeout_s) + " s", log);
   const auto code = end.kind == SessionEnd::Kind::machine_died ? debug_exit_code(end.wait_status) : std::nullopt;
   if (code != 0) return failed(code ? "the guest stopped with code " + std::to_string(*code) : "the guest died", log);
   std::string unterminated;

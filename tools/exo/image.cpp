@@ -69,8 +69,9 @@ Result<int> make_iso(const Locations& at, const std::string& out, const std::vec
                        .out = log_file.get(), .err = log_file.get(), .folder = {}};
   auto grub = Child::start(plan);
   if (!grub.has_value())
-    return fail(own_failure, "grub-mkrescue is not installed: `apt-get install grub-pc-bin grub-efi-amd64-bin grub-common "
-                             "xorriso mtools`");
+    return fail(own_failure,
+                "grub-mkrescue is not installed: `apt-get install grub-pc-bin grub-efi-amd64-bin grub-common "
+                "xorriso mtools`");
   const auto status = grub->wait(grub_limit_ms);
   if (status && shell_status(*status) == 0) return 0;
   std::ifstream in{log};
@@ -84,9 +85,12 @@ Result<int> boot_iso(const std::vector<std::string>& words) {
   for (std::size_t i = 1; i < words.size(); ++i) {
     if (words[i] == "--firmware" && i + 1 < words.size() && words[i + 1] == "ovmf") plan.firmware = Firmware::ovmf, ++i;
     else if (words[i] == "--firmware" && i + 1 < words.size() && words[i + 1] == "seabios") ++i;
-    else if (words[i] == "-m" && i + 1 < words.size() && parse_size(words[i + 1])) plan.memory = *parse_size(words[++i]);
+    else if (words[i] == "-m" && i + 1 < words.size() && parse_size(words[i + 1]))
+      plan.memory = *parse_size(words[++i]);
     else if (words[i] == "--verbose") is_verbose = true;
-    else return fail(own_failure, "unknown option " + words[i] + ": `exo image boot ISO [--firmware seabios|ovmf] [-m SIZE]`");
+    else
+      return fail(own_failure,
+                  "unknown option " + words[i] + ": `exo image boot ISO [--firmware seabios|ovmf] [-m SIZE]`");
   }
   if (!fs::is_regular_file(plan.iso)) return fail(own_failure, plan.iso + ": no such file");
   Machine machine = TRY(start_machine(plan));
@@ -104,7 +108,8 @@ Result<int> boot_iso(const std::vector<std::string>& words) {
 Result<int> image(const Locations& at, const std::vector<std::string>& words) {
   if (words.size() >= 2 && words[0] == "iso") return make_iso(at, words[1], {words.begin() + 2, words.end()});
   if (words.size() >= 2 && words[0] == "boot") return boot_iso({words.begin() + 1, words.end()});
-  return fail(own_failure, "use `exo image iso OUT [options] -- PROGRAM [ARGS]` or `exo image boot ISO [--firmware seabios|ovmf]`");
+  return fail(own_failure,
+              "use `exo image iso OUT [options] -- PROGRAM [ARGS]` or `exo image boot ISO [--firmware seabios|ovmf]`");
 }
 
 }  // namespace exo

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The tiny guest starts in long mode, ring 0. It takes a breakpoint through its IDT, goes to ring 3 by iretq, comes back by
-// `syscall`, checks its privilege level, runs a loop of a few million steps, and writes a byte to a port. Each is something
-// that a half-working KVM has been seen to fail at, or to do a thousand times too slowly.
+// The tiny guest starts in long mode, ring 0. It takes a breakpoint through its IDT, goes to ring 3 by iretq, comes
+// back by `syscall`, checks its privilege level, runs a loop of a few million steps, and writes a byte to a port. Each
+// is something that a half-working KVM has been seen to fail at, or to do a thousand times too slowly.
 #include "exo/kvm_probe.hpp"
 
 #include <fcntl.h>
@@ -143,7 +143,8 @@ Outcome try_guest() {
   const Descriptor cpu{::ioctl(vm.get(), KVM_CREATE_VCPU, 0)};
   const int run_size = ::ioctl(kvm.get(), KVM_GET_VCPU_MMAP_SIZE, 0);
   if (!cpu || run_size <= 0) return no_machine;
-  void* run_memory = ::mmap(nullptr, static_cast<std::size_t>(run_size), PROT_READ | PROT_WRITE, MAP_SHARED, cpu.get(), 0);
+  void* run_memory =
+      ::mmap(nullptr, static_cast<std::size_t>(run_size), PROT_READ | PROT_WRITE, MAP_SHARED, cpu.get(), 0);
   if (run_memory == MAP_FAILED || !set_registers(cpu.get())) return no_machine;
   const auto* run = static_cast<const kvm_run*>(run_memory);
   if (::ioctl(cpu.get(), KVM_RUN, 0) != 0 || run->exit_reason != KVM_EXIT_IO || run->io.port != 0x80)

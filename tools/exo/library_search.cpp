@@ -15,8 +15,8 @@ namespace fs = std::filesystem;
 namespace {
 
 // What the loaders search without being told. glibc's as Debian builds it.
-const std::vector<std::string> glibc_folders{"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64",
-                                             "/lib", "/usr/lib"};
+const std::vector<std::string> glibc_folders{
+    "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib"};
 const std::vector<std::string> musl_folders{"/lib", "/usr/local/lib", "/usr/lib"};
 
 // musl's loader is its libc: these names never lead to a file.

@@ -28,7 +28,8 @@ Status require_built(const fs::path& file) {
 fs::path cache_folder() {
   fs::path folder;
   if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && cache[0] == '/') folder = cache;
-  else if (const char* home = std::getenv("HOME"); home != nullptr && home[0] == '/') folder = fs::path{home} / ".cache";
+  else if (const char* home = std::getenv("HOME"); home != nullptr && home[0] == '/')
+    folder = fs::path{home} / ".cache";
   else return {};
   folder /= "exo";
   std::error_code error;

@@ -19,7 +19,8 @@ struct Locations {
 // Fails, naming the file, when a piece of the guest has not been built.
 [[nodiscard]] Status require_built(const std::filesystem::path& file);
 
-// The per-user folder for what may be lost: $XDG_CACHE_HOME/exo or ~/.cache/exo, made when missing; empty when there is none.
+// The per-user folder for what may be lost: $XDG_CACHE_HOME/exo or ~/.cache/exo, made when missing; empty when there is
+// none.
 [[nodiscard]] std::filesystem::path cache_folder();
 
 }  // namespace exo

@@ -17,8 +17,10 @@ struct Raw {
 void declare(CLI::App& app, RunOptions& options, Raw& raw) {
   app.add_option("-e,--env", options.environment, "Set a variable in the program's environment (repeat)")
       ->type_name("K=V")->allow_extra_args(false);
-  app.add_option("-v,--volume", raw.volumes, "Show a host directory in the guest; rw: write its changes back at the end")
-      ->type_name("SRC:DST[:ro|:rw]")->allow_extra_args(false);
+  app.add_option("-v,--volume", raw.volumes,
+                 "Show a host directory in the guest; rw: write its changes back at the end")
+      ->type_name("SRC:DST[:ro|:rw]")
+      ->allow_extra_args(false);
   app.add_option("--copy", options.copies, "Take a file, a directory or a program (by name) along (repeat)")
       ->type_name("PATH")->allow_extra_args(false);
   app.add_option("-m,--memory", raw.memory, "The guest's memory, as 256M or 1G")->type_name("SIZE");
@@ -47,7 +49,8 @@ Status interpret(const Raw& raw, RunOptions& options) {
   using enum RunOptions::Acceleration;
   if (raw.acceleration == "tcg") options.acceleration = tcg;
   else if (raw.acceleration == "kvm") options.acceleration = kvm;
-  else if (raw.acceleration != "auto") return fail(own_failure, "--accel " + raw.acceleration + ": wants auto, tcg or kvm");
+  else if (raw.acceleration != "auto")
+    return fail(own_failure, "--accel " + raw.acceleration + ": wants auto, tcg or kvm");
   if (options.cpus < 1 || options.cpus > 64) return fail(own_failure, "--cpus wants a number from 1 to 64");
   if (options.icount && options.cpus > 1) return fail(own_failure, "--icount counts one processor: leave --cpus out");
   if (options.icount && options.acceleration == kvm) return fail(own_failure, "--icount needs emulation: --accel tcg");

@@ -32,15 +32,17 @@ Status Packer::add_libraries(const std::string& path, Missing missing) {
     loader_ = loader_of(elf->interpreter);
     if (!fs::exists(elf->interpreter)) {
       if (missing == Missing::is_left_out) return {};
-      return fail(own_failure, elf->interpreter + ", the loader that " + path + " needs, is not on this machine: install "
-                               "the C library that has it");
+      return fail(own_failure, elf->interpreter + ", the loader that " + path +
+                                   " needs, is not on this machine: install "
+                                   "the C library that has it");
     }
     TRY(tree_.add_path(elf->interpreter));
   }
   const FoundLibraries found = search_.libraries_of(*elf, loader_);
   if (!found.missing.empty() && missing == Missing::is_an_error)
-    return fail(own_failure, found.missing.front() + ", is not on this machine: install the package that has it, or set "
-                             "its folder with `-e LD_LIBRARY_PATH=`");
+    return fail(own_failure, found.missing.front() +
+                                 ", is not on this machine: install the package that has it, or set "
+                                 "its folder with `-e LD_LIBRARY_PATH=`");
   for (const std::string& library : found.paths) TRY(tree_.add_path(library));
   from_cache_.insert(found.from_cache.begin(), found.from_cache.end());
   return {};

@@ -19,7 +19,8 @@ class Packer {
   Status add_program(const std::string& path);
   // --copy: a path (a directory: all below it), or the name of a program on PATH.
   Status add_copy(const std::string& what);
-  // -v: a host directory or file under a guest path, over whatever the tree has there. Returns the guest path, links resolved.
+  // -v: a host directory or file under a guest path, over whatever the tree has there. Returns the guest path, links
+  // resolved.
   Result<std::string> add_volume(const std::string& host, const std::string& guest);
   // What every guest has. Last, when it is known whether glibc is there.
   Status add_common();

@@ -87,7 +87,8 @@ Result<ProgramKind> inspect_program(const std::string& path) {
   }
   ProgramKind kind{.is_script = true, .interpreter = words[0], .also_runs = {}};
   if (!kind.interpreter.starts_with('/') || !fs::exists(kind.interpreter))
-    return fail(cannot_execute, path + " wants the interpreter " + kind.interpreter + ", which is not there: install it");
+    return fail(cannot_execute,
+                path + " wants the interpreter " + kind.interpreter + ", which is not there: install it");
   if (kind.interpreter.ends_with("/env"))
     if (const auto program = program_of_env(words)) kind.also_runs.push_back(*program);
   return kind;

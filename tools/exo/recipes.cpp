@@ -12,7 +12,7 @@ namespace {
 
 struct Recipe {
   std::string_view program;                    // start of the file's name; what follows are digits and dots
-  std::array<std::string_view, 6> folders;     // {prefix}: the folder above the program's; {version}: the digits and dots
+  std::array<std::string_view, 6> folders;  // {prefix}: the folder above the program's; {version}: the digits and dots
 };
 
 constexpr std::array recipes{
@@ -23,11 +23,11 @@ constexpr std::array recipes{
                     "{prefix}/share/perl", "{prefix}/lib/x86_64-linux-gnu/perl5", "{prefix}/share/perl5", "/etc/perl"}},
 };
 
-// Large, and of no use to a program that runs: test suites, editors, installers, link libraries, graphics tool kits, and
-// modules of other packages, which the program's own packages do not depend on (take those with --copy).
-constexpr std::array<std::string_view, 12> left_out{"test",    "tests",   "idlelib",    "idle_test",     "ensurepip",
-                                                    "lib2to3", "tkinter", "turtledemo", "pydoc_data",    "site-packages",
-                                                    "dist-packages", "pod"};
+// Large, and of no use to a program that runs: test suites, editors, installers, link libraries, graphics tool kits,
+// and modules of other packages, which the program's own packages do not depend on (take those with --copy).
+constexpr std::array<std::string_view, 12> left_out{"test",       "tests",         "idlelib",       "idle_test",
+                                                    "ensurepip",  "lib2to3",       "tkinter",       "turtledemo",
+                                                    "pydoc_data", "site-packages", "dist-packages", "pod"};
 
 void replace(std::string& text, std::string_view what, std::string_view with) {
   const std::size_t at = text.find(what);
@@ -62,7 +62,8 @@ std::vector<std::string> run_time_folders(const std::string& real_path) {
 
 bool belongs_in_guest(const std::string& path, const struct stat& status) {
   const std::string name = fs::path{path}.filename().string();
-  if (S_ISDIR(status.st_mode)) return std::ranges::find(left_out, name) == left_out.end() && !name.starts_with("config-");
+  if (S_ISDIR(status.st_mode))
+    return std::ranges::find(left_out, name) == left_out.end() && !name.starts_with("config-");
   return !name.ends_with(".a");
 }
 

@@ -33,7 +33,8 @@ std::string value_in(const std::vector<std::string>& environment, const std::str
 
 // A small environment that does not depend on the host's, then what -e says.
 std::vector<std::string> guest_environment(const RunOptions& options) {
-  std::vector<std::string> environment{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"};
+  std::vector<std::string> environment{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                                       "HOME=/root"};
   if (const char* terminal = std::getenv("TERM"); terminal != nullptr && ::isatty(STDIN_FILENO) != 0)
     environment.push_back(std::string{"TERM="} + terminal);
   for (const char* name : {"LANG", "TZ"})
@@ -82,8 +83,9 @@ Result<std::uint64_t> choose_memory(const RunOptions& options, std::uint64_t arc
   const std::uint64_t least = base::align_up(archive + smallest_beside_archive, mib);
   if (!options.memory) return std::max(default_memory, base::align_up(archive + memory_beside_archive, mib));
   if (*options.memory < least)
-    return fail(own_failure, "-m " + show_size(*options.memory) + " is too little: the program, its files and the system need " +
-                             show_size(least) + "; use -m " + std::to_string(least / mib) + "M or more");
+    return fail(own_failure, "-m " + show_size(*options.memory) +
+                                 " is too little: the program, its files and the system need " + show_size(least) +
+                                 "; use -m " + std::to_string(least / mib) + "M or more");
   return base::align_down(*options.memory, base::page_size);
 }
 
@@ -116,15 +118,18 @@ Result<int> conclude(const RunOptions& options, const SessionEnd& end) {
     case SessionEnd::Kind::exited: return end.status;
     case SessionEnd::Kind::signalled: return 128 + end.status;
     case SessionEnd::Kind::reader_gone: return 128 + SIGPIPE;
-    case SessionEnd::Kind::broken_link: return fail(own_failure, "the guest's library OS sent something that is not a frame");
+    case SessionEnd::Kind::broken_link:
+      return fail(own_failure, "the guest's library OS sent something that is not a frame");
     case SessionEnd::Kind::timed_out: return fail(own_failure, "the guest took too long");
     case SessionEnd::Kind::machine_died: break;
   }
   if (!options.verbose) tell_last_lines(end);
-  if (end.log.empty() && !end.qemu_words.empty()) return fail(own_failure, "QEMU did not start the guest; its words are above");
+  if (end.log.empty() && !end.qemu_words.empty())
+    return fail(own_failure, "QEMU did not start the guest; its words are above");
   const auto code = debug_exit_code(end.wait_status);
   return fail(own_failure, "the guest ended without an exit status (" +
-                               (code ? "code " + std::to_string(*code) : "QEMU status " + std::to_string(shell_status(end.wait_status))) +
+                               (code ? "code " + std::to_string(*code)
+                                     : "QEMU status " + std::to_string(shell_status(end.wait_status))) +
                                "); the kernel's last lines are above");
 }
 

@@ -30,7 +30,8 @@ std::int64_t now_ms() {
   return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
 }
 
-// Signals that end the guest or tell of the terminal. One that our starter made ignored stays so (nohup, background jobs).
+// Signals that end the guest or tell of the terminal. One that our starter made ignored stays so (nohup, background
+// jobs).
 sigset_t watched_signals() {
   sigset_t set;
   ::sigemptyset(&set);
@@ -65,8 +66,8 @@ Session::Session(Machine& machine, const SessionPlan& plan)
 Session::~Session() { ::sigprocmask(SIG_SETMASK, &old_mask_, nullptr); }
 
 // QEMU's console throws bytes away when its socket is full, but only because it makes the socket non-blocking. The mode
-// belongs to the open file, which we share: once QEMU has set it (before the guest runs), it is taken back, and a guest that
-// is faster than its reader waits.
+// belongs to the open file, which we share: once QEMU has set it (before the guest runs), it is taken back, and a guest
+// that is faster than its reader waits.
 void Session::make_link_blocking() {
   if (!machine_.guest_link) return;
   const int flags = ::fcntl(machine_.guest_link.get(), F_GETFL);

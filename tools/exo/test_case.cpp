@@ -53,9 +53,9 @@ std::vector<std::string> program_part(const std::vector<std::string>& run) {
 }
 
 Result<EndToEndTest> read_test(const toml::table& table, const std::string& file) {
-  static const std::set<std::string_view> known{"name", "run", "host_run", "host", "stderr_too", "script", "setup", "folder",
-                                                "stdin", "stdout", "stderr_line", "status", "compare_tree", "timeout_s",
-                                                "long"};
+  static const std::set<std::string_view> known{"name",        "run",    "host_run",     "host",      "stderr_too",
+                                                "script",      "setup",  "folder",       "stdin",     "stdout",
+                                                "stderr_line", "status", "compare_tree", "timeout_s", "long"};
   EndToEndTest test;
   test.name = file + "/" + table["name"].value_or(std::string{"unnamed"});
   TRY_VOID(check_keys(table, known, test.name));
@@ -112,7 +112,8 @@ Result<std::vector<GuestTest>> load_guest_tests(const fs::path& sources, const f
     test.cpus = table["cpus"].value_or(test.cpus);
     test.timeout_s = table["timeout_s"].value_or(test.timeout_s);
     if (const auto text = table["memory"].value<std::string>()) test.memory = parse_size(*text).value_or(test.memory);
-    else if (const auto number = table["memory"].value<std::int64_t>()) test.memory = static_cast<std::uint64_t>(*number) * mib;
+    else if (const auto number = table["memory"].value<std::int64_t>())
+      test.memory = static_cast<std::uint64_t>(*number) * mib;
     tests.push_back(std::move(test));
   }
   return tests;

@@ -118,7 +118,8 @@ Result<int> test(const Locations& at, const std::vector<std::string>& words) {
     if (word == "--long") selection.with_long = true;
     else if (word == "--list") only_list = true;
     else if (word.starts_with("--qemu=")) selection.qemu = word.substr(7);
-    else if (word.starts_with('-')) return fail(own_failure, "unknown option " + word + ": `exo test [NAME...] [--long] [--list] [--qemu=PATH]`");
+    else if (word.starts_with('-'))
+      return fail(own_failure, "unknown option " + word + ": `exo test [NAME...] [--long] [--list] [--qemu=PATH]`");
     else selection.names.push_back(word);
   }
   std::vector<Job> jobs;

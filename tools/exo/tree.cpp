@@ -40,7 +40,8 @@ std::string read_link(const std::string& host) {
   return target;
 }
 
-// Puts the components of `target` before the rest of a walk; `walked` becomes the root again when the target is absolute.
+// Puts the components of `target` before the rest of a walk; `walked` becomes the root again when the target is
+// absolute.
 void follow(const std::string& target, std::string& walked, std::deque<std::string>& rest) {
   if (target.starts_with('/')) walked.clear();
   auto parts = components(target);
@@ -68,7 +69,8 @@ Node Tree::node_of(const std::string& host, const struct stat& status) {
             .mtime = static_cast<std::uint32_t>(status.st_mtime), .device = status.st_dev, .inode = status.st_ino,
             .links = static_cast<std::uint32_t>(status.st_nlink)};
   if (S_ISDIR(status.st_mode)) node.kind = Node::Kind::directory;
-  else if (S_ISREG(status.st_mode)) node.kind = Node::Kind::file, node.size = static_cast<std::uint64_t>(status.st_size);
+  else if (S_ISREG(status.st_mode))
+    node.kind = Node::Kind::file, node.size = static_cast<std::uint64_t>(status.st_size);
   else if (S_ISLNK(status.st_mode)) node.kind = Node::Kind::link, node.text = read_link(host);
   else node.kind = Node::Kind::pipe;
   return node;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The file tree that a guest will see, by guest path without the leading slash. Knows where each file's bytes are on the
-// host, not what they mean. Invariant: every node's parent is a directory node of the tree.
+// The file tree that a guest will see, by guest path without the leading slash. Knows where each file's bytes are on
+// the host, not what they mean. Invariant: every node's parent is a directory node of the tree.
 #pragma once
 
 #include <sys/stat.h>

@@ -51,7 +51,8 @@ Descriptor Extraction::open_folder(const std::string& path) const {
   open_how how{};
   how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
-  return Descriptor{static_cast<int>(::syscall(SYS_openat2, root_, path.empty() ? "." : path.c_str(), &how, sizeof how))};
+  return Descriptor{
+      static_cast<int>(::syscall(SYS_openat2, root_, path.empty() ? "." : path.c_str(), &how, sizeof how))};
 }
 
 Status Extraction::settle(int folder, const std::string& name, const base::cpio::Entry& entry) {
@@ -79,8 +80,8 @@ Status Extraction::add_file(int folder, const std::string& name, const base::cpi
       return fill(Descriptor{::openat(folder, name.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC)}, folder, name, entry);
     }
   }
-  return fill(Descriptor{::openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)}, folder,
-              name, entry);
+  return fill(Descriptor{::openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)},
+              folder, name, entry);
 }
 
 Status Extraction::fill(const Descriptor& file, int folder, const std::string& name, const base::cpio::Entry& entry) {
@@ -205,10 +206,12 @@ Status write_back(const Volume& volume, std::string_view archive) {
   const fs::path here = fs::current_path(ignored);
   if (::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, volume.host.c_str(), RENAME_EXCHANGE) != 0)
     return fail_errno(volume.host + " was not replaced; the program's changes are in " + fresh);
-  if (const Descriptor folder{::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)}; folder) ::fsync(folder.get());
+  if (const Descriptor folder{::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)}; folder)
+    ::fsync(folder.get());
   std::error_code removal;
   fs::remove_all(fresh, removal);
-  if (removal) return fail(own_failure, volume.host + " is replaced; its old contents could not be removed from " + fresh);
+  if (removal)
+    return fail(own_failure, volume.host + " is replaced; its old contents could not be removed from " + fresh);
   if (lies_below(here, target))
     return fail(own_failure, volume.host + " is replaced: `cd " + here.string() + "` to see it");
   return {};

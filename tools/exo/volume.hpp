@@ -18,8 +18,8 @@ struct Volume {
   [[nodiscard]] static Result<Volume> parse(const std::string& text);
 };
 
-// Replaces the host directory by the tree in `archive`: built beside it, made durable, then exchanged in one step; only then
-// is the old one removed. On failure the old one is untouched, and the text says where the new one lies.
+// Replaces the host directory by the tree in `archive`: built beside it, made durable, then exchanged in one step; only
+// then is the old one removed. On failure the old one is untouched, and the text says where the new one lies.
 [[nodiscard]] Status write_back(const Volume& volume, std::string_view archive);
 
 }  // namespace exo
