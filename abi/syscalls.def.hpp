@@ -39,9 +39,9 @@
   AEGIS_CALL(13, space_update,   (slot space, va ops, u64 count), u64, \
     "Carries out `count` (1..64) SpaceOps in order (right: change; slot 0: the own space). Value, on errors too: SpaceProgress. `again` when the budget is used up.") \
   AEGIS_CALL(14, space_link,     (slot space, u32 index, slot source), none, \
-    "Lets `space` see slot `index` (512 GiB, 0..255) of `source` (right: share), whose page table for it must exist. source 0: unlinks. One who may change `source` changes both.") \
+    "Lets `space` (right: change; slot 0: the own space) see slot `index` (512 GiB, 0..255) of `source` (right: share). source 0: unlinks. One who may change `source` changes both.") \
   AEGIS_CALL(15, space_trim,     (slot space, va start, u64 pages), none, \
-    "Frees page tables within the range that hold no entry. `again` until done.") \
+    "Frees page tables within the range that hold no entry (right: change; slot 0: the own space). `again` until done.") \
   AEGIS_CALL(16, env_create,     (slot account, slot dst, slot space, slot table, frame user_area, frame where), none, \
     "Makes an env in the space (right: run) with the table (right: run) and a user area (a plain frame of the account, which is pinned).") \
   AEGIS_CALL(17, env_configure,  (slot env, va entries), none, \

@@ -8,7 +8,7 @@ using namespace attack;
 namespace {
 
 constexpr std::uint32_t read_write = abi::map_read | abi::map_write;
-constexpr std::uint64_t rounds = 300;
+constexpr std::uint64_t rounds = 60;
 
 volatile std::uint64_t phase, seen_after;
 CapSlot contested, contested_table;
@@ -131,7 +131,7 @@ void calls_everything(std::uint64_t seed) {
 }
 
 void ended_while_running() {
-  for (std::uint64_t i = 0; i < 100; ++i) {
+  for (std::uint64_t i = 0; i < 40; ++i) {
     Thread t = make_thread();
     phase = 0;
     start(t, calls_everything, i % 4);

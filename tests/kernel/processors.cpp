@@ -98,7 +98,7 @@ void wake_across() {
   start(t, sleeps);
   bind_second(t.env);
   expect(wait_until([] { return wakes == 1; }), "it went to sleep");
-  for (std::uint64_t i = 2; i < 500; ++i) {
+  for (std::uint64_t i = 2; i < 60; ++i) {
     expect(wait_until([&] { return state_of(t.env) == abi::RunState::sleeping; }), "sleeps");
     must(call::env_wake(t.env));
     if (!expect(wait_until([&] { return wakes == i; }), "a wake starts an idle processor")) break;
@@ -125,7 +125,7 @@ void both_at_once() {
   start(t, maps_and_unmaps, new_va(8));
   const std::uint64_t mine = new_va(8);
   bind_second(t.env);
-  for (int i = 0; i < 2000 || wakes < 500; ++i) {
+  for (int i = 0; i < 200 || wakes < 50; ++i) {
     must(rt::map_new(abi::no_slot, mine, 8, abi::map_read | abi::map_write | abi::map_owned, boot::account));
     store(mine + 7 * page_size, 3);
     must(rt::unmap(abi::no_slot, mine, 8));

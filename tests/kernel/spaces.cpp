@@ -165,7 +165,7 @@ void batches() {
   for (std::uint64_t i = 0; i < 200; i += 2) must(batch.add(rt::map_new_op(va + i * page_size, 1, read_write | owned, boot::account)));
   must(batch.flush());
   for (std::uint64_t i = 0; i < 200; i += 2) store(va + i * page_size, 1);
-  std::array ops{rt::protect_op(va, 1, read_only), rt::map_new_op(va, 1, read_only, boot::account), rt::unmap_op(va, 200)};
+  std::array ops{rt::protect_op(va, 1, read_only | owned), rt::map_new_op(va, 1, read_only, boot::account), rt::unmap_op(va, 200)};
   std::size_t done = 0;
   expect_error(rt::update(abi::no_slot, ops, &done), Error::occupied, "the second fails");
   expect_equal(done, std::size_t{1}, "what was before it is done");
@@ -187,7 +187,7 @@ void links() {
   store(va, 99);
   expect_equal(load(va), 99ull, "seen through the link");
   // Changes to the source are seen at once, and only the source can be changed.
-  must(rt::protect(shared, va, 1, read_only));
+  must(rt::protect(shared, va, 1, read_only | owned));
   expect_fault([&] { store(va, 1); }, exception::page_fault, va, "protected in the source");
   expect_error(rt::unmap(abi::no_slot, va, 1), Error::wrong_state, "through the linker");
   expect_error(rt::destroy(shared), Error::busy, "linked");
