@@ -12,7 +12,7 @@ target_compile_options(aegis_freestanding INTERFACE ${freestanding_flags}
   "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-nostdinc++ -isystem ${CMAKE_SOURCE_DIR}/cmake/freestanding-cxx -isystem ${llvm_root}/include/c++/v1 -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu>")
 target_include_directories(aegis_freestanding INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
 # Linked as for Linux: for a bare target clang would look for a gcc to link with.
-target_link_options(aegis_freestanding INTERFACE --target=x86_64-linux-gnu -nostdlib -static -no-pie -fuse-ld=lld
+target_link_options(aegis_freestanding INTERFACE --target=x86_64-linux-gnu -nostdlib -static -fuse-ld=lld
   -Wl,--gc-sections -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--build-id=sha1)
 target_link_libraries(aegis_freestanding INTERFACE exo_warnings)
 
