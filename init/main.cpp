@@ -24,7 +24,7 @@ void log_registers(const abi::Registers& r) {
 }
 
 [[noreturn]] void end_machine(const abi::EnvState& state) {
-  if (state.state == abi::RunState::halted && (state.code & 0xff) == 0) rt::stop_machine(abi::boot::machine, 0);
+  if (state.state == abi::RunState::halted && state.code == 0) rt::stop_machine(abi::boot::machine, 0);
   if (state.state == abi::RunState::halted) {
     rt::log("init: the library OS halted with code {}", state.code);
   } else {
