@@ -30,7 +30,8 @@ inline constexpr std::uint32_t map_replace = 1u << 8;  // map, map_new: what is 
 inline constexpr std::uint32_t map_all_flags = 0x13f;
 
 // A mapping made under a frames capability without the write right can never be made writable by `protect`: the kernel
-// keeps the ceiling in the entry (pte_may_write, pte_may_execute).
+// keeps the ceiling in the entry (pte_may_write, pte_may_execute). Likewise `protect` can keep map_owned or give it up, not
+// add it: `map` under the account can.
 
 struct SpaceOp {
   SpaceVerb verb;

@@ -97,8 +97,8 @@ Status Env::stop(Kernel& k, Cpu& here) {
   }
   switch (state) {
     case RunState::stopped: return {};
-    case RunState::created: case RunState::halted: return fail(Error::wrong_state);
-    case RunState::running: case RunState::ready: case RunState::sleeping: case RunState::stuck: break;
+    case RunState::created: case RunState::halted: case RunState::stuck: return fail(Error::wrong_state);
+    case RunState::running: case RunState::ready: case RunState::sleeping: break;
   }
   // point of no return
   k.sleepers.remove(*this);

@@ -78,7 +78,7 @@ Result<SpaceUpdate::Authority> SpaceUpdate::authority(const SpaceOp& op) const {
   return Authority{.account = &object_at<Account>(slot.object.frame)};
 }
 
-// The pte_may_* bits for a frame that is to be mapped under the authority.
+// The pte_may_* bits for a frame that is to be mapped under the authority; a capability's range has been checked.
 Result<std::uint64_t> SpaceUpdate::ceiling_for(const Authority& by, FrameNumber frame, std::uint32_t flags) const {
   if (!k_.frames.exists(frame)) return fail(Error::out_of_range);
   const FrameInfo& info = k_.frames[frame];
@@ -87,7 +87,6 @@ Result<std::uint64_t> SpaceUpdate::ceiling_for(const Authority& by, FrameNumber 
     return may_all;
   }
   const Slot& cap = *by.frames;
-  if (frame.raw() < cap.base || frame.raw() - cap.base >= cap.count) return fail(Error::out_of_range);
   const auto has = [&](FramesRight right) { return (cap.rights & static_cast<std::uint16_t>(right)) != 0; };
   if (info.use == FrameUse::info) {
     if ((flags & (abi::map_write | abi::map_execute)) != 0) return fail(Error::missing_right);
@@ -161,6 +160,11 @@ void SpaceUpdate::put(std::uint64_t& entry, std::uint64_t va, std::uint64_t valu
 
 Status SpaceUpdate::map(const SpaceOp& op, std::uint64_t& pages) {
   const Authority by = TRY(authority(op));
+  // What can be told in advance is, so that a request that reaches too far changes nothing.
+  if (const Slot* cap = by.frames; cap != nullptr) {
+    const bool inside = op.frame >= cap->base && base::range_within(op.frame - cap->base, op.pages, cap->count);
+    if (!inside) return fail(Error::out_of_range);
+  }
   return each_page(op, pages, Tables::make, [&](std::uint64_t va, std::uint64_t& entry, std::uint64_t page) -> Status {
     const FrameNumber frame{op.frame + page};
     const std::uint64_t ceiling = TRY(ceiling_for(by, frame, op.flags));
@@ -187,13 +191,15 @@ Status SpaceUpdate::unmap(const SpaceOp& op, std::uint64_t& pages) {
   });
 }
 
-// map_owned stays where it is and the flag is there; it is never added.
+// map_owned can be kept or given up here, but not be had: that takes the account.
 Status SpaceUpdate::protect(const SpaceOp& op, std::uint64_t& pages) {
   const bool write = (op.flags & abi::map_write) != 0, execute = (op.flags & abi::map_execute) != 0;
-  const std::uint64_t drop_owned = (op.flags & abi::map_owned) != 0 ? 0 : abi::pte_owned;
+  const bool owned = (op.flags & abi::map_owned) != 0;
+  const std::uint64_t drop_owned = owned ? 0 : abi::pte_owned;
   return each_present(space_, op.address, op.pages, pages, [&](std::uint64_t va, std::uint64_t& entry) -> Status {
     if (write && (entry & abi::pte_may_write) == 0) return fail(Error::missing_right);
     if (execute && (entry & abi::pte_may_execute) == 0) return fail(Error::missing_right);
+    if (owned && (entry & abi::pte_owned) == 0) return fail(Error::missing_right);
     const std::uint64_t bits = pte_permissions(op.flags);
     const std::uint64_t old = change_entry(entry, permission_bits | drop_owned, bits);
     if (((old ^ bits) & rights_bits) != 0) pending_.changed(va);
