@@ -84,7 +84,7 @@ void send_stack(std::uint64_t rsp) {
   for (std::size_t at = 0; at < size; at += abi::link::max_payload)
     link::send_now(abi::link::Channel::crash, 0, bytes + at, std::min<std::size_t>(size - at, abi::link::max_payload));
   release(bytes);
-  send("\nend\n");
+  send("end\n");
 }
 
 [[noreturn]] void end_after_crash() {
@@ -125,7 +125,7 @@ void library_fault(const Frame& frame) {
   const Line stack{"\nstack {:x} {}\n", frame.rsp, size};
   send(stack.view());
   link::send_now(abi::link::Channel::crash, 0, reinterpret_cast<const void*>(frame.rsp), size);
-  send("\nend\n");
+  send("end\n");
   end_after_crash();
 }
 

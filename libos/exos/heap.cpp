@@ -212,3 +212,8 @@ void operator delete(void* memory) noexcept { exos::release(memory); }
 void operator delete(void* memory, std::size_t) noexcept { exos::release(memory); }
 extern "C" [[noreturn]] void __cxa_pure_virtual();
 extern "C" [[noreturn]] void __cxa_pure_virtual() { __builtin_trap(); }
+
+// Where the standard library would throw (a position beyond a string's end): our own error, like its other checks.
+_LIBCPP_BEGIN_NAMESPACE_STD
+[[noreturn]] void __libcpp_verbose_abort(const char*, ...) _NOEXCEPT { __builtin_trap(); }
+_LIBCPP_END_NAMESPACE_STD
