@@ -70,8 +70,9 @@ Status map_segment(Memory& memory, const InodeRef& inode, const ProgramHeader& s
   if (s.filesz != 0) {
     anonymous_start = base::align_up(file_end, abi::page_size);
     static_cast<void>(TRY(memory.map(first, anonymous_start - first, prot_of(s.flags), flags, inode, s.offset & ~(abi::page_size - 1))));
+    // To the page's end, not only to the segment's: ld.so allocates from there on and takes it for zero, as on Linux.
     if (s.memsz > s.filesz && file_end != anonymous_start && (s.flags & elf::pf_w) != 0)
-      TRY_VOID(out.to_zero.push_back({file_end, std::min(anonymous_start, va + s.memsz)}));
+      TRY_VOID(out.to_zero.push_back({file_end, anonymous_start}));
   }
   if (end > anonymous_start)
     static_cast<void>(TRY(memory.map(anonymous_start, end - anonymous_start, prot_of(s.flags), flags | map_anonymous, {}, 0)));

@@ -227,6 +227,7 @@ WaitQueue& output_queue() { return out_queue; }
 
 void log_line(std::string_view line) {
   std::array<char, 513> text;
+  if (line.ends_with('\n')) line.remove_suffix(1);
   const std::size_t n = line.size() < 512 ? line.size() : 512;
   std::memcpy(text.data(), line.data(), n);
   text[n] = '\n';
