@@ -49,7 +49,8 @@ class Head {
   std::size_t size_ = 0;
 };
 
-struct ZeroRange { std::uint64_t start, end; };  // the rest of a segment's last file page
+// The rest of a segment's last file page: to the page's end, beyond .bss too, where ld.so's first allocations go.
+struct ZeroRange { std::uint64_t start, end; };
 
 struct Mapped {
   std::uint64_t bias = 0, entry = 0, start = 0, end = 0;
