@@ -39,7 +39,10 @@ class FormatValue {
  private:
   template <typename T>
   static constexpr FormatValue of_enum(T e) {
-    if constexpr (requires { { name(e) } -> std::convertible_to<std::string_view>; }) return FormatValue{std::string_view{name(e)}};
+    if constexpr (requires {
+                    { name(e) } -> std::convertible_to<std::string_view>;
+                  })
+      return FormatValue{std::string_view{name(e)}};
     else return FormatValue{static_cast<std::underlying_type_t<T>>(e)};
   }
   Kind kind_;

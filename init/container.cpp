@@ -74,8 +74,10 @@ Status grant_all(abi::FrameNumber info_frame) {
   constexpr std::array grants{
       Grant{slots::account, wanted::account,
             bits(AccountRight::grant, AccountRight::allocate, AccountRight::frames, AccountRight::divide)},
-      Grant{slots::env, wanted::self, bits(EnvRight::grant, EnvRight::control, EnvRight::inspect, EnvRight::wake, EnvRight::donate)},
-      Grant{slots::space, wanted::space, bits(SpaceRight::grant, SpaceRight::change, SpaceRight::share, SpaceRight::run)},
+      Grant{slots::env, wanted::self,
+            bits(EnvRight::grant, EnvRight::control, EnvRight::inspect, EnvRight::wake, EnvRight::donate)},
+      Grant{slots::space, wanted::space,
+            bits(SpaceRight::grant, SpaceRight::change, SpaceRight::share, SpaceRight::run)},
       Grant{slots::table, wanted::table, bits(TableRight::grant, TableRight::insert, TableRight::run)},
       Grant{given::archive, wanted::archive, bits(FramesRight::read, FramesRight::execute)},
       Grant{slots::image_space, wanted::image, bits(SpaceRight::share)},
@@ -97,7 +99,8 @@ Status build_container(const Archive& archive, const Image& image) {
   TRY_VOID(call::table_grow(slots::table, 0, slots::account, abi::any_frame));
 
   TRY_VOID(call::space_link(abi::no_slot, abi::map::state_slot, slots::space));
-  const base::Guard unlink{[] { static_cast<void>(call::space_link(abi::no_slot, abi::map::state_slot, abi::no_slot)); }};
+  const base::Guard unlink{
+      [] { static_cast<void>(call::space_link(abi::no_slot, abi::map::state_slot, abi::no_slot)); }};
   const abi::CapInfo info = TRY(rt::read_cap(given::info));
   const abi::FrameNumber info_frame{info.base};
   const abi::FrameNumber area = TRY(fill_state(archive, image, info_frame));

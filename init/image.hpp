@@ -13,8 +13,8 @@ struct Image {
   std::uint64_t data_start = 0, data_end = 0;  // pages of .data and .bss, in the state slot; equal: none
 };
 
-// Builds slots::image_space and checks that everything lies where abi/address_map.hpp wants it. Empty after a line in the
-// log.
+// Builds slots::image_space and checks that everything lies where abi/address_map.hpp wants it. Empty after a line in
+// the log.
 [[nodiscard]] std::optional<Image> build_image(const Archive& archive);
 
 // Allocates the image's data in `space`, whose state slot must be linked into the own space, and fills it.

@@ -28,8 +28,8 @@ void log_registers(const abi::Registers& r) {
   if (state.state == abi::RunState::halted) {
     rt::log("init: the library OS halted with code {}", state.code);
   } else {
-    rt::log("init: the library OS is stuck: exception {} (error {:#x}) at rip {:#x}, address {:#x}", state.code, state.error,
-            state.registers.rip, state.address);
+    rt::log("init: the library OS is stuck: exception {} (error {:#x}) at rip {:#x}, address {:#x}", state.code,
+            state.error, state.registers.rip, state.address);
     log_registers(state.registers);
   }
   rt::stop_machine(abi::boot::machine, library_failed);
@@ -38,16 +38,18 @@ void log_registers(const abi::Registers& r) {
 // Without the information page there is no clock; the scale of deadlines is then unknown, and only the wake is left.
 [[nodiscard]] std::optional<rt::Clock> map_clock(std::uint64_t va) {
   const auto info = rt::read_cap(abi::boot::info);
-  if (!info || !rt::map(abi::no_slot, va, abi::FrameNumber{info->base}, 1, abi::map_read, abi::boot::info)) return std::nullopt;
+  if (!info || !rt::map(abi::no_slot, va, abi::FrameNumber{info->base}, 1, abi::map_read, abi::boot::info))
+    return std::nullopt;
   return rt::Clock{*reinterpret_cast<const abi::SystemInfo*>(va)};
 }
 
 [[noreturn]] void watch(const std::optional<rt::Clock>& clock) {
   for (;;) {
-    // The rest of the slice goes to the library, so that it starts at once. While it runs (on another processor), or when
-    // it has no use for the time, the call may refuse it: then the slice's owner gets it.
+    // The rest of the slice goes to the library, so that it starts at once. While it runs (on another processor), or
+    // when it has no use for the time, the call may refuse it: then the slice's owner gets it.
     const std::uint64_t deadline = clock ? clock->now().raw() + look_again_ns : abi::forever.raw();
-    if (!rt::call::env_sleep(deadline, init::slots::env)) static_cast<void>(rt::call::env_sleep(deadline, abi::no_slot));
+    if (!rt::call::env_sleep(deadline, init::slots::env))
+      static_cast<void>(rt::call::env_sleep(deadline, abi::no_slot));
     const auto state = rt::read_env(init::slots::env);
     if (!state) continue;  // it runs
     if (state->state == abi::RunState::halted || state->state == abi::RunState::stuck) end_machine(*state);

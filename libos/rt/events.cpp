@@ -7,7 +7,8 @@ namespace rt {
 namespace {
 
 constexpr std::size_t library = offsetof(abi::UserArea, library);
-constexpr std::size_t area_exception = offsetof(abi::UserArea, exception), area_upcall = offsetof(abi::UserArea, upcall);
+constexpr std::size_t area_exception = offsetof(abi::UserArea, exception),
+                      area_upcall = offsetof(abi::UserArea, upcall);
 
 }  // namespace
 
@@ -88,7 +89,8 @@ void prepare_events(abi::UserArea& area, std::span<std::byte> exception_stack, E
     // One more than the stack: rsp may stand at its very top.
     return EventStack{.bottom = bottom, .size = top - bottom + 1, .top = top, .handler = handler};
   };
-  new (area.library) EventStacks{.exception = stack_of(exception_stack, on_exception), .upcall = stack_of(upcall_stack, on_upcall)};
+  new (area.library)
+      EventStacks{.exception = stack_of(exception_stack, on_exception), .upcall = stack_of(upcall_stack, on_upcall)};
 }
 
 void take_next_upcall() {

@@ -4,8 +4,8 @@
 // code built for ring 3 here uses none.
 //
 // While a handler runs, the user area's `busy` stays set: a second event of its class stops the env (exception) or
-// waits (upcall). An upcall handler that is to be interrupted by the next one (an epilogue's, before it yields) says so by
-// take_next_upcall(); the next then goes below it on the same stack.
+// waits (upcall). An upcall handler that is to be interrupted by the next one (an epilogue's, before it yields) says so
+// by take_next_upcall(); the next then goes below it on the same stack.
 #pragma once
 
 #include "abi/env.hpp"

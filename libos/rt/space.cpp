@@ -22,7 +22,8 @@ Status update(CapSlot space, std::span<const SpaceOp> ops, std::size_t* done) {
   while (at < ops.size()) {
     // One that is half done goes alone, from a changed copy; the rest is sent as it stands.
     SpaceOp rest = ops[at];
-    std::span<const SpaceOp> send = ops.subspan(at).first(std::min<std::size_t>(ops.size() - at, abi::space_update_max_ops));
+    std::span<const SpaceOp> send =
+        ops.subspan(at).first(std::min<std::size_t>(ops.size() - at, abi::space_update_max_ops));
     if (pages != 0) {
       rest = without_first(ops[at], pages);
       send = {&rest, 1};

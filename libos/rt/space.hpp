@@ -19,7 +19,8 @@ using abi::SpaceVerb;
 [[nodiscard]] Status update(CapSlot space, std::span<const SpaceOp> ops, std::size_t* done = nullptr);
 
 // --- single operations --------------------------------------------------------------------------------------------
-[[nodiscard]] constexpr SpaceOp map_op(std::uint64_t va, FrameNumber first, std::uint64_t pages, std::uint32_t flags, CapSlot authority) {
+[[nodiscard]] constexpr SpaceOp map_op(std::uint64_t va, FrameNumber first, std::uint64_t pages, std::uint32_t flags,
+                                       CapSlot authority) {
   return {SpaceVerb::map, flags, authority, 0, va, pages, first.raw()};
 }
 [[nodiscard]] constexpr SpaceOp map_new_op(std::uint64_t va, std::uint64_t pages, std::uint32_t flags, CapSlot account,
@@ -43,7 +44,8 @@ using abi::SpaceVerb;
   return {SpaceVerb::move, 0, abi::no_slot, 0, to, pages, from};
 }
 
-inline Status map(CapSlot space, std::uint64_t va, FrameNumber first, std::uint64_t pages, std::uint32_t flags, CapSlot authority) {
+inline Status map(CapSlot space, std::uint64_t va, FrameNumber first, std::uint64_t pages, std::uint32_t flags,
+                  CapSlot authority) {
   return update(space, std::array{map_op(va, first, pages, flags, authority)});
 }
 inline Status map_new(CapSlot space, std::uint64_t va, std::uint64_t pages, std::uint32_t flags, CapSlot account) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Rights never grow: not by derivation, grants, round trips through other tables, dropped parents, or mappings made before a
-// right was taken away.
+// Rights never grow: not by derivation, grants, round trips through other tables, dropped parents, or mappings made
+// before a right was taken away.
 #include "tests/hostile/attack.hpp"
 
 using namespace attack;
@@ -15,7 +15,8 @@ void derivation(CapSlot source) {
   const std::uint32_t full = must(rt::read_cap(source)).rights;
   for (std::uint32_t rights = 0; rights < 256; ++rights) {
     if ((rights & ~full) != 0) {
-      expect_refused(call::cap_derive(source, subset, rights, 0, 0), base::Text<60>{"rights {:#x} out of {:#x}", rights, full}.view());
+      expect_refused(call::cap_derive(source, subset, rights, 0, 0),
+                     base::Text<60>{"rights {:#x} out of {:#x}", rights, full}.view());
       continue;
     }
     must(call::cap_derive(source, subset, rights, 0, 0));
@@ -41,27 +42,34 @@ void with_weak_capabilities(std::uint64_t frame) {
   expect_error(rt::map_new(weak_space, va, 1, read_write, boot::account), Error::missing_right, "change");
   expect_error(call::env_space(weak_space), Error::missing_right, "run in it");
   expect_error(rt::destroy(weak_space), Error::missing_right, "destroy it");
-  expect_error(call::cap_grant(weak_space, boot::table, CapSlot{30}, abi::all_rights, 0, 0), Error::missing_right, "grant it on");
+  expect_error(call::cap_grant(weak_space, boot::table, CapSlot{30}, abi::all_rights, 0, 0), Error::missing_right,
+               "grant it on");
   must(call::space_link(abi::no_slot, 60, weak_space));
-  expect_refused(rt::map_new(abi::no_slot, 60 * abi::slot_size, 1, read_write, boot::account), "change through the link");
+  expect_refused(rt::map_new(abi::no_slot, 60 * abi::slot_size, 1, read_write, boot::account),
+                 "change through the link");
   expect_refused(rt::protect(abi::no_slot, 60 * abi::slot_size + 0x1000, 1, read_write), "protect through the link");
-  expect_fault([] { store(60 * abi::slot_size + 0x1000, 1); }, exception::page_fault, 60 * abi::slot_size + 0x1000, "write to a read-only page through the link");
+  expect_fault([] { store(60 * abi::slot_size + 0x1000, 1); }, exception::page_fault, 60 * abi::slot_size + 0x1000,
+               "write to a read-only page through the link");
   expect_equal(load(60 * abi::slot_size + 0x1000), Canary::pattern(0), "read through the link");
   must(call::space_link(abi::no_slot, 60, abi::no_slot));
   // Cloning from it would need the same account.
-  expect_refused(rt::clone(abi::no_slot, 60 * abi::slot_size + 0x1000, 1, abi::map_read, weak_space), "clone from another account");
+  expect_refused(rt::clone(abi::no_slot, 60 * abi::slot_size + 0x1000, 1, abi::map_read, weak_space),
+                 "clone from another account");
 
   // read only.
   expect_error(rt::map(abi::no_slot, va, f, 1, read_write, weak_frames), Error::missing_right, "map writable");
-  expect_error(rt::map(abi::no_slot, va, f, 1, abi::map_read | abi::map_execute, weak_frames), Error::missing_right, "map executable");
+  expect_error(rt::map(abi::no_slot, va, f, 1, abi::map_read | abi::map_execute, weak_frames), Error::missing_right,
+               "map executable");
   expect_refused(rt::map(abi::no_slot, va, f, 1, abi::map_read | abi::map_owned, weak_frames), "map as owned");
   expect_refused(rt::map(abi::no_slot, va, f + 1, 1, abi::map_read, weak_frames), "map the neighbour");
   expect_refused(rt::map(abi::no_slot, va, f, 2, abi::map_read, weak_frames), "map over the end");
   must(rt::unmap(abi::no_slot, va, 2));  // the first of the two was mapped
-  expect_error(call::cap_derive(weak_frames, CapSlot{30}, bits(abi::FramesRight::write), 0, 0), Error::missing_right, "derive write");
+  expect_error(call::cap_derive(weak_frames, CapSlot{30}, bits(abi::FramesRight::write), 0, 0), Error::missing_right,
+               "derive write");
   must(rt::map(abi::no_slot, va, f, 1, abi::map_read, weak_frames));
   expect_error(rt::protect(abi::no_slot, va, 1, read_write), Error::missing_right, "protect to writable");
-  expect_error(rt::protect(abi::no_slot, va, 1, abi::map_read | abi::map_execute), Error::missing_right, "protect to executable");
+  expect_error(rt::protect(abi::no_slot, va, 1, abi::map_read | abi::map_execute), Error::missing_right,
+               "protect to executable");
   static_cast<void>(rt::protect(abi::no_slot, va, 1, abi::map_read | abi::map_owned));
   expect((rt::own_entry(va) & abi::pte_owned) == 0, "protect to owned");
   // Moving or cloning the entry keeps its ceiling.
@@ -71,9 +79,11 @@ void with_weak_capabilities(std::uint64_t frame) {
   expect_error(rt::protect(abi::no_slot, moved, 1, read_write), Error::missing_right, "protect after a move");
   must(call::space_create(boot::account, CapSlot{31}, abi::any_frame));
   const abi::Status cloned = rt::clone(CapSlot{31}, moved, 1, read_write, boot::space);
-  if (cloned) expect_error(rt::protect(CapSlot{31}, moved, 1, read_write), Error::missing_right, "protect after a clone");
+  if (cloned)
+    expect_error(rt::protect(CapSlot{31}, moved, 1, read_write), Error::missing_right, "protect after a clone");
   must(rt::destroy_and_drop(CapSlot{31}));
-  expect_refused(rt::map(abi::no_slot, moved, f, 1, read_write | abi::map_replace, weak_frames), "replace by a writable one");
+  expect_refused(rt::map(abi::no_slot, moved, f, 1, read_write | abi::map_replace, weak_frames),
+                 "replace by a writable one");
   expect_equal(load(moved), Canary::pattern(0), "still mapped for reading");
   // A private copy is ours; the original is not.
   must(rt::copy(abi::no_slot, moved, 1, read_write | abi::map_owned, boot::account));
@@ -81,7 +91,8 @@ void with_weak_capabilities(std::uint64_t frame) {
 
   // inspect only.
   abi::EnvState state{};
-  expect_error(call::env_start(weak_env, Va{std::uint64_t{0x1000}}, Va{std::uint64_t{0x1000}}, 0), Error::missing_right, "start");
+  expect_error(call::env_start(weak_env, Va{std::uint64_t{0x1000}}, Va{std::uint64_t{0x1000}}, 0), Error::missing_right,
+               "start");
   expect_error(call::env_stop(weak_env), Error::missing_right, "stop");
   expect_error(call::env_write(weak_env, &state.registers), Error::missing_right, "write");
   expect_error(call::env_wake(weak_env), Error::missing_right, "wake");
@@ -91,8 +102,10 @@ void with_weak_capabilities(std::uint64_t frame) {
 
   // read is no right of accounts: only what needs none.
   expect_error(call::frame_alloc(weak_account, abi::any_frame, 1, 0), Error::missing_right, "allocate");
-  expect_error(rt::map(abi::no_slot, new_va(), f, 1, abi::map_read, weak_account), Error::missing_right, "map under it");
-  expect_error(call::frame_cap(weak_account, CapSlot{30}, f, 1, abi::all_rights), Error::missing_right, "capability to its frames");
+  expect_error(rt::map(abi::no_slot, new_va(), f, 1, abi::map_read, weak_account), Error::missing_right,
+               "map under it");
+  expect_error(call::frame_cap(weak_account, CapSlot{30}, f, 1, abi::all_rights), Error::missing_right,
+               "capability to its frames");
   expect_error(call::account_create(weak_account, CapSlot{30}, 1, abi::any_frame), Error::missing_right, "divide");
   expect_error(rt::destroy(weak_account), Error::missing_right, "destroy");
 }
@@ -135,7 +148,8 @@ void circles() {
   must(call::cap_derive(a, b, bits(abi::AccountRight::allocate), 0, 0));
   must(call::cap_derive(b, c, abi::all_rights, 0, 0));
   must(rt::drop(b));
-  expect_equal(std::uint32_t{must(rt::read_cap(c)).rights}, bits(abi::AccountRight::allocate), "rights do not come from the grandparent");
+  expect_equal(std::uint32_t{must(rt::read_cap(c)).rights}, bits(abi::AccountRight::allocate),
+               "rights do not come from the grandparent");
   must(rt::revoke(a));
   expect_error(rt::read_cap(c), Error::empty_slot, "revoked");
   must(rt::destroy_and_drop(table));
@@ -146,7 +160,9 @@ void circles() {
 
 std::uint64_t program(const boot::Facts& facts) {
   begin(facts);
-  for (const CapSlot source : {boot::account, boot::self, boot::space, boot::table, boot::archive, boot::slices, boot::console, boot::machine}) derivation(source);
+  for (const CapSlot source :
+       {boot::account, boot::self, boot::space, boot::table, boot::archive, boot::slices, boot::console, boot::machine})
+    derivation(source);
   granted();
   circles();
   finish();

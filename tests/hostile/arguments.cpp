@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Every call of the table with one argument wrong at a time: stray high bits, slots outside, empty, stale, of another kind,
-// each needed right missing. The rest of the arguments would do, so the error tells that the check was made.
+// Every call of the table with one argument wrong at a time: stray high bits, slots outside, empty, stale, of another
+// kind, each needed right missing. The rest of the arguments would do, so the error tells that the check was made.
 #include "tests/hostile/attack.hpp"
 
 using namespace attack;
@@ -24,7 +24,9 @@ constexpr Argument number(std::uint64_t value) { return {Form::u64, value}; }
 constexpr Argument number32(std::uint32_t value) { return {Form::u32, value}; }
 Argument pointer(const void* p) { return {Form::va, reinterpret_cast<std::uint64_t>(p)}; }
 template <typename... Rights>
-constexpr Argument slot(CapSlot s, Kind kind, Rights... rights) { return {Form::slot, s.raw(), kind, (0u | ... | bits(rights))}; }
+constexpr Argument slot(CapSlot s, Kind kind, Rights... rights) {
+  return {Form::slot, s.raw(), kind, (0u | ... | bits(rights))};
+}
 template <typename... Rights>
 constexpr Argument optional_slot(CapSlot s, Kind kind, Rights... rights) {
   return {Form::slot, s.raw(), kind, (0u | ... | bits(rights)), true};
@@ -95,7 +97,8 @@ class Attacker {
     inner_ = must(rt::read_account(w_.account));
     for (std::size_t i = 0; i < a_.count; ++i) {
       const Argument& argument = a_.arguments[i];
-      if (argument.form == Form::u32 || argument.form == Form::slot || argument.form == Form::destination) stray_bits(i);
+      if (argument.form == Form::u32 || argument.form == Form::slot || argument.form == Form::destination)
+        stray_bits(i);
       if (argument.form == Form::slot) bad_slots(i);
       if (argument.form == Form::destination) bad_destinations(i);
     }
@@ -114,14 +117,17 @@ class Attacker {
     values[index] = value;
     const rt::RawAnswer answer = make(a_, values);
     if (answer.code() != want)
-      fail(here(), base::Text<200>{"{} argument {} = {:#x} ({}) got {} want {}", abi::call_names[static_cast<std::size_t>(a_.call)], index,
-                                   value, what, answer.code(), want}.view());
+      fail(here(),
+           base::Text<200>{"{} argument {} = {:#x} ({}) got {} want {}",
+                           abi::call_names[static_cast<std::size_t>(a_.call)], index, value, what, answer.code(), want}
+               .view());
     expect_same_account(before_, boot::account, abi::call_names[static_cast<std::size_t>(a_.call)]);
     expect_same_account(inner_, w_.account, abi::call_names[static_cast<std::size_t>(a_.call)]);
   }
 
   void stray_bits(std::size_t i) {
-    for (const std::uint64_t bit : {32u, 33u, 47u, 63u}) expect_answer(i, a_.arguments[i].value | 1ull << bit, Error::bad_argument, "stray bit");
+    for (const std::uint64_t bit : {32u, 33u, 47u, 63u})
+      expect_answer(i, a_.arguments[i].value | 1ull << bit, Error::bad_argument, "stray bit");
     expect_answer(i, a_.arguments[i].value | 0xffff'ffff'0000'0000, Error::bad_argument, "negative");
   }
 
@@ -133,10 +139,12 @@ class Attacker {
       std::array<std::uint64_t, 6> values{};
       for (std::size_t j = 0; j < a_.count; ++j) values[j] = j == i ? 0 : a_.arguments[j].value;
       const Error got = make(a_, values).code();
-      expect(got == Error::empty_slot || got == Error::bad_slot, base::Text<80>{"{} slot 0 got {}", abi::call_names[static_cast<std::size_t>(a_.call)], got}.view());
+      expect(got == Error::empty_slot || got == Error::bad_slot,
+             base::Text<80>{"{} slot 0 got {}", abi::call_names[static_cast<std::size_t>(a_.call)], got}.view());
     }
     if (argument.kind == Kind::none) return weaken(i);
-    for (const CapSlot other : {boot::account, w_.env, w_.space, w_.table, w_.frames, boot::slices, boot::console, boot::machine}) {
+    for (const CapSlot other :
+         {boot::account, w_.env, w_.space, w_.table, w_.frames, boot::slices, boot::console, boot::machine}) {
       if (must(rt::read_cap(other)).kind == static_cast<std::uint8_t>(argument.kind)) continue;
       expect_answer(i, other.raw(), Error::wrong_kind, "kind");
     }
@@ -165,7 +173,8 @@ class Attacker {
     for (const std::uint32_t outside : slots_outside) expect_answer(i, outside, Error::bad_slot, "outside");
     std::array<std::uint64_t, 6> values{};
     for (std::size_t j = 0; j < a_.count; ++j) values[j] = j == i ? 0 : a_.arguments[j].value;
-    expect(make(a_, values).error != 0, base::Text<80>{"{} into slot 0", abi::call_names[static_cast<std::size_t>(a_.call)]}.view());
+    expect(make(a_, values).error != 0,
+           base::Text<80>{"{} into slot 0", abi::call_names[static_cast<std::size_t>(a_.call)]}.view());
     if (a_.call == Call::cap_grant) return;  // its destination is in another table
     const abi::CapInfo was = must(rt::read_cap(boot::console));
     expect_answer(i, boot::console.raw(), Error::occupied, "occupied");
@@ -183,33 +192,43 @@ class Attacker {
 };
 
 void every_call(World& w) {
-  using abi::AccountRight, abi::EnvRight, abi::SpaceRight, abi::TableRight, abi::SlicesRight, abi::ConsoleRight, abi::MachineRight;
+  using abi::AccountRight, abi::EnvRight, abi::SpaceRight, abi::TableRight, abi::SlicesRight, abi::ConsoleRight,
+      abi::MachineRight;
   Attacker x{w};
-  for (const Kind kind : {Kind::account, Kind::env, Kind::space, Kind::table}) x.stale[static_cast<std::size_t>(kind)] = w.make_stale(kind);
+  for (const Kind kind : {Kind::account, Kind::env, Kind::space, Kind::table})
+    x.stale[static_cast<std::size_t>(kind)] = w.make_stale(kind);
   const CapSlot e = w.empty;
   const void* memory = w.memory.words();
   constexpr std::uint64_t any = ~0ull;
 
   x.attack(Call::nop, {});
-  x.attack(Call::account_create, {slot(w.account, Kind::account, AccountRight::divide), destination(e), number(4), number(any)});
-  x.attack(Call::cap_derive, {slot(w.account, Kind::none), destination(e), number32(abi::all_rights), number(0), number(0)});
-  x.attack(Call::cap_grant, {slot(w.space, Kind::none, SpaceRight::grant), slot(w.table, Kind::table, TableRight::insert), destination(CapSlot{9}),
-                             number32(abi::all_rights), number(0), number(0)});
+  x.attack(Call::account_create,
+           {slot(w.account, Kind::account, AccountRight::divide), destination(e), number(4), number(any)});
+  x.attack(Call::cap_derive,
+           {slot(w.account, Kind::none), destination(e), number32(abi::all_rights), number(0), number(0)});
+  x.attack(Call::cap_grant,
+           {slot(w.space, Kind::none, SpaceRight::grant), slot(w.table, Kind::table, TableRight::insert),
+            destination(CapSlot{9}), number32(abi::all_rights), number(0), number(0)});
   x.attack(Call::cap_drop, {slot(w.account, Kind::none)});
   x.attack(Call::cap_revoke, {slot(w.account, Kind::none)});
   x.attack(Call::cap_read, {slot(w.account, Kind::none), pointer(memory)});
   x.attack(Call::table_create, {slot(w.account, Kind::account, AccountRight::allocate), destination(e), number(any)});
-  x.attack(Call::table_grow, {optional_slot(w.table, Kind::table, TableRight::insert), number32(5), slot(w.account, Kind::account, AccountRight::allocate),
-                              number(any)});
-  x.attack(Call::frame_alloc, {slot(w.account, Kind::account, AccountRight::allocate), number(any), number(1), number32(0)});
-  x.attack(Call::frame_free, {slot(w.account, Kind::account, AccountRight::allocate), number(w.frame.raw()), number(1)});
-  x.attack(Call::frame_cap, {slot(w.account, Kind::account, AccountRight::frames), destination(e), number(w.frame.raw()), number(1), number32(abi::all_rights)});
+  x.attack(Call::table_grow, {optional_slot(w.table, Kind::table, TableRight::insert), number32(5),
+                              slot(w.account, Kind::account, AccountRight::allocate), number(any)});
+  x.attack(Call::frame_alloc,
+           {slot(w.account, Kind::account, AccountRight::allocate), number(any), number(1), number32(0)});
+  x.attack(Call::frame_free,
+           {slot(w.account, Kind::account, AccountRight::allocate), number(w.frame.raw()), number(1)});
+  x.attack(Call::frame_cap, {slot(w.account, Kind::account, AccountRight::frames), destination(e),
+                             number(w.frame.raw()), number(1), number32(abi::all_rights)});
   x.attack(Call::space_create, {slot(w.account, Kind::account, AccountRight::allocate), destination(e), number(any)});
   x.attack(Call::space_update, {optional_slot(w.space, Kind::space, SpaceRight::change), pointer(memory), number(1)});
-  x.attack(Call::space_link, {optional_slot(w.space, Kind::space, SpaceRight::change), number32(9), optional_slot(w.space, Kind::space, SpaceRight::share)});
+  x.attack(Call::space_link, {optional_slot(w.space, Kind::space, SpaceRight::change), number32(9),
+                              optional_slot(w.space, Kind::space, SpaceRight::share)});
   x.attack(Call::space_trim, {optional_slot(w.space, Kind::space, SpaceRight::change), number(0x1000), number(1)});
-  x.attack(Call::env_create, {slot(w.account, Kind::account, AccountRight::allocate), destination(e), slot(w.space, Kind::space, SpaceRight::run),
-                              slot(w.table, Kind::table, TableRight::run), number(w.frame.raw()), number(any)});
+  x.attack(Call::env_create, {slot(w.account, Kind::account, AccountRight::allocate), destination(e),
+                              slot(w.space, Kind::space, SpaceRight::run), slot(w.table, Kind::table, TableRight::run),
+                              number(w.frame.raw()), number(any)});
   x.attack(Call::env_configure, {optional_slot(w.env, Kind::env, EnvRight::control), pointer(memory)});
   x.attack(Call::env_start, {slot(w.env, Kind::env, EnvRight::control), number(0x1000), number(0x2000), number(0)});
   x.attack(Call::env_stop, {slot(w.env, Kind::env, EnvRight::control)});
@@ -221,7 +240,8 @@ void every_call(World& w) {
   x.attack(Call::env_yield, {optional_slot(w.env, Kind::env, EnvRight::donate)});
   x.attack(Call::env_sleep, {number(0), optional_slot(w.env, Kind::env, EnvRight::donate)});
   x.attack(Call::env_wake, {slot(w.env, Kind::env, EnvRight::wake)});
-  x.attack(Call::slice_bind, {slot(boot::slices, Kind::slices, SlicesRight::bind), number32(5), optional_slot(w.env, Kind::env, EnvRight::donate)});
+  x.attack(Call::slice_bind, {slot(boot::slices, Kind::slices, SlicesRight::bind), number32(5),
+                              optional_slot(w.env, Kind::env, EnvRight::donate)});
   x.attack(Call::object_destroy, {slot(w.account, Kind::none, AccountRight::destroy)});
   x.attack(Call::console_write, {slot(boot::console, Kind::console, ConsoleRight::write), pointer(memory), number(8)});
   x.attack(Call::console_read, {slot(boot::console, Kind::console, ConsoleRight::read), pointer(memory), number(8)});
@@ -238,7 +258,8 @@ void out_of_range(World& w) {
   for (const std::uint64_t count : {0ull, abi::max_run + 1ull, 1ull << 32, 1ull << 52, 1ull << 63, ~0ull}) {
     expect_error(call::frame_alloc(boot::account, abi::any_frame, count, 0), Error::bad_argument, "alloc count");
     expect_error(call::frame_free(boot::account, w.memory.frame, count), Error::bad_argument, "free count");
-    expect_error(call::frame_cap(boot::account, w.empty, w.memory.frame, count, abi::all_rights), Error::bad_argument, "cap count");
+    expect_error(call::frame_cap(boot::account, w.empty, w.memory.frame, count, abi::all_rights), Error::bad_argument,
+                 "cap count");
   }
   for (const std::uint32_t align : {19u, 20u, 31u, 32u, 63u, 64u, 0xffff'ffffu})
     expect_error(call::frame_alloc(boot::account, abi::any_frame, 1, align), Error::bad_argument, "alignment");
@@ -246,12 +267,15 @@ void out_of_range(World& w) {
     expect_refused(call::frame_alloc(boot::account, FrameNumber{frame}, 1, 0), "alloc beyond memory");
     expect_refused(call::frame_alloc(boot::account, FrameNumber{frame}, abi::max_run, 0), "alloc beyond memory");
     expect_refused(call::frame_free(boot::account, FrameNumber{frame}, 1), "free beyond memory");
-    expect_refused(call::frame_cap(boot::account, w.empty, FrameNumber{frame}, 2, abi::all_rights), "cap beyond memory");
+    expect_refused(call::frame_cap(boot::account, w.empty, FrameNumber{frame}, 2, abi::all_rights),
+                   "cap beyond memory");
     expect_refused(call::space_create(boot::account, w.empty, FrameNumber{frame}), "object beyond memory");
     expect_refused(call::table_create(boot::account, w.empty, FrameNumber{frame}), "object beyond memory");
     expect_refused(call::account_create(boot::account, w.empty, 1, FrameNumber{frame}), "object beyond memory");
-    expect_refused(call::env_create(w.account, w.empty, w.space, w.table, FrameNumber{frame}, abi::any_frame), "area beyond memory");
-    expect_refused(rt::map(abi::no_slot, new_va(), FrameNumber{frame}, 1, abi::map_read, boot::account), "map beyond memory");
+    expect_refused(call::env_create(w.account, w.empty, w.space, w.table, FrameNumber{frame}, abi::any_frame),
+                   "area beyond memory");
+    expect_refused(rt::map(abi::no_slot, new_va(), FrameNumber{frame}, 1, abi::map_read, boot::account),
+                   "map beyond memory");
   }
   for (const std::uint32_t leaf : {abi::leaves_per_table, abi::leaves_per_table + 1, 0xffff'ffffu})
     expect_refused(call::table_grow(w.table, leaf, w.account, abi::any_frame), "leaf outside");
@@ -260,13 +284,15 @@ void out_of_range(World& w) {
   for (const std::uint32_t index : {abi::slices_per_cpu * abi::max_cpus, 0xffff'ffffu})
     expect_refused(call::slice_bind(boot::slices, index, boot::self), "slice outside");
   const auto slices = must(rt::read_cap(boot::slices));
-  expect_refused(call::slice_bind(boot::slices, static_cast<std::uint32_t>(slices.count), boot::self), "slice just outside");
+  expect_refused(call::slice_bind(boot::slices, static_cast<std::uint32_t>(slices.count), boot::self),
+                 "slice just outside");
   for (const std::uint64_t count : {0ull, 65ull, 1ull << 32, ~0ull})
     expect_refused(call::space_update(abi::no_slot, w.memory.words(), count), "op count");
   // base and count mean nothing for these kinds.
   expect_error(call::cap_derive(w.account, w.empty, abi::all_rights, 1, 0), Error::bad_argument, "base of an account");
   expect_error(call::cap_derive(w.space, w.empty, abi::all_rights, 0, 1), Error::bad_argument, "count of a space");
-  for (const auto& [base, count] : {std::pair{~0ull, 2ull}, {1ull << 63, 1ull << 63}, {0ull, ~0ull}, {w.frame.raw() + 0ull, ~0ull}})
+  for (const auto& [base, count] :
+       {std::pair{~0ull, 2ull}, {1ull << 63, 1ull << 63}, {0ull, ~0ull}, {w.frame.raw() + 0ull, ~0ull}})
     expect_refused(call::cap_derive(w.frames, w.empty, abi::all_rights, base, count), "wrapping range");
   for (const auto& [base, count] : {std::pair{~0ull, 2ull}, {4096ull, 1ull}, {0ull, 4097ull}, {63ull, ~0ull}})
     expect_refused(call::cap_derive(boot::slices, w.empty, abi::all_rights, base, count), "slices outside");
@@ -274,7 +300,9 @@ void out_of_range(World& w) {
     expect_error(call::cap_derive(w.account, w.empty, rights, 0, 0), Error::bad_argument, "rights beyond 16 bits");
   expect_refused(call::account_create(boot::account, w.empty, ~0ull, abi::any_frame), "limit");
   expect_refused(call::account_create(boot::account, w.empty, 1ull << 63, abi::any_frame), "limit");
-  expect_refused(call::account_create(boot::account, w.empty, account.limit_frames - account.used_frames, abi::any_frame), "limit and its own frame");
+  expect_refused(
+      call::account_create(boot::account, w.empty, account.limit_frames - account.used_frames, abi::any_frame),
+      "limit and its own frame");
   expect_error(rt::read_cap(w.empty), Error::empty_slot, "nothing was made");
   expect_same_account(account, boot::account, "numbers out of range");
 }
@@ -287,7 +315,8 @@ void bad_operations(World& w) {
   const auto account = must(rt::read_account(boot::account));
   const auto one = [&](abi::SpaceOp op, std::string_view what, Where at = here()) {
     const rt::RawAnswer answer = call::space_update.raw(abi::no_slot, &op, 1);
-    expect(answer.error != 0 && answer.code() != Error::again, base::Text<100>{"{} got {}", what, answer.code()}.view(), at);
+    expect(answer.error != 0 && answer.code() != Error::again, base::Text<100>{"{} got {}", what, answer.code()}.view(),
+           at);
     expect_equal(answer.value, 0ull, base::Text<100>{"{} progress", what}.view(), at);
     expect_same_account(account, boot::account, what, at);
   };
@@ -298,22 +327,35 @@ void bad_operations(World& w) {
   for (std::uint32_t bit = 0; bit < 32; ++bit)
     if ((abi::map_all_flags >> bit & 1) == 0) one(with([&](auto& o) { o.flags |= 1u << bit; }), "unknown flag");
   for (std::uint32_t bit = 0; bit < 32; ++bit) one(with([&](auto& o) { o.reserved = 1u << bit; }), "reserved");
-  for (const std::uint64_t address : {va + 1, va + 8, va + 4095, abi::user_end, abi::user_end - 1, 0x8000'0000'0000ul, abi::window_base, 0xffff'8040'2010'0000ul,
-                                      0xffff'ffff'8000'0000ul, 0xffff'ffff'ffff'f000ul, 1ul << 63})
+  for (const std::uint64_t address :
+       {va + 1, va + 8, va + 4095, abi::user_end, abi::user_end - 1, 0x8000'0000'0000ul, abi::window_base,
+        0xffff'8040'2010'0000ul, 0xffff'ffff'8000'0000ul, 0xffff'ffff'ffff'f000ul, 1ul << 63})
     one(with([&](auto& o) { o.address = address; }), "address");
   for (const std::uint64_t pages : {0ul, 1ul << 36, 1ul << 51, 1ul << 52, (1ul << 52) + 1, 1ul << 63, ~0ul})
-    for (const abi::SpaceVerb verb : {abi::SpaceVerb::map, abi::SpaceVerb::map_new, abi::SpaceVerb::unmap, abi::SpaceVerb::protect, abi::SpaceVerb::copy,
-                                      abi::SpaceVerb::clone, abi::SpaceVerb::move})
-      one(with([&](auto& o) { o.pages = pages; o.verb = verb; if (verb == abi::SpaceVerb::clone) o.authority = w.space; }), "pages");
+    for (const abi::SpaceVerb verb :
+         {abi::SpaceVerb::map, abi::SpaceVerb::map_new, abi::SpaceVerb::unmap, abi::SpaceVerb::protect,
+          abi::SpaceVerb::copy, abi::SpaceVerb::clone, abi::SpaceVerb::move})
+      one(with([&](auto& o) {
+            o.pages = pages;
+            o.verb = verb;
+            if (verb == abi::SpaceVerb::clone) o.authority = w.space;
+          }),
+          "pages");
   one(with([&](auto& o) { o.address = abi::user_end - page_size; o.pages = 2; }), "over the end of user space");
   // Authorities that do not fit the verb.
   for (const CapSlot authority : {abi::no_slot, w.empty, boot::space, boot::console, w.env, CapSlot{0xffff'ffff}})
     for (const abi::SpaceVerb verb : {abi::SpaceVerb::map, abi::SpaceVerb::map_new})
-      one(with([&](auto& o) { o.authority = authority; o.verb = verb; if (verb == abi::SpaceVerb::map_new) o.frame = ~0ull; }), "authority");
+      one(with([&](auto& o) {
+            o.authority = authority;
+            o.verb = verb;
+            if (verb == abi::SpaceVerb::map_new) o.frame = ~0ull;
+          }),
+          "authority");
   one(with([&](auto& o) { o.authority = w.account; }), "another account's frame");
   one(rt::clone_op(va, 1, abi::map_read, boot::account), "clone of an account");
   one(rt::clone_op(va, 1, abi::map_read, w.space), "clone of another account's space");
-  for (const std::uint64_t from : {va + 1, abi::user_end, 0x8000'0000'0000ul, abi::window_base, ~0xffful, abi::user_end - page_size})
+  for (const std::uint64_t from :
+       {va + 1, abi::user_end, 0x8000'0000'0000ul, abi::window_base, ~0xffful, abi::user_end - page_size})
     one(rt::move_op(va, from, 2), "move from");
   one(rt::move_op(va, va + page_size, 2), "overlapping move");
   one(rt::move_op(va, va, 1), "move onto itself");
@@ -327,8 +369,9 @@ void bad_operations(World& w) {
 
 // Every number that is not a call is foreign; without an entry that is #UD, never an Aegis call.
 void numbers() {
-  for (const std::uint64_t rax : std::initializer_list<std::uint64_t>{abi::call_base + abi::call_count, abi::call_base - 1, abi::call_base | 1ull << 32,
-                                                                    ~0ull, 0, abi::call_base + (1ull << 31), 0xffff'ffff'0000'0000 | abi::call_base})
+  for (const std::uint64_t rax : std::initializer_list<std::uint64_t>{
+           abi::call_base + abi::call_count, abi::call_base - 1, abi::call_base | 1ull << 32, ~0ull, 0,
+           abi::call_base + (1ull << 31), 0xffff'ffff'0000'0000 | abi::call_base})
     expect_fault([=] { rt::raw_syscall(rax); }, exception::invalid_opcode, 0, "not a call");
 }
 

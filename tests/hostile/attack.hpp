@@ -53,17 +53,22 @@ class Canary {
     }
   }
   [[nodiscard]] const Page& page() const { return page_; }
-  [[nodiscard]] static constexpr std::uint64_t pattern(std::size_t i) { return 0xca11'ab1e'0000'0000 ^ (i * 0x9e37'79b9'7f4a'7c15); }
+  [[nodiscard]] static constexpr std::uint64_t pattern(std::size_t i) {
+    return 0xca11'ab1e'0000'0000 ^ (i * 0x9e37'79b9'7f4a'7c15);
+  }
 
  private:
   Page page_;
 };
 
-inline void expect_same_account(const abi::AccountInfo& before, CapSlot account, std::string_view what, Where at = here()) {
+inline void expect_same_account(const abi::AccountInfo& before, CapSlot account, std::string_view what,
+                                Where at = here()) {
   const abi::AccountInfo now = must(rt::read_account(account));
   if (std::memcmp(&before, &now, sizeof now) == 0) return;
-  fail(at, base::Text<200>{"{} changed the account: used {} -> {}, objects {} -> {}, children {} -> {}", what, before.used_frames,
-                           now.used_frames, before.objects, now.objects, before.children, now.children}.view());
+  fail(at,
+       base::Text<200>{"{} changed the account: used {} -> {}, objects {} -> {}, children {} -> {}", what,
+                       before.used_frames, now.used_frames, before.objects, now.objects, before.children, now.children}
+           .view());
 }
 
 // Deterministic, so that a failure can be had again.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Objects ended while something still refers to them: stale generations, spaces with envs, linked spaces, monitors, slices
-// and sleepers that are gone, and envs that end themselves.
+// Objects ended while something still refers to them: stale generations, spaces with envs, linked spaces, monitors,
+// slices and sleepers that are gone, and envs that end themselves.
 #include "tests/hostile/attack.hpp"
 
 using namespace attack;
@@ -36,7 +36,8 @@ void reused_frames() {
   const FrameNumber there{must(rt::read_cap(space)).object};
   must(rt::destroy_and_drop(space));
   must(call::table_create(boot::account, space, there));
-  for (const auto& answer : {rt::map_new(old, 0x1000, 1, abi::map_read, boot::account), call::space_link(abi::no_slot, 5, old), call::env_space(old)})
+  for (const auto& answer : {rt::map_new(old, 0x1000, 1, abi::map_read, boot::account),
+                             call::space_link(abi::no_slot, 5, old), call::env_space(old)})
     expect_error(answer, Error::stale, "a table by the name of a space");
   must(rt::destroy_and_drop(space));
   must(rt::drop(old));
@@ -143,7 +144,8 @@ void slices_of_the_dead() {
   // The next env in the same frame does not inherit them.
   const FrameNumber frame{must(rt::read_cap(boot::self)).object};
   static_cast<void>(frame);
-  for (std::uint32_t position = 0; position < 63; ++position) must(call::slice_bind(boot::slices, position, boot::self));
+  for (std::uint32_t position = 0; position < 63; ++position)
+    must(call::slice_bind(boot::slices, position, boot::self));
 }
 
 // An env that pulls the ground from under itself.
@@ -160,8 +162,11 @@ void ends_itself(std::uint64_t what) {
     static_cast<void>(call::env_space(CapSlot{40}));
   }
   if (what == 7) static_cast<void>(rt::revoke(boot::self));
-  if (what == 8) static_cast<void>(rt::drop(boot::space)), static_cast<void>(rt::map_new(abi::no_slot, 0x3'0000'0000, 1, abi::map_read | abi::map_owned, boot::account));
-  if (what == 9) static_cast<void>(call::env_start(boot::self, Va{std::uint64_t{0x1000}}, Va{std::uint64_t{0x1000}}, 0));
+  if (what == 8)
+    static_cast<void>(rt::drop(boot::space)),
+        static_cast<void>(rt::map_new(abi::no_slot, 0x3'0000'0000, 1, abi::map_read | abi::map_owned, boot::account));
+  if (what == 9)
+    static_cast<void>(call::env_start(boot::self, Va{std::uint64_t{0x1000}}, Va{std::uint64_t{0x1000}}, 0));
   if (what == 10) {
     abi::Registers r{};
     static_cast<void>(call::env_write(boot::self, &r));
@@ -196,7 +201,8 @@ void suicides() {
     expect_ok(call::frame_free(d.account, d.area_frame, 1), "user area");
     expect_ok(rt::destroy(d.account), base::Text<60>{"destroy account after {}", what}.view());
     const abi::AccountInfo after = settled_account();
-    expect(after.used_frames <= before.used_frames + 1, base::Text<80>{"{}: {} frames before, {} after", what, before.used_frames, after.used_frames}.view());
+    expect(after.used_frames <= before.used_frames + 1,
+           base::Text<80>{"{}: {} frames before, {} after", what, before.used_frames, after.used_frames}.view());
   }
 }
 

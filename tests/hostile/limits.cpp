@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Exhaustion: accounts, tables, frames. A call that fails for want of something takes nothing, and what others have is not
-// touched.
+// Exhaustion: accounts, tables, frames. A call that fails for want of something takes nothing, and what others have is
+// not touched.
 #include "tests/hostile/attack.hpp"
 
 using namespace attack;
@@ -24,7 +24,8 @@ void each_charge() {
     const auto full = must(rt::read_account(account));
     const auto attempt = [&](auto made, std::uint64_t needs, std::string_view what) {
       const abi::Status status = made();
-      expect_error(status, needs <= room ? Error::none : Error::over_limit, base::Text<60>{"{} with {} frames left", what, room}.view());
+      expect_error(status, needs <= room ? Error::none : Error::over_limit,
+                   base::Text<60>{"{} with {} frames left", what, room}.view());
       if (status.has_value()) {
         expect_equal(must(rt::read_account(account)).used_frames, full.used_frames + needs, what);
         must(rt::destroy_and_drop(dst));
@@ -117,7 +118,8 @@ void table_exhaustion() {
   for (std::uint32_t slot = 1; slot < leaves * abi::slots_per_leaf; ++slot)
     must(call::cap_grant(boot::space, table, CapSlot{slot}, bits(abi::SpaceRight::share), 0, 0));
   for (std::uint32_t slot = leaves * abi::slots_per_leaf; slot < leaves * abi::slots_per_leaf + 10; ++slot)
-    expect_refused(call::cap_grant(boot::space, table, CapSlot{slot}, bits(abi::SpaceRight::share), 0, 0), "a slot without a leaf");
+    expect_refused(call::cap_grant(boot::space, table, CapSlot{slot}, bits(abi::SpaceRight::share), 0, 0),
+                   "a slot without a leaf");
   // 959 capabilities derived from ours go in bounded steps.
   must(rt::revoke(boot::space));
   must(rt::destroy_and_drop(table));
@@ -133,7 +135,8 @@ void reference_counts() {
   const std::array tables{table, second, third};
   for (const CapSlot t : tables) {
     must(call::table_create(boot::account, t, abi::any_frame));
-    for (std::uint32_t leaf = 0; leaf < abi::leaves_per_table; ++leaf) must(call::table_grow(t, leaf, boot::account, abi::any_frame));
+    for (std::uint32_t leaf = 0; leaf < abi::leaves_per_table; ++leaf)
+      must(call::table_grow(t, leaf, boot::account, abi::any_frame));
     for (std::uint32_t slot = 1; slot < abi::slots_per_table; ++slot) {
       const abi::Status s = call::cap_grant(cap, t, CapSlot{slot}, abi::all_rights, 0, 0);
       if (!s) break;

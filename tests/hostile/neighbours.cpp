@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Two domains that distrust each other. The attacker knows everything about the victim (its frames, addresses, the slots it
-// uses) and tries every call against it. The victim must not notice.
+// Two domains that distrust each other. The attacker knows everything about the victim (its frames, addresses, the
+// slots it uses) and tries every call against it. The victim must not notice.
 #include "tests/hostile/attack.hpp"
 
 using namespace attack;
@@ -8,7 +8,17 @@ using namespace attack;
 namespace {
 
 // What the maker tells the attacker, in words of its mailbox.
-enum Told : std::size_t { victim_frame, victim_va, victim_area, victim_env, victim_space, victim_table, victim_account, kernel_frames, own_canary };
+enum Told : std::size_t {
+  victim_frame,
+  victim_va,
+  victim_area,
+  victim_env,
+  victim_space,
+  victim_table,
+  victim_account,
+  kernel_frames,
+  own_canary
+};
 
 [[nodiscard]] std::uint64_t told(Told what) { return domain::own_mailbox().words[what]; }
 
@@ -48,25 +58,31 @@ void takes_frames(std::uint64_t) {
     const FrameNumber f{told(which)};
     expect_error(call::frame_alloc(boot::account, f, 1, 0), Error::no_frame, "take by name");
     expect_error(call::frame_free(boot::account, f, 1), Error::out_of_range, "free");
-    expect_error(call::frame_cap(boot::account, CapSlot{20}, f, 1, abi::all_rights), Error::out_of_range, "capability to it");
+    expect_error(call::frame_cap(boot::account, CapSlot{20}, f, 1, abi::all_rights), Error::out_of_range,
+                 "capability to it");
     for (const std::uint32_t flags : {abi::map_read, abi::map_read | abi::map_write, abi::map_read | abi::map_execute,
                                       abi::map_read | abi::map_write | abi::map_owned}) {
       expect_refused(rt::map(abi::no_slot, va, f, 1, flags, boot::account), "map");
-      expect_refused(rt::update(abi::no_slot, std::array{rt::map_new_op(va, 1, flags, boot::account, f)}), "map_new by name");
+      expect_refused(rt::update(abi::no_slot, std::array{rt::map_new_op(va, 1, flags, boot::account, f)}),
+                     "map_new by name");
     }
     // Objects built on top of it.
     expect_error(call::space_create(boot::account, CapSlot{20}, f), Error::no_frame, "space there");
     expect_error(call::table_create(boot::account, CapSlot{20}, f), Error::no_frame, "table there");
     expect_error(call::account_create(boot::account, CapSlot{20}, 1, f), Error::no_frame, "account there");
     expect_error(call::table_grow(boot::table, 1, boot::account, f), Error::no_frame, "leaf there");
-    expect_refused(call::env_create(boot::account, CapSlot{20}, boot::space, boot::table, f, abi::any_frame), "its frame as user area");
-    expect_refused(call::env_create(boot::account, CapSlot{20}, boot::space, boot::table, FrameNumber{0}, f), "env there");
+    expect_refused(call::env_create(boot::account, CapSlot{20}, boot::space, boot::table, f, abi::any_frame),
+                   "its frame as user area");
+    expect_refused(call::env_create(boot::account, CapSlot{20}, boot::space, boot::table, FrameNumber{0}, f),
+                   "env there");
   }
   // The private copy on write: of a page that is not there, onto the victim's frame.
   must(rt::map_new(abi::no_slot, va, 1, abi::map_read | abi::map_write | abi::map_owned, boot::account));
   const FrameNumber own{(rt::own_entry(va) & abi::pte_frame_mask) >> abi::page_bits};
   for (const Told which : {victim_frame, victim_area, victim_env})
-    static_cast<void>(rt::update(abi::no_slot, std::array{rt::copy_op(va, 1, abi::map_read | abi::map_write | abi::map_owned, boot::account, FrameNumber{told(which)})}));
+    static_cast<void>(
+        rt::update(abi::no_slot, std::array{rt::copy_op(va, 1, abi::map_read | abi::map_write | abi::map_owned,
+                                                        boot::account, FrameNumber{told(which)})}));
   expect_equal((rt::own_entry(va) & abi::pte_frame_mask) >> abi::page_bits, own.raw(), "copy onto a foreign frame");
   must(rt::unmap(abi::no_slot, va, 1));
   expect_same_account(warm, boot::account, "attacks on frames");
@@ -84,7 +100,10 @@ void forges_slots(std::uint64_t) {
   for (int i = 0; i < 3000; ++i) {
     // Frame numbers of the victim's objects, its slots, and noise.
     const std::uint64_t pick = random.below(4);
-    std::uint64_t value = pick == 0 ? random.next() : pick == 1 ? told(static_cast<Told>(random.below(7))) : pick == 2 ? random.below(64) + 16 : random.next() >> 32;
+    std::uint64_t value = pick == 0   ? random.next()
+                          : pick == 1 ? told(static_cast<Told>(random.below(7)))
+                          : pick == 2 ? random.below(64) + 16
+                                      : random.next() >> 32;
     if (value < 10) value = 20;
     const CapSlot s{static_cast<std::uint32_t>(value)};
     if (s < CapSlot{10}) continue;
@@ -124,7 +143,8 @@ void forges_slots(std::uint64_t) {
 void escapes(std::uint64_t) {
   expect_refused(call::slice_bind(boot::self, 0, boot::self), "bind a slice by the env");
   expect_refused(call::frame_alloc(boot::account, FrameNumber{told(kernel_frames)}, 1, 0), "a kernel frame");
-  expect_refused(rt::map(abi::no_slot, new_va(), FrameNumber{told(kernel_frames)}, 1, abi::map_read, boot::account), "map a kernel frame");
+  expect_refused(rt::map(abi::no_slot, new_va(), FrameNumber{told(kernel_frames)}, 1, abi::map_read, boot::account),
+                 "map a kernel frame");
   expect_refused(call::account_create(boot::account, CapSlot{20}, 1ull << 40, abi::any_frame), "a limit above the own");
   // A child account does not make room.
   const abi::AccountInfo own = must(rt::read_account(boot::account));
@@ -186,7 +206,8 @@ std::uint64_t program(const boot::Facts& facts) {
   run_body(victim, victim_checks, va);
   // A loop takes the attacker's time only.
   start(attacker, loops_for_ever);
-  for (std::uint32_t position = 0; position < 32; ++position) must(call::slice_bind(boot::slices, position * 2, attacker.env));
+  for (std::uint32_t position = 0; position < 32; ++position)
+    must(call::slice_bind(boot::slices, position * 2, attacker.env));
   run_body(victim, victim_checks, va);
   must(rt::until_done([&] { return call::env_stop(attacker.env); }));
   finish();

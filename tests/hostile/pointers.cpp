@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Evil user pointers for every argument that is an address: kernel memory, holes, unmapped, read-only, straddling. The kernel
-// must answer bad_address, write nothing, and live.
+// Evil user pointers for every argument that is an address: kernel memory, holes, unmapped, read-only, straddling. The
+// kernel must answer bad_address, write nothing, and live.
 #include "tests/hostile/attack.hpp"
 
 using namespace attack;
@@ -20,16 +20,22 @@ Thread thread;
 
 // Those that the kernel reads from.
 const std::array readers{
-    Reader{"space_update", sizeof(abi::SpaceOp), [](std::uint64_t va) { return error_of(call::space_update(abi::no_slot, Va{va}, 1)); }},
-    Reader{"env_configure", sizeof(abi::EnvEntries), [](std::uint64_t va) { return error_of(call::env_configure(thread.env, Va{va})); }},
-    Reader{"env_write", sizeof(abi::Registers), [](std::uint64_t va) { return error_of(call::env_write(thread.env, Va{va})); }},
+    Reader{"space_update", sizeof(abi::SpaceOp),
+           [](std::uint64_t va) { return error_of(call::space_update(abi::no_slot, Va{va}, 1)); }},
+    Reader{"env_configure", sizeof(abi::EnvEntries),
+           [](std::uint64_t va) { return error_of(call::env_configure(thread.env, Va{va})); }},
+    Reader{"env_write", sizeof(abi::Registers),
+           [](std::uint64_t va) { return error_of(call::env_write(thread.env, Va{va})); }},
     Reader{"machine_log", 64, [](std::uint64_t va) { return error_of(call::machine_log(boot::machine, Va{va}, 64)); }},
 };
 // Those that the kernel writes to.
 const std::array writers{
-    Reader{"cap_read", sizeof(abi::CapInfo), [](std::uint64_t va) { return error_of(call::cap_read(boot::account, Va{va})); }},
-    Reader{"env_read", sizeof(abi::EnvState), [](std::uint64_t va) { return error_of(call::env_read(thread.env, Va{va})); }},
-    Reader{"account_read", sizeof(abi::AccountInfo), [](std::uint64_t va) { return error_of(call::account_read(boot::account, Va{va})); }},
+    Reader{"cap_read", sizeof(abi::CapInfo),
+           [](std::uint64_t va) { return error_of(call::cap_read(boot::account, Va{va})); }},
+    Reader{"env_read", sizeof(abi::EnvState),
+           [](std::uint64_t va) { return error_of(call::env_read(thread.env, Va{va})); }},
+    Reader{"account_read", sizeof(abi::AccountInfo),
+           [](std::uint64_t va) { return error_of(call::account_read(boot::account, Va{va})); }},
 };
 
 void expect_bad(const Reader& r, std::uint64_t va, std::string_view what) {
@@ -50,14 +56,16 @@ void straddling(const Reader& r, bool written) {
   must(rt::map_new(abi::no_slot, va, 1, abi::map_read | abi::map_write | abi::map_owned, boot::account));
   std::memset(reinterpret_cast<void*>(va), 0x5a, page_size);
   // Multiples of 8, so that alignment is not what is refused.
-  for (const std::uint64_t inside : {8ull, 16ull, r.size / 16 * 8ull, r.size - 8ull}) expect_bad(r, va + page_size - inside, "straddles the end");
+  for (const std::uint64_t inside : {8ull, 16ull, r.size / 16 * 8ull, r.size - 8ull})
+    expect_bad(r, va + page_size - inside, "straddles the end");
   expect_bad(r, va + page_size, "behind the end");
   expect_bad(r, va - 8, "starts before");
   must(rt::protect(abi::no_slot, va, 1, abi::map_read | abi::map_owned));
   if (written) {
     expect_bad(r, va, "read-only");
     expect_bad(r, va + page_size - r.size, "read-only");
-    for (std::uint64_t i = 0; i < page_size / 2; i += 8) expect_equal(load(va + i), 0x5a5a'5a5a'5a5a'5a5aull, "read-only page unchanged");
+    for (std::uint64_t i = 0; i < page_size / 2; i += 8)
+      expect_equal(load(va + i), 0x5a5a'5a5a'5a5a'5a5aull, "read-only page unchanged");
   }
   must(rt::unmap(abi::no_slot, va, 1));
   expect_bad(r, va, "unmapped again");
@@ -98,7 +106,8 @@ void long_array() {
   const std::uint64_t va = new_va(3), target = new_va();
   must(rt::map_new(abi::no_slot, va, 1, abi::map_read | abi::map_write | abi::map_owned, boot::account));
   auto* ops = reinterpret_cast<abi::SpaceOp*>(va + page_size - 40 * 63 - 16);
-  for (int i = 0; i < 63; ++i) ops[i] = rt::map_new_op(target, 1, abi::map_read | abi::map_owned | abi::map_replace, boot::account);
+  for (int i = 0; i < 63; ++i)
+    ops[i] = rt::map_new_op(target, 1, abi::map_read | abi::map_owned | abi::map_replace, boot::account);
   const auto before = must(rt::read_account(boot::account));
   const rt::RawAnswer answer = call::space_update.raw(abi::no_slot, ops, 64);
   expect_equal(answer.code(), Error::bad_address, "the array straddles");

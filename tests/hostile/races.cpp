@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Two processors on the same objects: capabilities revoked while they are used, frames taken while they are read, spaces and
-// envs ended while they run, calls restarted in the middle.
+// Two processors on the same objects: capabilities revoked while they are used, frames taken while they are read,
+// spaces and envs ended while they run, calls restarted in the middle.
 #include "tests/hostile/attack.hpp"
 
 using namespace attack;
@@ -32,9 +32,11 @@ bool wait_until(F done) {
 void derives(std::uint64_t first) {
   Random random{42};
   for (;;) {
-    const CapSlot a{static_cast<std::uint32_t>(first + random.below(30))}, b{static_cast<std::uint32_t>(first + random.below(30))};
+    const CapSlot a{static_cast<std::uint32_t>(first + random.below(30))},
+        b{static_cast<std::uint32_t>(first + random.below(30))};
     static_cast<void>(call::cap_derive(random.below(3) == 0 ? contested : a, b, abi::all_rights, 0, 0));
-    static_cast<void>(call::cap_grant(a, contested_table, CapSlot{static_cast<std::uint32_t>(random.below(64))}, abi::all_rights, 0, 0));
+    static_cast<void>(call::cap_grant(a, contested_table, CapSlot{static_cast<std::uint32_t>(random.below(64))},
+                                      abi::all_rights, 0, 0));
     if (random.below(4) == 0) static_cast<void>(rt::drop(b));
     phase = phase + 1;
   }
@@ -63,14 +65,16 @@ void revoke_against_derive() {
   must(rt::until_done([&] { return call::env_stop(t.env); }));
   must(rt::revoke(contested));
   abi::CapInfo info{};
-  for (std::uint32_t i = 0; i < 30; ++i) expect_error(call::cap_read(CapSlot{first + i}, &info), Error::empty_slot, "left after the last revocation");
+  for (std::uint32_t i = 0; i < 30; ++i)
+    expect_error(call::cap_read(CapSlot{first + i}, &info), Error::empty_slot, "left after the last revocation");
   bind_second(abi::no_slot);
   destroy(t);
   must(rt::destroy_and_drop(contested_table));
   must(rt::destroy_and_drop(contested));
 }
 
-// --- a frame that changes hands while another processor reads it ------------------------------------------------------
+// --- a frame that changes hands while another processor reads it
+// ------------------------------------------------------
 volatile std::uint64_t watched_va;
 
 void watches(std::uint64_t) {
@@ -96,7 +100,8 @@ void frames_changing_hands() {
     if (!expect(wait_until([] { return phase > 2; }), "it reads")) break;
     // Unmapped, freed, taken again by name: nothing written from here on may be seen through the old translation.
     must(rt::unmap(abi::no_slot, watched_va, 1));
-    must(rt::update(abi::no_slot, std::array{rt::map_new_op(elsewhere, 1, read_write | abi::map_owned, boot::account, f)}));
+    must(rt::update(abi::no_slot,
+                    std::array{rt::map_new_op(elsewhere, 1, read_write | abi::map_owned, boot::account, f)}));
     store(elsewhere, 0xbad);
     expect(wait_until([&] {
       const auto state = rt::read_env(t.env);
@@ -110,7 +115,8 @@ void frames_changing_hands() {
   destroy(t);
 }
 
-// --- envs ended, stopped, restarted while they run there --------------------------------------------------------------
+// --- envs ended, stopped, restarted while they run there
+// --------------------------------------------------------------
 void calls_everything(std::uint64_t seed) {
   Random random{seed + 1};
   for (;;) {
@@ -120,7 +126,10 @@ void calls_everything(std::uint64_t seed) {
       case 0: static_cast<void>(call::cap_read(s, &info)); break;
       case 1: static_cast<void>(call::env_sleep(now_ns() + random.below(100'000), abi::no_slot)); break;
       case 2: static_cast<void>(call::env_yield(abi::no_slot)); break;
-      case 3: static_cast<void>(rt::map_new(abi::no_slot, 0x6000'0000'0000 + (seed << 32), 4, read_write | abi::map_owned, boot::account)); break;
+      case 3:
+        static_cast<void>(
+            rt::map_new(abi::no_slot, 0x6000'0000'0000 + (seed << 32), 4, read_write | abi::map_owned, boot::account));
+        break;
       case 4: static_cast<void>(rt::unmap(abi::no_slot, 0x6000'0000'0000 + (seed << 32), 4)); break;
       case 5: static_cast<void>(call::nop()); break;
       case 6: static_cast<void>(call::env_wake(boot::self)); break;
@@ -144,7 +153,8 @@ void ended_while_running() {
   for (std::uint64_t seed = 0; seed < 4; ++seed) must(rt::unmap(abi::no_slot, 0x6000'0000'0000 + (seed << 32), 4));
 }
 
-// --- a space that is cloned and changed at once -----------------------------------------------------------------------
+// --- a space that is cloned and changed at once
+// -----------------------------------------------------------------------
 constexpr std::uint64_t shared_pages = 64;
 volatile std::uint64_t shared_va;
 
@@ -180,7 +190,8 @@ void clone_against_copy() {
   destroy(t);
   must(rt::unmap(abi::no_slot, shared_va, shared_pages));
   const auto after = settled_account();
-  expect(after.used_frames <= before.used_frames + 2, base::Text<80>{"{} frames before, {} after", before.used_frames, after.used_frames}.view());
+  expect(after.used_frames <= before.used_frames + 2,
+         base::Text<80>{"{} frames before, {} after", before.used_frames, after.used_frames}.view());
 }
 
 }  // namespace

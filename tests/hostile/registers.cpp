@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Registers that would hurt the kernel on its way out (sysret and iret with a non-canonical address) or give the env what
-// it must not have (IOPL, virtual-8086, interrupts off).
+// Registers that would hurt the kernel on its way out (sysret and iret with a non-canonical address) or give the env
+// what it must not have (IOPL, virtual-8086, interrupts off).
 #include "tests/hostile/attack.hpp"
 
 using namespace attack;
@@ -8,19 +8,17 @@ using namespace attack;
 namespace {
 
 constexpr std::array<std::uint64_t, 10> bad_code_addresses{
-    abi::user_end + page_size, 0x0000'8000'0000'0000, 0x0001'0000'0000'0000, 0x4141'4141'4141'4141, 0x7fff'ffff'ffff'ffff,
-    0x8000'0000'0000'0000,     0xffff'7fff'ffff'ffff, 0xffff'8000'0000'0000, 0xffff'ffff'8010'0000, 0xffff'ffff'ffff'ffff};
+    abi::user_end + page_size, 0x0000'8000'0000'0000, 0x0001'0000'0000'0000, 0x4141'4141'4141'4141,
+    0x7fff'ffff'ffff'ffff,     0x8000'0000'0000'0000, 0xffff'7fff'ffff'ffff, 0xffff'8000'0000'0000,
+    0xffff'ffff'8010'0000,     0xffff'ffff'ffff'ffff};
 
 void halts(std::uint64_t argument) { rt::halt(argument); }
 
 // Runs t for a while with these registers; the kernel must survive whatever happens to t.
 abi::EnvState survive(Thread& t) {
-  for (int i = 0; i < 4; ++i)
-    if (!call::env_yield(t.env).has_value()) break;
-  must(rt::until_done([&] {
-    const auto stopped = call::env_stop(t.env);
-    return stopped.has_value() || stopped.error() == Error::again ? stopped : abi::Status{};
-  }));
+  const abi::EnvState end = run(t.env, 8);
+  if (end.state != abi::RunState::ready) return end;
+  must(rt::until_done([&] { return call::env_stop(t.env); }));
   return must(rt::read_env(t.env));
 }
 
@@ -31,7 +29,8 @@ void start_addresses() {
     // A stack pointer is only a number; if it is taken, using it must be the env's own fault.
     if (call::env_start(t.env, Va{reinterpret_cast<std::uint64_t>(&halts)}, Va{bad}, 7).has_value()) survive(t);
   }
-  for (const std::uint64_t edge : std::initializer_list<std::uint64_t>{abi::user_end - 1, abi::user_end - 2, abi::user_end - page_size, 0x7fff'ffff'efffull, 0ull}) {
+  for (const std::uint64_t edge : std::initializer_list<std::uint64_t>{
+           abi::user_end - 1, abi::user_end - 2, abi::user_end - page_size, 0x7fff'ffff'efffull, 0ull}) {
     if (!call::env_start(t.env, Va{edge}, Va{t.stack_top}, 0).has_value()) continue;
     expect_equal(survive(t).state, abi::RunState::stuck, "started at the edge");
   }
@@ -81,7 +80,8 @@ void written_registers() {
   };
   for (const std::uint64_t bad : bad_code_addresses) {
     attempt([=](auto& r) { r.rip = bad; }, Error::bad_address, "rip");
-    if (bad >= 0xffff'8000'0000'0000 || bad <= 0x0000'7fff'ffff'ffff) continue;  // canonical: a base in the kernel's half reads nothing
+    if (bad >= 0xffff'8000'0000'0000 || bad <= 0x0000'7fff'ffff'ffff)
+      continue;  // canonical: a base in the kernel's half reads nothing
     attempt([=](auto& r) { r.fs_base = bad; }, Error::bad_address, "fs base");
     attempt([=](auto& r) { r.gs_base = bad; }, Error::bad_address, "gs base");
   }
@@ -148,7 +148,9 @@ void entries() {
     const abi::EnvEntries e{.reserved = 1u << bit};
     expect_error(call::env_configure(t.env, &e), Error::bad_argument, "reserved");
   }
-  for (const auto& [monitor, want] : {std::pair{CapSlot{50}, Error::empty_slot}, {boot::space, Error::wrong_kind}, {CapSlot{0xffff'ffff}, Error::bad_slot}}) {
+  for (const auto& [monitor, want] : {std::pair{CapSlot{50}, Error::empty_slot},
+                                      {boot::space, Error::wrong_kind},
+                                      {CapSlot{0xffff'ffff}, Error::bad_slot}}) {
     const abi::EnvEntries e{.monitor = monitor};
     expect_error(call::env_configure(t.env, &e), want, "monitor");
   }
@@ -163,13 +165,17 @@ void entries() {
 void own_registers() {
   std::uint64_t gs = 0;
   asm volatile("rdgsbase %0" : "=r"(gs));
-  for (const std::uint64_t base : {0xffff'ffff'8010'0000ull, 0xffff'8000'0000'0000ull, 0ull, 0x1000ull, 0x7fff'ffff'ffffull}) {
+  for (const std::uint64_t base :
+       {0xffff'ffff'8010'0000ull, 0xffff'8000'0000'0000ull, 0ull, 0x1000ull, 0x7fff'ffff'ffffull}) {
     rt::RawAnswer answer{};
     asm volatile("wrgsbase %[base]; mov %[nop], %%eax; syscall; wrgsbase %[gs]"
-                 : "=&a"(answer.error) : [base] "r"(base), [gs] "r"(gs), [nop] "i"(abi::call_base) : "rcx", "rdx", "r11", "memory");
+                 : "=&a"(answer.error)
+                 : [base] "r"(base), [gs] "r"(gs), [nop] "i"(abi::call_base)
+                 : "rcx", "rdx", "r11", "memory");
     expect_equal(answer.error, 0ull, "a call with an odd gs base");
   }
-  for (const std::uint64_t stack : {0ull, 0x8000'0000'0000'0000ull, 0xffff'ffff'8010'0000ull, 0x4141'4141'4141'4141ull}) {
+  for (const std::uint64_t stack :
+       {0ull, 0x8000'0000'0000'0000ull, 0xffff'ffff'8010'0000ull, 0x4141'4141'4141'4141ull}) {
     std::uint64_t error = 1;
     asm volatile("mov %%rsp, %%rbx; mov %[stack], %%rsp; mov %[nop], %%eax; syscall; mov %%rbx, %%rsp"
                  : "=&a"(error) : [stack] "r"(stack), [nop] "i"(abi::call_base) : "rbx", "rcx", "rdx", "r11", "memory");
@@ -177,11 +183,17 @@ void own_registers() {
   }
   // AC, NT, DF and TF at a call.
   std::uint64_t error = 1;
-  asm volatile("pushfq; orq $0x44400, (%%rsp); popfq; mov %[nop], %%eax; syscall; pushfq; andq $~0x44400, (%%rsp); popfq"
-               : "=&a"(error) : [nop] "i"(abi::call_base) : "rcx", "rdx", "r11", "memory", "cc");
+  asm volatile(
+      "pushfq; orq $0x44400, (%%rsp); popfq; mov %[nop], %%eax; syscall; pushfq; andq $~0x44400, (%%rsp); popfq"
+      : "=&a"(error)
+      : [nop] "i"(abi::call_base)
+      : "rcx", "rdx", "r11", "memory", "cc");
   expect_equal(error, 0ull, "a call with odd flags");
   const auto stepped = catch_fault([] {
-    asm volatile("pushfq; orq $0x100, (%%rsp); popfq; mov %[nop], %%eax; syscall; nop" : : [nop] "i"(abi::call_base) : "rax", "rcx", "rdx", "r11", "memory");
+    asm volatile("pushfq; orq $0x100, (%%rsp); popfq; mov %[nop], %%eax; syscall; nop"
+                 :
+                 : [nop] "i"(abi::call_base)
+                 : "rax", "rcx", "rdx", "r11", "memory");
   });
   expect(stepped && stepped->vector == exception::debug, "a single-stepped call");
 }

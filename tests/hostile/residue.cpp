@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Nothing of one owner is left for the next: freed frames, frames of ended objects, private copies, registers and vector state
-// of new envs, the value registers of failed calls.
+// Nothing of one owner is left for the next: freed frames, frames of ended objects, private copies, registers and
+// vector state of new envs, the value registers of failed calls.
 #include "tests/hostile/attack.hpp"
 
 using namespace attack;
@@ -97,12 +97,15 @@ void ended_domain() {
 [[gnu::naked]] void store_registers(std::uint64_t) {
   // All registers as the env got them, into the page at rdi; then halt.
   asm volatile(
-      "mov %%rax, (%%rdi)\n mov %%rbx, 8(%%rdi)\n mov %%rcx, 16(%%rdi)\n mov %%rdx, 24(%%rdi)\n mov %%rsi, 32(%%rdi)\n mov %%rbp, 40(%%rdi)\n"
-      "mov %%r8, 48(%%rdi)\n mov %%r9, 56(%%rdi)\n mov %%r10, 64(%%rdi)\n mov %%r11, 72(%%rdi)\n mov %%r12, 80(%%rdi)\n mov %%r13, 88(%%rdi)\n"
+      "mov %%rax, (%%rdi)\n mov %%rbx, 8(%%rdi)\n mov %%rcx, 16(%%rdi)\n mov %%rdx, 24(%%rdi)\n mov %%rsi, 32(%%rdi)\n "
+      "mov %%rbp, 40(%%rdi)\n"
+      "mov %%r8, 48(%%rdi)\n mov %%r9, 56(%%rdi)\n mov %%r10, 64(%%rdi)\n mov %%r11, 72(%%rdi)\n mov %%r12, "
+      "80(%%rdi)\n mov %%r13, 88(%%rdi)\n"
       "mov %%r14, 96(%%rdi)\n mov %%r15, 104(%%rdi)\n movdqu %%xmm3, 112(%%rdi)\n movdqu %%xmm15, 128(%%rdi)\n"
       "rdfsbase %%rax\n mov %%rax, 144(%%rdi)\n rdgsbase %%rax\n mov %%rax, 152(%%rdi)\n"
       "xor %%edi, %%edi\n mov %[halt], %%eax\n syscall\n ud2\n"
-      : : [halt] "i"(abi::call_base + static_cast<std::uint64_t>(abi::Call::env_halt)));
+      :
+      : [halt] "i"(abi::call_base + static_cast<std::uint64_t>(abi::Call::env_halt)));
 }
 
 void new_env_registers() {
@@ -123,10 +126,12 @@ void new_env_registers() {
 
 // Answers carry nothing but what they say.
 void answers() {
-  const std::array<rt::RawAnswer, 6> failed{
-      call::frame_alloc.raw(CapSlot{61}, abi::any_frame, 1, 0), call::env_read.raw(CapSlot{61}, Va{std::uint64_t{0x1000}}),
-      call::console_read.raw(CapSlot{61}, Va{std::uint64_t{0x1000}}, 1), call::cap_read.raw(CapSlot{61}, Va{std::uint64_t{0x1000}}),
-      call::object_destroy.raw(CapSlot{61}), call::machine_log.raw(CapSlot{61}, Va{std::uint64_t{0x1000}}, 1)};
+  const std::array<rt::RawAnswer, 6> failed{call::frame_alloc.raw(CapSlot{61}, abi::any_frame, 1, 0),
+                                            call::env_read.raw(CapSlot{61}, Va{std::uint64_t{0x1000}}),
+                                            call::console_read.raw(CapSlot{61}, Va{std::uint64_t{0x1000}}, 1),
+                                            call::cap_read.raw(CapSlot{61}, Va{std::uint64_t{0x1000}}),
+                                            call::object_destroy.raw(CapSlot{61}),
+                                            call::machine_log.raw(CapSlot{61}, Va{std::uint64_t{0x1000}}, 1)};
   for (const rt::RawAnswer& a : failed) expect_equal(a.value, 0ull, "value of a failed call");
   expect_equal(call::nop.raw().value, 0ull, "value where there is none");
   expect_equal(call::env_wake.raw(boot::self).value, 0ull, "value where there is none");
@@ -155,7 +160,8 @@ void borrows(std::uint64_t frame) {
   static_cast<void>(call::env_yield(abi::no_slot));
   static_cast<void>(call::env_sleep(abi::forever.raw(), abi::no_slot));
   expect_fault([=] { load(va); }, exception::page_fault, va, "after the revocation");
-  expect_error(rt::map(abi::no_slot, va, FrameNumber{frame}, 1, abi::map_read, lent), Error::empty_slot, "mapped again");
+  expect_error(rt::map(abi::no_slot, va, FrameNumber{frame}, 1, abi::map_read, lent), Error::empty_slot,
+               "mapped again");
   // What has an entry but no frame any more can be cleaned up.
   expect_ok(rt::unmap(abi::no_slot, va, 1));
 }

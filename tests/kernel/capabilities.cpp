@@ -21,7 +21,8 @@ void derive_and_read() {
   expect_equal(info.live, std::uint8_t{1}, "live");
   expect_equal(info.object, must(rt::read_cap(parent)).object, "object");
   expect_error(call::cap_derive(parent, child, abi::all_rights, 0, 0), Error::occupied, "slot taken");
-  expect_error(call::account_create(child, new_slot(), 1, abi::any_frame), Error::missing_right, "divide was not derived");
+  expect_error(call::account_create(child, new_slot(), 1, abi::any_frame), Error::missing_right,
+               "divide was not derived");
   must(rt::drop(child));
   expect_error(rt::read_cap(child), Error::empty_slot, "dropped");
   must(rt::destroy_and_drop(parent));
@@ -71,7 +72,8 @@ void grants_and_tables() {
   expect_error(call::cap_grant(source, table, there, abi::all_rights, 0, 0), Error::occupied);
   const CapSlot no_grant = new_slot();
   must(call::cap_derive(source, no_grant, bits(abi::AccountRight::allocate), 0, 0));
-  expect_error(call::cap_grant(no_grant, table, there + 1, abi::all_rights, 0, 0), Error::missing_right, "without grant");
+  expect_error(call::cap_grant(no_grant, table, there + 1, abi::all_rights, 0, 0), Error::missing_right,
+               "without grant");
   expect_error(rt::destroy(source), Error::none);
   const abi::CapInfo stale = must(rt::read_cap(no_grant));
   expect_equal(stale.live, std::uint8_t{0}, "stale after the object's end");
@@ -92,16 +94,20 @@ void frame_ranges() {
   const abi::CapInfo info = must(rt::read_cap(part));
   expect_equal(info.base, (first + 4).raw(), "base");
   expect_equal(info.count, 4ull, "count");
-  expect_error(call::cap_derive(part, none, abi::all_rights, first.raw(), 16), Error::out_of_range, "wider than the source");
-  expect_error(call::cap_derive(part, none, abi::all_rights, (first + 7).raw(), 2), Error::out_of_range, "over the end");
+  expect_error(call::cap_derive(part, none, abi::all_rights, first.raw(), 16), Error::out_of_range,
+               "wider than the source");
+  expect_error(call::cap_derive(part, none, abi::all_rights, (first + 7).raw(), 2), Error::out_of_range,
+               "over the end");
   expect_equal(frame_info(first + 4).refs, std::uint16_t{2}, "refs inside");
   expect_equal(frame_info(first).refs, std::uint16_t{1}, "refs outside");
 
   const std::uint64_t va = new_va(16);
   expect_error(rt::map(abi::no_slot, va, first, 4, abi::map_read, part), Error::out_of_range, "map outside the range");
-  expect_error(rt::map(abi::no_slot, va, first + 4, 4, abi::map_read | abi::map_write, part), Error::missing_right, "map writable");
+  expect_error(rt::map(abi::no_slot, va, first + 4, 4, abi::map_read | abi::map_write, part), Error::missing_right,
+               "map writable");
   expect_ok(rt::map(abi::no_slot, va, first + 4, 4, abi::map_read, part));
-  expect_error(rt::protect(abi::no_slot, va, 4, abi::map_read | abi::map_write), Error::missing_right, "protect past the ceiling");
+  expect_error(rt::protect(abi::no_slot, va, 4, abi::map_read | abi::map_write), Error::missing_right,
+               "protect past the ceiling");
   expect_ok(rt::protect(abi::no_slot, va, 4, abi::map_read));
   must(rt::unmap(abi::no_slot, va, 4));
   must(rt::revoke(all));

@@ -29,11 +29,14 @@ extern "C" void guest_domain_main(std::uint64_t argument) {
   rt::halt(failures());
 }
 
-FrameNumber frame_at(std::uint64_t va) { return FrameNumber{(rt::own_entry(va) & abi::pte_frame_mask) >> abi::page_bits}; }
+FrameNumber frame_at(std::uint64_t va) {
+  return FrameNumber{(rt::own_entry(va) & abi::pte_frame_mask) >> abi::page_bits};
+}
 
 void copy_image(const Domain& d) {
   const std::uint64_t temporary = new_va();
-  for (auto va = reinterpret_cast<std::uint64_t>(image_start); va < reinterpret_cast<std::uint64_t>(image_end); va += page_size) {
+  for (auto va = reinterpret_cast<std::uint64_t>(image_start); va < reinterpret_cast<std::uint64_t>(image_end);
+       va += page_size) {
     const std::uint64_t entry = rt::own_entry(va);
     if ((entry & abi::pte_present) == 0) continue;
     if ((entry & abi::pte_write) == 0) {
@@ -58,7 +61,8 @@ Domain make_domain(std::uint64_t limit_frames) {
   must(call::table_create(d.account, d.table, abi::any_frame));
   must(call::table_grow(d.table, 0, d.account, abi::any_frame));
   copy_image(d);
-  must(rt::map_new(d.space, domain::stack_top - domain::stack_pages * page_size, domain::stack_pages, read_write | abi::map_owned, d.account));
+  must(rt::map_new(d.space, domain::stack_top - domain::stack_pages * page_size, domain::stack_pages,
+                   read_write | abi::map_owned, d.account));
 
   const Page area = new_page(d.account), mailbox = new_page();
   d.area_frame = area.frame;
@@ -82,7 +86,8 @@ void start(Domain& d, void (*body)(std::uint64_t), std::uint64_t argument) {
   d.area->exception.busy = d.area->upcall.busy = 0;
   const abi::EnvEntries entries{.gs_base = domain::area};
   must(call::env_configure(d.env, &entries));
-  must(call::env_start(d.env, Va{reinterpret_cast<std::uint64_t>(&guest_domain_entry)}, Va{domain::stack_top}, argument));
+  must(call::env_start(d.env, Va{reinterpret_cast<std::uint64_t>(&guest_domain_entry)}, Va{domain::stack_top},
+                       argument));
 }
 
 abi::EnvState run(CapSlot env, std::uint64_t rounds) {
@@ -97,9 +102,11 @@ void run_body(Domain& d, void (*body)(std::uint64_t), std::uint64_t argument, Wh
   start(d, body, argument);
   const abi::EnvState end = run(d);
   if (end.state == abi::RunState::halted && end.code == 0) return;
-  if (end.state == abi::RunState::halted) return fail(at, base::Text<100>{"{} expectations failed in the domain", end.code}.view());
-  fail(at, base::Text<200>{"the domain did not halt: state {} code {} address {:#x} rip {:#x}", end.state, end.code, end.address,
-                           end.registers.rip}.view());
+  if (end.state == abi::RunState::halted)
+    return fail(at, base::Text<100>{"{} expectations failed in the domain", end.code}.view());
+  fail(at, base::Text<200>{"the domain did not halt: state {} code {} address {:#x} rip {:#x}", end.state, end.code,
+                           end.address, end.registers.rip}
+               .view());
 }
 
 void destroy(Domain& d, Where at) {

@@ -15,8 +15,8 @@ struct Mailbox {
 };
 static_assert(sizeof(Mailbox) <= page_size);
 
-// Where things lie in a domain, besides the program's image. Slots are those of abi/boot.hpp: account, self, space, table,
-// and machine (log only).
+// Where things lie in a domain, besides the program's image. Slots are those of abi/boot.hpp: account, self, space,
+// table, and machine (log only).
 namespace domain {
 inline constexpr std::uint64_t stack_top = 0x1'0010'0000, stack_pages = 8;
 inline constexpr std::uint64_t area = 0x1'0020'0000, mailbox = 0x1'0030'0000, free_va = 0x2'0000'0000;
@@ -35,8 +35,8 @@ struct Domain {
 // Sets it going; it runs when it is given time. The body's end, or halt(), ends it.
 void start(Domain& d, void (*body)(std::uint64_t), std::uint64_t argument = 0);
 
-// Gives an env time until it is no longer ready (or `rounds` slices are over) and returns its state. One yield would not
-// do: it gives away the rest of a slice, which may be next to nothing.
+// Gives an env time until it is no longer ready (or `rounds` slices are over) and returns its state. One yield would
+// not do: it gives away the rest of a slice, which may be next to nothing.
 abi::EnvState run(CapSlot env, std::uint64_t rounds = 200);
 inline abi::EnvState run(Domain& d, std::uint64_t rounds = 200) { return run(d.env, rounds); }
 // start and run; expects it to halt without failures of its own, and returns.

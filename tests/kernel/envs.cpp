@@ -156,7 +156,8 @@ void switches_space() {
   const CapSlot space = new_slot();
   must(call::space_create(boot::account, space, abi::any_frame));
   must(call::space_link(space, 0, boot::space));
-  if (t.stack_top / abi::slot_size != 0) must(call::space_link(space, static_cast<std::uint32_t>(t.stack_top / abi::slot_size), boot::space));
+  if (t.stack_top / abi::slot_size != 0)
+    must(call::space_link(space, static_cast<std::uint32_t>(t.stack_top / abi::slot_size), boot::space));
   const Page page = new_page();
   page.word() = 4711;
   must(rt::map(space, 0x5000'0000'0000, page.frame, 1, abi::map_read, boot::account));

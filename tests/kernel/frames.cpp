@@ -106,7 +106,8 @@ void child_accounts() {
   const auto before = settled_account();
   const CapSlot child = new_slot(), grandchild = new_slot();
   must(call::account_create(boot::account, child, 40, abi::any_frame));
-  expect_equal(must(rt::read_account(boot::account)).used_frames, before.used_frames + 41, "child's limit and its own frame");
+  expect_equal(must(rt::read_account(boot::account)).used_frames, before.used_frames + 41,
+               "child's limit and its own frame");
   expect_equal(must(rt::read_account(child)).limit_frames, 40ull, "child's limit");
   must(call::account_create(child, grandchild, 10, abi::any_frame));
   expect_equal(must(rt::read_account(child)).used_frames, 11ull, "grandchild's limit and its own frame");

@@ -30,8 +30,8 @@ bool guest_run_guarded(void (*body)(void*), void* context);
 void on_exception(rt::Event& event) {
   state.fault = {event.kind, event.error, event.address, event.registers};
   if (guest_recovery_rsp == 0) {
-    rt::log("FAIL unexpected exception {} (error {:#x}) at rip {:#x}, address {:#x}, rsp {:#x}", event.kind, event.error,
-            event.registers.rip, event.address, event.registers.rsp);
+    rt::log("FAIL unexpected exception {} (error {:#x}) at rip {:#x}, address {:#x}, rsp {:#x}", event.kind,
+            event.error, event.registers.rip, event.address, event.registers.rsp);
     ++state.failures;
     finish();
   }

@@ -27,7 +27,9 @@ struct Where {
   const char* file;
   int line;
 };
-[[nodiscard]] constexpr Where here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) { return {file, line}; }
+[[nodiscard]] constexpr Where here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  return {file, line};
+}
 
 // Counts a failure and prints `FAIL file:line text`.
 void fail(Where at, std::string_view text);
@@ -70,7 +72,9 @@ T must(const abi::Result<T>& got, Where at = here()) {
   if (!got.has_value()) give_up(at, base::Text<100>{"unexpected error: {}", got.error()}.view());
   if constexpr (!std::is_void_v<T>) return *got;
 }
-inline FrameNumber must_frame(const abi::Result<std::uint64_t>& got, Where at = here()) { return FrameNumber{must(got, at)}; }
+inline FrameNumber must_frame(const abi::Result<std::uint64_t>& got, Where at = here()) {
+  return FrameNumber{must(got, at)};
+}
 
 // --- the own world ------------------------------------------------------------------------------------------------
 // Maps the information pages, takes exceptions, prepares the allocators below.
@@ -122,7 +126,8 @@ template <typename F>
 
 // Expects the body to raise `vector`; for page faults also at `address` (0: anywhere).
 template <typename F>
-void expect_fault(F body, std::uint64_t vector, std::uint64_t address = 0, std::string_view what = "", Where at = here()) {
+void expect_fault(F body, std::uint64_t vector, std::uint64_t address = 0, std::string_view what = "",
+                  Where at = here()) {
   const auto fault = catch_fault(body);
   if (!fault) return fail(at, base::Text<200>{"{} no exception, want {}", what, vector}.view());
   expect_equal(fault->vector, vector, what, at);
@@ -130,8 +135,8 @@ void expect_fault(F body, std::uint64_t vector, std::uint64_t address = 0, std::
 }
 
 namespace exception {
-inline constexpr std::uint64_t divide = 0, debug = 1, breakpoint = 3, invalid_opcode = 6, general_protection = 13, page_fault = 14,
-                               alignment = 17;
+inline constexpr std::uint64_t divide = 0, debug = 1, breakpoint = 3, invalid_opcode = 6, general_protection = 13,
+                               page_fault = 14, alignment = 17;
 }
 
 // --- memory access that the compiler keeps ------------------------------------------------------------------------
@@ -140,7 +145,11 @@ inline std::uint64_t load(std::uint64_t va) {
   asm volatile("mov (%1), %0" : "=r"(value) : "r"(va) : "memory");
   return value;
 }
-inline void store(std::uint64_t va, std::uint64_t value) { asm volatile("mov %1, (%0)" : : "r"(va), "r"(value) : "memory"); }
-inline void jump_to(std::uint64_t va) { asm volatile("call *%0" : : "r"(va) : "memory", "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11"); }
+inline void store(std::uint64_t va, std::uint64_t value) {
+  asm volatile("mov %1, (%0)" : : "r"(va), "r"(value) : "memory");
+}
+inline void jump_to(std::uint64_t va) {
+  asm volatile("call *%0" : : "r"(va) : "memory", "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11");
+}
 
 }  // namespace guest

@@ -7,8 +7,8 @@ using namespace guest;
 namespace {
 
 void kernel_memory() {
-  for (const std::uint64_t va : {0xffff'ffff'8000'0000ull, 0xffff'ffff'8010'0000ull, 0xffff'ffff'ffff'f000ull, 0xffff'8880'0000'0000ull,
-                                 0xffff'8100'0000'0000ull, 0xffff'c000'0000'0000ull}) {
+  for (const std::uint64_t va : {0xffff'ffff'8000'0000ull, 0xffff'ffff'8010'0000ull, 0xffff'ffff'ffff'f000ull,
+                                 0xffff'8880'0000'0000ull, 0xffff'8100'0000'0000ull, 0xffff'c000'0000'0000ull}) {
     expect_fault([&] { load(va); }, exception::page_fault, va, "read");
     expect_fault([&] { store(va, 1); }, exception::page_fault, va, "write");
     expect_fault([&] { jump_to(va); }, exception::page_fault, va, "execute");
@@ -19,7 +19,8 @@ void kernel_memory() {
     const std::uint64_t entry = top[slot];
     if ((entry & abi::pte_present) == 0) continue;
     if (slot == abi::window_slot) {
-      expect((entry & abi::pte_user) != 0 && (entry & abi::pte_write) == 0 && (entry & abi::pte_no_execute) != 0, "window: readable, no more");
+      expect((entry & abi::pte_user) != 0 && (entry & abi::pte_write) == 0 && (entry & abi::pte_no_execute) != 0,
+             "window: readable, no more");
       continue;
     }
     expect((entry & abi::pte_user) == 0, "kernel slot without user right");
@@ -35,7 +36,8 @@ void window() {
   const std::uint64_t entry = abi::pte_window(reinterpret_cast<std::uint64_t>(&window));
   expect((load(entry) & abi::pte_present) != 0, "own entry");
   expect_fault([&] { store(entry, load(entry)); }, exception::page_fault, entry, "write through the window");
-  expect_fault([&] { store(abi::pml4e_window(0), 0); }, exception::page_fault, abi::pml4e_window(0), "write to the top table");
+  expect_fault([&] { store(abi::pml4e_window(0), 0); }, exception::page_fault, abi::pml4e_window(0),
+               "write to the top table");
   expect_fault([&] { jump_to(abi::pml4e_window(0)); }, exception::page_fault, 0, "execute the window");
 }
 
@@ -48,7 +50,8 @@ void own_pages() {
   expect_fault([&] { jump_to(reinterpret_cast<std::uint64_t>(&data)); }, exception::page_fault, 0, "execute data");
   const std::uint64_t stack = 0xc3;
   asm volatile("" : : "m"(stack));
-  expect_fault([&] { jump_to(reinterpret_cast<std::uint64_t>(&stack)); }, exception::page_fault, 0, "execute the stack");
+  expect_fault([&] { jump_to(reinterpret_cast<std::uint64_t>(&stack)); }, exception::page_fault, 0,
+               "execute the stack");
 }
 
 void instructions() {

@@ -45,7 +45,8 @@ Thread upcalled_thread() {
 }
 
 void bind(std::uint32_t first, std::uint32_t count, CapSlot env) {
-  for (std::uint32_t position = first; position < first + count; ++position) must(call::slice_bind(boot::slices, position, env));
+  for (std::uint32_t position = first; position < first + count; ++position)
+    must(call::slice_bind(boot::slices, position, env));
 }
 
 void sleep_ms(std::uint64_t ms) { must(call::env_sleep(now_ns() + ms * 1'000'000, abi::no_slot)); }
@@ -54,7 +55,8 @@ void forced() {
   // Neither looping thread takes upcalls: the kernel switches them by force, each in its own half.
   std::array<Thread, 2> threads{make_thread(), make_thread()};
   for (std::uint32_t i = 0; i < 2; ++i) start(threads[i], loops, i);
-  for (std::uint32_t position = 0; position < 63; ++position) must(call::slice_bind(boot::slices, position, threads[position % 2].env));
+  for (std::uint32_t position = 0; position < 63; ++position)
+    must(call::slice_bind(boot::slices, position, threads[position % 2].env));
   counters[0] = counters[1] = {};
   sleep_ms(200);
   expect(counters[0].loops > 1000 && counters[1].loops > 1000, "both ran");
@@ -66,12 +68,15 @@ void shares() {
   // Owned by position: three quarters and one quarter.
   std::array<Thread, 2> threads{make_thread(), make_thread()};
   for (std::uint32_t i = 0; i < 2; ++i) start(threads[i], loops, i);
-  for (std::uint32_t position = 0; position < 60; ++position) must(call::slice_bind(boot::slices, position, threads[position % 4 == 3 ? 1 : 0].env));
+  for (std::uint32_t position = 0; position < 60; ++position)
+    must(call::slice_bind(boot::slices, position, threads[position % 4 == 3 ? 1 : 0].env));
   sleep_ms(700);
   for (Thread& t : threads) must(call::env_stop(t.env));
   bind(0, 60, boot::self);
-  const std::uint64_t first = must(rt::read_env(threads[0].env)).run_ns, second = must(rt::read_env(threads[1].env)).run_ns;
-  if (first < 2 * second || first > 4 * second + 20'000'000) fail(here(), base::Text<80>{"run_ns {} and {}, want three to one", first, second}.view());
+  const std::uint64_t first = must(rt::read_env(threads[0].env)).run_ns,
+                      second = must(rt::read_env(threads[1].env)).run_ns;
+  if (first < 2 * second || first > 4 * second + 20'000'000)
+    fail(here(), base::Text<80>{"run_ns {} and {}, want three to one", first, second}.view());
   for (Thread& t : threads) destroy(t);
 }
 
@@ -80,13 +85,15 @@ void upcalls() {
   counters[0] = counters[1] = {};
   start(a, loops, 0);
   start(b, loops, 1);
-  for (std::uint32_t position = 0; position < 63; ++position) must(call::slice_bind(boot::slices, position, position % 2 == 0 ? a.env : b.env));
+  for (std::uint32_t position = 0; position < 63; ++position)
+    must(call::slice_bind(boot::slices, position, position % 2 == 0 ? a.env : b.env));
   sleep_ms(300);
   must(call::env_stop(a.env));
   must(call::env_stop(b.env));
   bind(0, 63, boot::self);
   for (const Counters& c : counters) {
-    if (c.prologues < 3 || c.epilogues < 3) fail(here(), base::Text<80>{"{} prologues, {} epilogues", c.prologues, c.epilogues}.view());
+    if (c.prologues < 3 || c.epilogues < 3)
+      fail(here(), base::Text<80>{"{} prologues, {} epilogues", c.prologues, c.epilogues}.view());
     expect(c.loops > 1000, "and it ran in between");
   }
   expect_equal(must(rt::read_env(a.env)).overruns, 0ull, "no overruns");

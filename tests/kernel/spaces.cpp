@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::uint32_t read_only = abi::map_read, read_write = abi::map_read | abi::map_write, owned = abi::map_owned;
 
-[[nodiscard]] FrameNumber mapped_frame(std::uint64_t va) { return FrameNumber{(rt::own_entry(va) & abi::pte_frame_mask) >> abi::page_bits}; }
+[[nodiscard]] FrameNumber mapped_frame(std::uint64_t va) {
+  return FrameNumber{(rt::own_entry(va) & abi::pte_frame_mask) >> abi::page_bits};
+}
 
 void map_protect_unmap() {
   const Page page = new_page();
@@ -74,7 +76,8 @@ void named_frames() {
   const FrameNumber first = must_frame(call::frame_alloc(boot::account, abi::any_frame, 4, 0));
   must(call::frame_free(boot::account, first, 4));
   must(rt::update(abi::no_slot, std::array{rt::map_new_op(va, 4, read_write | owned, boot::account, first)}));
-  for (std::uint64_t i = 0; i < 4; ++i) expect_equal(mapped_frame(va + i * page_size).raw(), (first + i).raw(), "by name");
+  for (std::uint64_t i = 0; i < 4; ++i)
+    expect_equal(mapped_frame(va + i * page_size).raw(), (first + i).raw(), "by name");
   must(rt::unmap(abi::no_slot, va, 4));
 }
 
@@ -162,10 +165,12 @@ void batches() {
   const auto before = settled_account();
   const std::uint64_t va = new_va(200);
   rt::SpaceBatch batch{abi::no_slot};
-  for (std::uint64_t i = 0; i < 200; i += 2) must(batch.add(rt::map_new_op(va + i * page_size, 1, read_write | owned, boot::account)));
+  for (std::uint64_t i = 0; i < 200; i += 2)
+    must(batch.add(rt::map_new_op(va + i * page_size, 1, read_write | owned, boot::account)));
   must(batch.flush());
   for (std::uint64_t i = 0; i < 200; i += 2) store(va + i * page_size, 1);
-  std::array ops{rt::protect_op(va, 1, read_only | owned), rt::map_new_op(va, 1, read_only, boot::account), rt::unmap_op(va, 200)};
+  std::array ops{rt::protect_op(va, 1, read_only | owned), rt::map_new_op(va, 1, read_only, boot::account),
+                 rt::unmap_op(va, 200)};
   std::size_t done = 0;
   expect_error(rt::update(abi::no_slot, ops, &done), Error::occupied, "the second fails");
   expect_equal(done, std::size_t{1}, "what was before it is done");

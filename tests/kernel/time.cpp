@@ -48,13 +48,15 @@ void sleepers_beside() {
   ticks = 0;
   for (std::uint32_t i = 0; i < threads.size(); ++i) {
     start(threads[i], sleeps_a_millisecond);
-    for (std::uint32_t position = i; position < 60; position += 4) must(call::slice_bind(boot::slices, position, threads[i].env));
+    for (std::uint32_t position = i; position < 60; position += 4)
+      must(call::slice_bind(boot::slices, position, threads[i].env));
   }
   expect_ok(call::env_sleep(now_ns() + 60'000'000, abi::no_slot));
   const std::uint64_t seen = ticks;
   if (seen < 6 || seen > 200)  // few, when the host has no time for us
     fail(here(), base::Text<80>{"{} ticks of three sleepers in 60 ms", seen}.view());
-  for (std::uint32_t position = 0; position < 60; ++position) must(call::slice_bind(boot::slices, position, boot::self));
+  for (std::uint32_t position = 0; position < 60; ++position)
+    must(call::slice_bind(boot::slices, position, boot::self));
   for (Thread& t : threads) destroy(t);
 }
 
@@ -69,7 +71,8 @@ void many_sleepers() {
   }
   expect_ok(call::env_sleep(now_ns() + 3'000'000, abi::no_slot));
   // All deadlines are past: each is ready again, whoever gives it time.
-  for (Thread& t : threads) expect_equal(run(t.env).state, abi::RunState::sleeping, "woken by its deadline, and asleep again");
+  for (Thread& t : threads)
+    expect_equal(run(t.env).state, abi::RunState::sleeping, "woken by its deadline, and asleep again");
   expect(ticks >= count, "each ran once more");
   for (Thread& t : threads) destroy(t);
 }

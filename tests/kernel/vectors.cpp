@@ -27,8 +27,12 @@ void load_patterns(std::uint64_t seed) {
   const Wide w{{seed, seed * 3, seed * 5, seed * 7}};
   Wide got[3]{};
   const std::size_t size = avx() ? 32 : 16;
-  if (avx()) asm volatile("vmovdqu %%ymm0, %0\n vmovdqu %%ymm7, %1\n vmovdqu %%ymm15, %2" : "=m"(got[0]), "=m"(got[1]), "=m"(got[2]));
-  else asm volatile("movdqu %%xmm0, %0\n movdqu %%xmm7, %1\n movdqu %%xmm15, %2" : "=m"(got[0]), "=m"(got[1]), "=m"(got[2]));
+  if (avx())
+    asm volatile("vmovdqu %%ymm0, %0\n vmovdqu %%ymm7, %1\n vmovdqu %%ymm15, %2"
+                 : "=m"(got[0]), "=m"(got[1]), "=m"(got[2]));
+  else
+    asm volatile("movdqu %%xmm0, %0\n movdqu %%xmm7, %1\n movdqu %%xmm15, %2"
+                 : "=m"(got[0]), "=m"(got[1]), "=m"(got[2]));
   std::uint32_t mxcsr = 0;
   asm volatile("stmxcsr %0" : "=m"(mxcsr));
   std::uint64_t x87 = 0;
@@ -45,7 +49,8 @@ void check_initial() {
   if (avx()) asm volatile("vmovdqu %%ymm7, %0" : "=m"(got));
   else asm volatile("movdqu %%xmm7, %0" : "=m"(got));
   asm volatile("stmxcsr %0\n fnstcw %1" : "=m"(mxcsr), "=m"(control));
-  if ((got.words[0] | got.words[1] | got.words[2] | got.words[3]) != 0 || mxcsr != 0x1f80 || control != 0x37f) dirty_start = dirty_start + 1;
+  if ((got.words[0] | got.words[1] | got.words[2] | got.words[3]) != 0 || mxcsr != 0x1f80 || control != 0x37f)
+    dirty_start = dirty_start + 1;
 }
 
 void yields(std::uint64_t seed) {
@@ -93,11 +98,13 @@ void preempted() {
   rounds_done = 0;
   std::array<Thread, 2> threads{make_thread(), make_thread()};
   for (std::uint32_t i = 0; i < 2; ++i) start(threads[i], spins, i + 100);
-  for (std::uint32_t position = 0; position < 63; ++position) must(call::slice_bind(boot::slices, position, threads[position % 2].env));
+  for (std::uint32_t position = 0; position < 63; ++position)
+    must(call::slice_bind(boot::slices, position, threads[position % 2].env));
   load_patterns(2);
   must(call::env_sleep(now_ns() + 150'000'000, abi::no_slot));
   expect(patterns_hold(2), "ours across a sleep");
-  for (std::uint32_t position = 0; position < 63; ++position) must(call::slice_bind(boot::slices, position, boot::self));
+  for (std::uint32_t position = 0; position < 63; ++position)
+    must(call::slice_bind(boot::slices, position, boot::self));
   expect(rounds_done > 10, "they ran");
   expect_equal(std::uint64_t{mismatches}, 0ull, "foreign vector state seen");
   for (Thread& t : threads) destroy(t);
