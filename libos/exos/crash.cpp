@@ -5,6 +5,7 @@
 #include "base/format.hpp"
 #include "libos/exos/link.hpp"
 #include "libos/exos/sched.hpp"
+#include "libos/exos/strace_values.hpp"
 #include "libos/rt/objects.hpp"
 
 namespace exos {
@@ -101,6 +102,12 @@ void say(std::string_view reason) {
 }  // namespace
 
 void report_program_crash(const Task& task, const SignalInfo& info) {
+  // Sent by a program (abort, kill): the place where it was says little, so one line does.
+  if (info.code <= 0) {
+    const Line line{"exo: {} (pid {}) died of {}", task.process->memory->executable.view(), task.process->pid,
+                    strace_values::signal_name(static_cast<std::uint32_t>(info.signo))};
+    return link::log_line(line.view());
+  }
   Line extra;
   extra.print("signal={}\ncode={}\naddress={:x}\n", info.signo, info.code, info.address);
   send_header(&task, extra.view());
