@@ -81,7 +81,11 @@ Status load_segment(Kernel& k, Space& space, const base::elf::ProgramHeader& seg
 }
 
 Result<Layout> load_image(Kernel& k, Space& space, std::span<const std::byte> image, std::uint64_t& entry) {
-  const auto view = base::elf::check(image, image.size());
+  // The archive aligns to 4 bytes, the headers want 8.
+  alignas(8) std::array<std::byte, 1024> head;
+  const std::size_t head_size = image.size() < head.size() ? image.size() : head.size();
+  std::memcpy(head.data(), image.data(), head_size);
+  const auto view = base::elf::check(std::span{head}.first(head_size), image.size());
   if (!view.has_value()) return refuse(base::elf::describe(view.error()));
   if (view->header->type != base::elf::type_exec) return refuse("aegis/init must be linked at a fixed address");
   Layout layout{.image_start = abi::user_end, .image_end = 0};
