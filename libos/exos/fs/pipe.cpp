@@ -178,7 +178,9 @@ class PipeFile final : public File {
 
 class PipeInode final : public SpecialInode {
  public:
-  // For /proc/self/fd/N: the same pipe again. A FIFO's open waits for the other side.
+  enum class Name { none, in_tree };
+  explicit PipeInode(Name name) : name_{name} {}
+  // For /proc/self/fd/N: the same pipe again. Only a FIFO with a name waits for the other side.
   Result<FileRef> open(std::uint32_t flags) override;
   [[nodiscard]] Result<PipeRef> pipe() {
     if (!pipe_) {
@@ -191,6 +193,7 @@ class PipeInode final : public SpecialInode {
 
  private:
   PipeRef pipe_;
+  Name name_;
 };
 
 Result<FileRef> PipeInode::open(std::uint32_t flags) {
@@ -198,9 +201,9 @@ Result<FileRef> PipeInode::open(std::uint32_t flags) {
   FileRef file = TRY(make_file<PipeFile>(*this, flags, shared));
   const bool nonblocking = (flags & o_nonblock) != 0;
   const bool reads = readable(*file), writes = writable(*file);
-  if (writes && !reads && nonblocking && shared->readers == 0) return Fail{Errno::nxio};
+  if (name_ == Name::in_tree && writes && !reads && nonblocking && shared->readers == 0) return Fail{Errno::nxio};
   static_cast<PipeFile&>(*file).count();
-  if (reads && writes) return file;
+  if ((reads && writes) || name_ == Name::none) return file;
   // The other side's count of opens is watched, not its presence: it may come and go before we run.
   const std::uint32_t& other = reads ? shared->writer_opens : shared->reader_opens;
   const std::uint32_t& present = reads ? shared->writers : shared->readers;
@@ -211,10 +214,10 @@ Result<FileRef> PipeInode::open(std::uint32_t flags) {
 
 }  // namespace
 
-Inode* make_fifo_inode() { return make<PipeInode>(); }
+Inode* make_fifo_inode() { return make<PipeInode>(PipeInode::Name::in_tree); }
 
 Result<PipeEnds> make_pipe(std::uint32_t flags) {
-  PipeInode* inode = make<PipeInode>();
+  PipeInode* inode = make<PipeInode>(PipeInode::Name::none);
   if (inode == nullptr) return Fail{Errno::nomem};
   InodeRef owned{inode};
   initialise_inode(*inode, anonymous_fs, mode_fifo | 0600);
