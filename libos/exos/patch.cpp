@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+// Not done yet: no file has stubs and no site is rewritten, so each call traps. That is always correct, only slower; the
+// callers (mmap and exec keep room, faults ask for patched pages, signals for the site) are in place.
 #include "libos/exos/patch.hpp"
 
 namespace exos {
