@@ -3,6 +3,7 @@
 #include "kernel/dev/console.hpp"
 
 #include "kernel/arch/x86_64/descriptors.hpp"
+#include "kernel/arch/x86_64/instructions.hpp"
 #include "kernel/core/traps.hpp"
 #include "kernel/dev/io_apic.hpp"
 #include "kernel/dev/serial.hpp"
@@ -30,6 +31,11 @@ class VirtioConsole {
     return true;
   }
   [[nodiscard]] bool attached() const { return transport_ != nullptr; }
+  // The device has taken everything that was given to it.
+  [[nodiscard]] bool sent() {
+    reclaim();
+    return free_count_ == free_.size();
+  }
   void acknowledge() { transport_->acknowledge_interrupt(); }
 
   std::size_t write(std::span<const std::byte> bytes) {
@@ -126,6 +132,13 @@ void find_console(std::string_view command_line, std::size_t io_apics) {
   if (virtio_console.attach(find_virtio_console_pci())) return;
   if (virtio_console.attach(find_virtio_console_mmio(command_line, io_apics))) return;
   serial_console.attach();
+}
+
+void drain_console() {
+  if (!virtio_console.attached()) return;
+  constexpr std::uint64_t patience_ns = 100'000'000;
+  const std::uint64_t start = arch::now().raw();
+  while (!virtio_console.sent() && arch::now().raw() - start < patience_ns) x86::pause();
 }
 
 bool console_interrupt() {

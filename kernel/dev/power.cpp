@@ -4,6 +4,7 @@
 #include "kernel/arch/x86_64/instructions.hpp"
 #include "kernel/arch/x86_64/paging.hpp"
 #include "kernel/arch/x86_64/processor.hpp"
+#include "kernel/dev/console.hpp"
 
 namespace aegis::dev {
 namespace {
@@ -24,6 +25,7 @@ void prepare_power_off(const boot::PowerOff& how) {
 
 void aegis::arch::power_off(std::uint32_t code) {
   using namespace aegis::dev;
+  drain_console();
   x86::out32(debug_exit, code);
   constexpr std::uint32_t sleep_enable = 1u << 13;  // PM1 control: type in bits 10..12 [acpi 4.8.3.2.1]
   const std::uint32_t type_a = acpi.type_a, type_b = acpi.type_b;
