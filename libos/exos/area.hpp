@@ -22,6 +22,7 @@ struct TaskArea {
   std::uint32_t attention;       // attention_*
   std::uint32_t reserved;
   std::uint64_t exception_rax, upcall_rax;  // scratch of those entries
+  std::uint64_t exit_rip;        // where the way back jumps to
 };
 static_assert(sizeof(TaskArea) <= 256);
 

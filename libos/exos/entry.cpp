@@ -66,7 +66,12 @@ extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_entr
       "pop %%r15\n pop %%r14\n pop %%r13\n pop %%r12\n pop %%rbp\n pop %%rbx\n pop %%r11\n pop %%r10\n pop %%r9\n"
       "pop %%r8\n pop %%rax\n pop %%rcx\n pop %%rdx\n pop %%rsi\n pop %%rdi\n"
       "mov %c[rip_above](%%rsp), %%rcx\n mov %c[rsp_above](%%rsp), %%rsp\n jmp *%%rcx\n"
-      "1:" POP_REGISTERS "add $32, %%rsp\n iretq\n"
+      // Everything is kept. By a jump through memory: `iretq` costs more, and a fault besides on emulators that read its
+      // operands as the kernel. Only it can restore TF and RF, so it stays for those.
+      "1: testl %[flags_of_iret], %c[frame_rflags](%%rsp)\n jnz 3f\n"
+      "mov %c[frame_rip](%%rsp), %%rax\n mov %%rax, %%gs:%c[exit_rip]\n"
+      POP_REGISTERS "add %[call_to_rflags], %%rsp\n popfq\n mov (%%rsp), %%rsp\n jmp *%%gs:%c[exit_rip]\n"
+      "3:" POP_REGISTERS "add $32, %%rsp\n iretq\n"
       "exos_exit_end:\n"
       "exos_exit_slow:\n"
       "mov %%gs:%c[frame], %%rsp\n mov %%rsp, %%rdi\n xor %%ebp, %%ebp\n call exos_attention\n jmp exos_exit\n"
@@ -87,7 +92,12 @@ extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_entr
       "movq $0, %%gs:%c[exception_busy]\n xor %%ebp, %%ebp\n call exos_bad_return\n jmp exos_exit\n"
       "2: mov %%gs:%c[exception_rax], %%rax\n and $-16, %%rsp\n"
       PUSH_EVENT("exception") PUSH_REGISTERS "movq $0, %%gs:%c[exception_busy]\n"
-      "mov %%rsp, %%rdi\n call exos_library_exception\n" POP_REGISTERS "add $32, %%rsp\n iretq\n"
+      "mov %%rsp, %%rdi\n call exos_library_exception\n"
+      // Back by `ret`: library code has no red zone, so the word below its stack pointer is free (our own frame's ss, or
+      // the gap above it).
+      "mov %c[frame_rsp](%%rsp), %%rax\n mov %c[frame_rip](%%rsp), %%rcx\n mov %%rcx, -8(%%rax)\n"
+      "subq $8, %c[frame_rsp](%%rsp)\n"
+      POP_REGISTERS "add %[call_to_rflags], %%rsp\n popfq\n mov (%%rsp), %%rsp\n ret\n"
       // --- an upcall: the time slice ends ----------------------------------------------------------------------
       ".globl exos_upcall_entry\n exos_upcall_entry:\n"
       "mov %%rax, %%gs:%c[upcall_rax]\n" IS_LIBRARY("upcall") "je 1f\n"
@@ -111,6 +121,9 @@ extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_entr
         AREA(frame), AREA(attention), AREA(exception_rax), AREA(upcall_rax),
         [foreign_rip] "i"(offsetof(abi::UserArea, foreign_rip)), [library_text] "i"(abi::map::image_base >> 26),
         [resched] "i"(attention_resched), [upcall_stack] "i"(area_upcall_stack_top),
+        AREA(exit_rip), [flags_of_iret] "i"(1u << 8 | 1u << 16), [frame_rip] "i"(offsetof(Frame, rip)),
+        [frame_rflags] "i"(offsetof(Frame, rflags)), [frame_rsp] "i"(offsetof(Frame, rsp)),
+        [call_to_rflags] "i"(offsetof(Frame, rflags) - offsetof(Frame, call)),
         [rip_above] "i"(offsetof(Frame, rip) - offsetof(Frame, call)),
         [rsp_above] "i"(offsetof(Frame, rsp) - offsetof(Frame, call)));
 }
