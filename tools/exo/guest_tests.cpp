@@ -169,8 +169,13 @@ Outcome run_guest_test(const Locations& at, const GuestTest& test) {
   if (!archive.has_value()) return failed(archive.error().text);
   const auto qemu = find_qemu("");
   if (!qemu.has_value()) return failed(qemu.error().text);
-  auto machine = start_machine({.qemu = *qemu, .memory = test.memory, .cpus = test.cpus, .kernel = at.kernel.string(),
-                                .command_line = "wall=1700000000000000000", .archive = archive->file.get()});
+  auto machine = start_machine({.qemu = *qemu,
+                                .console = Console::none,
+                                .memory = test.memory,
+                                .cpus = test.cpus,
+                                .kernel = at.kernel.string(),
+                                .command_line = "wall=1700000000000000000",
+                                .archive = archive->file.get()});
   if (!machine.has_value()) return failed(machine.error().text);
 
   const Descriptor null{::open("/dev/null", O_RDWR | O_CLOEXEC)};

@@ -48,6 +48,16 @@ void add_payload(Words& words, const MachinePlan& plan) {
   if (plan.archive >= 0) add(words, {"-initrd", "/proc/self/fd/" + std::to_string(plan.archive)});
 }
 
+// One port, so that the guest needs no control queue to speak.
+void add_console(Words& words, const MachinePlan& plan) {
+  if (plan.console == Console::none) return;
+  if (plan.kind == MachineKind::microvm)
+    add(words, {"-global", "virtio-mmio.force-legacy=false", "-device", "virtio-serial-device,max_ports=1"});
+  else
+    add(words, {"-device", "virtio-serial-pci,disable-legacy=on,max_ports=1"});
+  add(words, {"-device", "virtconsole,chardev=link"});
+}
+
 }  // namespace
 
 Result<std::string> find_qemu(const std::string& asked) {
@@ -75,12 +85,7 @@ Result<Machine> start_machine(const MachinePlan& plan) {
   add(words, {"-device", "isa-debug-exit,iobase=0xf4,iosize=4"});
   add(words, {"-chardev", "socket,id=log,fd=" + std::to_string(log.theirs.get()), "-serial", "chardev:log"});
   add(words, {"-chardev", "socket,id=link,fd=" + std::to_string(link.theirs.get())});
-  // One port, so that the guest needs no control queue to speak.
-  if (plan.kind == MachineKind::microvm)
-    add(words, {"-global", "virtio-mmio.force-legacy=false", "-device", "virtio-serial-device,max_ports=1"});
-  else
-    add(words, {"-device", "virtio-serial-pci,disable-legacy=on,max_ports=1"});
-  add(words, {"-device", "virtconsole,chardev=link"});
+  add_console(words, plan);
   if (!plan.gdb_socket.empty()) {
     add(words, {"-chardev", "socket,id=gdb,server=on,wait=off,path=" + plan.gdb_socket, "-gdb", "chardev:gdb", "-S"});
   }

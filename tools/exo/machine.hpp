@@ -12,12 +12,14 @@ namespace exo {
 enum class MachineKind { q35, microvm };
 enum class Accelerator { tcg, kvm };
 enum class Firmware { qboot, seabios, ovmf };
+enum class Console { link, none };   // whether the guest has a console device at all
 
 struct MachinePlan {
   std::string qemu;                  // path of the program
   MachineKind kind = MachineKind::q35;
   Accelerator accelerator = Accelerator::tcg;
   Firmware firmware = Firmware::qboot;
+  Console console = Console::link;
   std::uint64_t memory = 0;          // bytes
   unsigned cpus = 1;
   bool icount = false;
