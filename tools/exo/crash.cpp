@@ -137,6 +137,30 @@ void append(std::string& out, const char* format, auto... values) {
   out += text.data();
 }
 
+struct SourceLine {
+  const char* path = nullptr;
+  int line = 0;
+};
+
+// libdw looks units up in .debug_aranges, which clang leaves out; then the units themselves tell their ranges.
+SourceLine find_line(Dwfl_Module* module, Dwarf_Addr at) {
+  SourceLine found;
+  if (Dwfl_Line* line = dwfl_module_getsrc(module, at)) {
+    found.path = dwfl_lineinfo(line, nullptr, &found.line, nullptr, nullptr, nullptr);
+    return found;
+  }
+  Dwarf_Addr bias = 0;
+  for (Dwarf_Die* unit = nullptr; (unit = dwfl_module_nextcu(module, unit, &bias)) != nullptr;) {
+    if (dwarf_haspc(unit, at - bias) != 1) continue;
+    Dwarf_Line* line = dwarf_getsrc_die(unit, at - bias);
+    if (line == nullptr) continue;
+    found.path = dwarf_linesrc(line, nullptr, nullptr);
+    if (dwarf_lineno(line, &found.line) != 0) found.line = 0;
+    return found;
+  }
+  return found;
+}
+
 int add_frame(Dwfl_Frame* frame, void* argument) {
   auto& trace = *static_cast<Trace*>(argument);
   Dwarf_Addr pc = 0;
@@ -150,10 +174,8 @@ int add_frame(Dwfl_Frame* frame, void* argument) {
     const char* name = dwfl_module_addrinfo(module, at, &offset, &symbol, nullptr, nullptr, nullptr);
     const char* file = dwfl_module_info(module, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
     if (name != nullptr) append(trace.text, "  %s+0x%lx", name, offset + (pc - at));
-    int line = 0;
-    if (Dwfl_Line* source = dwfl_module_getsrc(module, at))
-      if (const char* path = dwfl_lineinfo(source, nullptr, &line, nullptr, nullptr, nullptr))
-        append(trace.text, "  (%s:%d)", path, line);
+    if (const SourceLine source = find_line(module, at); source.path != nullptr)
+      append(trace.text, "  (%s:%d)", source.path, source.line);
     append(trace.text, "  in %s", file == nullptr ? "?" : file);
   }
   trace.text += '\n';

@@ -117,6 +117,9 @@ Result<std::string> Packer::add_volume(const std::string& host, const std::strin
 Status Packer::add_common() {
   for (const char* folder : {"dev", "proc", "run", "root", "var/tmp"}) tree_.make_folder(folder);
   tree_.make_folder("tmp", 01777);
+  // On a merged /usr these are links, and names such as /bin/sh are compiled into libc (system, popen).
+  for (const char* link : {"/bin", "/sbin", "/lib", "/lib64"})
+    if (fs::is_symlink(link) && tree_.find(link) == nullptr) TRY(tree_.add_path(link));
   for (const char* file : {"/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/localtime"})
     if (fs::exists(file) && tree_.find(file) == nullptr) TRY(tree_.add_path(file));
 

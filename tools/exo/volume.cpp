@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
@@ -212,8 +213,9 @@ Status write_back(const Volume& volume, std::string_view archive) {
   fs::remove_all(fresh, removal);
   if (removal)
     return fail(own_failure, volume.host + " is replaced; its old contents could not be removed from " + fresh);
+  // Not a failure: the program's work is there, only not yet in the directory that the person's shell stands in.
   if (lies_below(here, target))
-    return fail(own_failure, volume.host + " is replaced: `cd " + here.string() + "` to see it");
+    std::fprintf(stderr, "exo: %s was replaced: `cd %s` to see the new contents\n", volume.host.c_str(), here.c_str());
   return {};
 }
 
