@@ -13,7 +13,7 @@ namespace {
 
 using namespace fake;
 
-constexpr std::uint32_t check_every = 16, slots = 64;
+constexpr std::uint32_t check_every = 32, slots = 64;
 enum class Type : std::uint8_t { slot, frame, va, u64, u32 };
 
 struct Signature {
@@ -77,6 +77,7 @@ class Fuzzer {
   // Something of each kind, so that the first random calls find something to work on.
   void prepare() {
     const std::uint64_t any = abi::any_frame.raw();
+    w_.fill_every = 8;
     w_.call(Call::account_create, {1, 20, 200, any});
     w_.call(Call::space_create, {1, 21, any});
     w_.call(Call::space_create, {1, 22, any});

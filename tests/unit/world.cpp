@@ -77,7 +77,8 @@ Reply World::call_raw(std::uint64_t number, const std::array<std::uint64_t, 6>& 
   const aegis::ObjectRef name = kernel().frames.ref_of(&env);
   abi::Registers& r = env.context.registers;
   r.rdi = a[0], r.rsi = a[1], r.rdx = a[2], r.r10 = a[3], r.r8 = a[4], r.r9 = a[5];
-  for (std::uint32_t i = 0; i < cpu_count; ++i) fill_translations(i);
+  for (std::uint32_t i = 0; i < cpu_count && calls_ % fill_every == 0; ++i) fill_translations(i);
+  ++calls_;
   aegis::traps::call(cpu(), number);
   if (kernel().frames.live<aegis::Env>(name) == nullptr) return {Error::none, 0};
   return {static_cast<Error>(r.rax), r.rdx};

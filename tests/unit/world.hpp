@@ -30,6 +30,8 @@ class World {
   // The call of whoever runs on the processor.
   Reply call(Call number, std::initializer_list<std::uint64_t> arguments = {});
   Reply call_raw(std::uint64_t number, const std::array<std::uint64_t, 6>& arguments);
+  // How many calls pass between two fillings of what processors remember: 1 tests every call.
+  unsigned fill_every = 1;
   // Repeats while the answer is `again`; delivers pokes in between.
   Reply call_done(Call number, std::initializer_list<std::uint64_t> arguments);
   // Puts bytes into the running env's memory (its scratch area) and returns where.
@@ -73,6 +75,7 @@ class World {
  private:
   abi::boot::Facts facts_{};
   aegis::Env* first_ = nullptr;
+  unsigned calls_ = 0;
 };
 
 }  // namespace fake
