@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Accounts: hierarchical containers of frames. A child's whole limit counts as use of its parent, so a limit once given is
-// never found empty. Every frame that is not the kernel's own is charged to exactly one account.
+// Accounts: hierarchical containers of frames. A child's whole limit counts as use of its parent, so a limit once given
+// is never found empty. Every frame that is not the kernel's own is charged to exactly one account.
 #pragma once
 
 #include "kernel/core/kernel.hpp"
@@ -23,7 +23,8 @@ struct Account {
   // Takes zeroed frames and charges them; nothing is charged on failure.
   [[nodiscard]] Result<FrameNumber> allocate(Kernel& k, FrameNumber where, FrameUse use,
                                              Contents contents = Contents::zeroed);
-  [[nodiscard]] Result<FrameNumber> allocate_run(Kernel& k, FrameNumber first, std::uint64_t count, std::uint32_t align_log2);
+  [[nodiscard]] Result<FrameNumber> allocate_run(Kernel& k, FrameNumber first, std::uint64_t count,
+                                                 std::uint32_t align_log2);
   // Gives back plain frames that nobody uses; all or none.
   [[nodiscard]] Status free_run(Kernel& k, FrameNumber first, std::uint64_t count);
   [[nodiscard]] bool owns(Kernel& k, FrameNumber frame);

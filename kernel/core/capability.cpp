@@ -82,7 +82,8 @@ Status derive(Kernel& k, Slot& source, Slot& target, std::uint32_t wanted, std::
     first = source.base;
     count = source.count;
   }
-  if (first < source.base || !base::range_within(first - source.base, count, source.count)) return fail(Error::out_of_range);
+  if (first < source.base || !base::range_within(first - source.base, count, source.count))
+    return fail(Error::out_of_range);
   if (!target.empty()) return fail(Error::occupied);
   if (source.kind == Kind::frames) TRY_VOID(add_refs(k, first, count));
   // point of no return
@@ -91,11 +92,13 @@ Status derive(Kernel& k, Slot& source, Slot& target, std::uint32_t wanted, std::
   return {};
 }
 
-Status derive_frames(Kernel& k, Slot& account, Slot& target, FrameNumber first, std::uint64_t count, std::uint32_t wanted) {
+Status derive_frames(Kernel& k, Slot& account, Slot& target, FrameNumber first, std::uint64_t count,
+                     std::uint32_t wanted) {
   const std::uint16_t rights = TRY(narrow_rights(rights_of(Kind::frames), wanted));
   if (!base::range_within(first.raw(), count, k.frames.count())) return fail(Error::out_of_range);
   for (FrameNumber f = first; f < first + count; ++f)
-    if (k.frames[f].use != FrameUse::plain || k.frames[f].owner != account.object.frame) return fail(Error::out_of_range);
+    if (k.frames[f].use != FrameUse::plain || k.frames[f].owner != account.object.frame)
+      return fail(Error::out_of_range);
   if (!target.empty()) return fail(Error::occupied);
   TRY_VOID(add_refs(k, first.raw(), count));
   // point of no return

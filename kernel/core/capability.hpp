@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Capabilities and the tree of their derivation. A slot lies in a leaf of a table, a frame that no env can map; the links
-// are pointers between slots. Each operation leaves a consistent tree after every step, so the long ones can stop anywhere.
-// Invariants: a child has its parent's object (or is a frames capability under its account's) and no more rights and
-// range; a frames capability counts in `refs` of each frame it covers.
+// Capabilities and the tree of their derivation. A slot lies in a leaf of a table, a frame that no env can map; the
+// links are pointers between slots. Each operation leaves a consistent tree after every step, so the long ones can stop
+// anywhere. Invariants: a child has its parent's object (or is a frames capability under its account's) and no more
+// rights and range; a frames capability counts in `refs` of each frame it covers.
 #pragma once
 
 #include "kernel/core/kernel.hpp"
@@ -39,9 +39,11 @@ static_assert(sizeof(Slot) == 64);
 // Puts the first capability to an object into an empty slot: all rights, no parent.
 void install(Slot& slot, Kind kind, ObjectRef object, std::uint64_t first = 0, std::uint64_t count = 0);
 // Puts one with less into an empty slot, as a child of `source`.
-[[nodiscard]] Status derive(Kernel& k, Slot& source, Slot& target, std::uint32_t rights, std::uint64_t first, std::uint64_t count);
+[[nodiscard]] Status derive(Kernel& k, Slot& source, Slot& target, std::uint32_t rights, std::uint64_t first,
+                            std::uint64_t count);
 // A frames capability under the account's own.
-[[nodiscard]] Status derive_frames(Kernel& k, Slot& account, Slot& target, FrameNumber first, std::uint64_t count, std::uint32_t rights);
+[[nodiscard]] Status derive_frames(Kernel& k, Slot& account, Slot& target, FrameNumber first, std::uint64_t count,
+                                   std::uint32_t rights);
 // Empties a slot; its children go to its parent. Each step takes one from the budget; `again` when that is used up.
 [[nodiscard]] Status drop(Kernel& k, Slot& slot, std::uint64_t& budget);
 // Removes all that was derived, then breaks what others map of the frames that the capability stands for.

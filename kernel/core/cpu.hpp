@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the core keeps for one processor. `current` is who shall run; `loaded` is whose vector state and segment bases the
-// hardware holds. They differ only inside the kernel, until settle() has made them equal.
+// What the core keeps for one processor. `current` is who shall run; `loaded` is whose vector state and segment bases
+// the hardware holds. They differ only inside the kernel, until settle() has made them equal.
 #pragma once
 
 #include "kernel/core/object.hpp"

@@ -60,7 +60,8 @@ Status Env::destroy(Kernel& k, Cpu& here) {
 
 Status Env::configure(Kernel&, Cpu& here, const abi::EnvEntries& wanted, ObjectRef woken) {
   if (wanted.reserved != 0) return fail(Error::bad_argument);
-  for (const std::uint64_t va : {wanted.exception, wanted.foreign, wanted.prologue, wanted.epilogue, wanted.gs_base, wanted.fs_base})
+  for (const std::uint64_t va :
+       {wanted.exception, wanted.foreign, wanted.prologue, wanted.epilogue, wanted.gs_base, wanted.fs_base})
     if (!is_user_address(va)) return fail(Error::bad_address);
   if (runs_elsewhere(here)) return fail(Error::wrong_state);
   // point of no return
@@ -73,7 +74,8 @@ Status Env::configure(Kernel&, Cpu& here, const abi::EnvEntries& wanted, ObjectR
 }
 
 Status Env::start(Kernel& k, std::uint64_t rip, std::uint64_t rsp, std::uint64_t argument) {
-  const bool at_rest = state == RunState::created || state == RunState::stopped || state == RunState::halted || state == RunState::stuck;
+  const bool at_rest =
+      state == RunState::created || state == RunState::stopped || state == RunState::halted || state == RunState::stuck;
   if (!at_rest) return fail(Error::wrong_state);
   if (!is_user_address(rip)) return fail(Error::bad_address);
   // point of no return
@@ -122,7 +124,8 @@ Status Env::read(abi::EnvState& out) const {
 }
 
 Status Env::write(const abi::Registers& registers) {
-  if (state != RunState::created && state != RunState::stopped && state != RunState::stuck) return fail(Error::wrong_state);
+  if (state != RunState::created && state != RunState::stopped && state != RunState::stuck)
+    return fail(Error::wrong_state);
   if ((registers.rflags & ~(writable_flags | initial_flags)) != 0) return fail(Error::bad_argument);
   for (const std::uint64_t va : {registers.rip, registers.fs_base, registers.gs_base})
     if (!is_user_address(va)) return fail(Error::bad_address);

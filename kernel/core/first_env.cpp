@@ -66,7 +66,8 @@ Result<FrameNumber> add_page(Kernel& k, Space& space, std::uint64_t va, std::uin
   return frame;
 }
 
-Status load_segment(Kernel& k, Space& space, const base::elf::ProgramHeader& segment, std::span<const std::byte> image) {
+Status load_segment(Kernel& k, Space& space, const base::elf::ProgramHeader& segment,
+                    std::span<const std::byte> image) {
   const std::uint32_t flags = abi::map_read | ((segment.flags & base::elf::pf_w) != 0 ? abi::map_write : 0) |
                               ((segment.flags & base::elf::pf_x) != 0 ? abi::map_execute : 0);
   const std::uint64_t end = segment.vaddr + segment.memsz, file_end = segment.vaddr + segment.filesz;
@@ -75,7 +76,8 @@ Status load_segment(Kernel& k, Space& space, const base::elf::ProgramHeader& seg
     const std::uint64_t from = page < segment.vaddr ? segment.vaddr : page;
     const std::uint64_t to = page + page_size < file_end ? page + page_size : file_end;
     if (from >= to) continue;  // only zeros
-    std::memcpy(arch::frame_memory(frame) + (from - page), image.data() + segment.offset + (from - segment.vaddr), to - from);
+    std::memcpy(arch::frame_memory(frame) + (from - page), image.data() + segment.offset + (from - segment.vaddr),
+                to - from);
   }
   return {};
 }
@@ -132,8 +134,10 @@ Status fill_slots(Kernel& k, Table& table, const traps::BootRecord& record, cons
   slot(abi::boot::info).rights = bits(abi::FramesRight::grant) | bits(abi::FramesRight::read);
   for (std::uint64_t f = info.info_base; f < info.info_base + info.info_count; ++f) ++k.frames[FrameNumber{f}].refs;
   const FrameRange archive = archive_frames(record);
-  const std::uint32_t rights = bits(abi::FramesRight::grant) | bits(abi::FramesRight::read) | bits(abi::FramesRight::execute);
-  return derive_frames(k, slot(abi::boot::account), slot(abi::boot::archive), FrameNumber{archive.first}, archive.count, rights);
+  const std::uint32_t rights =
+      bits(abi::FramesRight::grant) | bits(abi::FramesRight::read) | bits(abi::FramesRight::execute);
+  return derive_frames(k, slot(abi::boot::account), slot(abi::boot::archive), FrameNumber{archive.first}, archive.count,
+                       rights);
 }
 
 }  // namespace

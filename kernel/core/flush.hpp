@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a change to an address space leaves to be done: translations to forget on other processors, and frames that must not
-// be used again before that.
+// What a change to an address space leaves to be done: translations to forget on other processors, and frames that must
+// not be used again before that.
 #pragma once
 
 #include "kernel/core/kernel.hpp"

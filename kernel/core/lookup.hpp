@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The one door from a slot number to an object. The order of the checks is part of the ABI: bad_slot, empty_slot, stale,
-// wrong_kind, missing_right.
+// The one door from a slot number to an object. The order of the checks is part of the ABI: bad_slot, empty_slot,
+// stale, wrong_kind, missing_right.
 #pragma once
 
 #include "kernel/core/env.hpp"

@@ -8,7 +8,8 @@ using traps::BootRecord;
 using traps::MemoryRange;
 
 MemoryRange inner_pages(const MemoryRange& range) {
-  const std::uint64_t start = base::align_up(range.start, base::page_size), end = base::align_down(range.end, base::page_size);
+  const std::uint64_t start = base::align_up(range.start, base::page_size),
+                      end = base::align_down(range.end, base::page_size);
   return {start, start < end ? end : start};
 }
 MemoryRange outer_pages(const MemoryRange& range) {
@@ -86,7 +87,8 @@ bool build_frame_table(Kernel& k, const BootRecord& record) {
   auto* bitmap = reinterpret_cast<std::uint64_t*>(arch::frame_memory(first + info_pages));
   k.frames.attach(*info, table, bitmap, frames);
 
-  // All memory is zero, and so is the table: "free". What is RAM and unclaimed gets its bit; the rest is said to be taken.
+  // All memory is zero, and so is the table: "free". What is RAM and unclaimed gets its bit; the rest is said to be
+  // taken.
   std::uint64_t reserved_from = 0;
   const auto reserve_until = [&](std::uint64_t frame) {
     for (; reserved_from < frame; ++reserved_from) table[reserved_from].use = FrameUse::reserved;

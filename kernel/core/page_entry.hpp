@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Page-table entries: how they are composed and changed. All changes are atomic exchanges, for the processor sets accessed
-// and dirty bits in them; whoever walks the tables meanwhile finds the old entry or the new one.
+// Page-table entries: how they are composed and changed. All changes are atomic exchanges, for the processor sets
+// accessed and dirty bits in them; whoever walks the tables meanwhile finds the old entry or the new one.
 #pragma once
 
 #include "abi/space.hpp"
@@ -10,7 +10,8 @@ namespace aegis {
 
 inline constexpr std::uint64_t table_entries = 512;
 inline constexpr std::uint64_t pte_changed_by_cpu = abi::pte_accessed | abi::pte_dirty;
-inline constexpr std::uint64_t pte_table = abi::pte_present | abi::pte_write | abi::pte_user;  // an entry of level 2 to 4
+inline constexpr std::uint64_t pte_table =
+    abi::pte_present | abi::pte_write | abi::pte_user;  // an entry of level 2 to 4
 
 [[nodiscard]] constexpr bool is_present(std::uint64_t entry) { return (entry & abi::pte_present) != 0; }
 [[nodiscard]] constexpr FrameNumber pte_frame(std::uint64_t entry) {
@@ -21,7 +22,9 @@ inline constexpr std::uint64_t pte_table = abi::pte_present | abi::pte_write | a
 }
 
 // Bytes that one entry of a table of this level covers, and the entry's index for an address.
-[[nodiscard]] constexpr std::uint64_t entry_span(std::uint32_t level) { return std::uint64_t{1} << (12 + 9 * (level - 1)); }
+[[nodiscard]] constexpr std::uint64_t entry_span(std::uint32_t level) {
+  return std::uint64_t{1} << (12 + 9 * (level - 1));
+}
 [[nodiscard]] constexpr std::uint64_t entry_index(std::uint64_t va, std::uint32_t level) {
   return va / entry_span(level) % table_entries;
 }
@@ -30,7 +33,8 @@ inline constexpr std::uint64_t pte_table = abi::pte_present | abi::pte_write | a
 }
 
 [[nodiscard]] constexpr std::uint64_t pte_permissions(std::uint32_t flags) {
-  return ((flags & abi::map_write) != 0 ? abi::pte_write : 0) | ((flags & abi::map_execute) != 0 ? 0 : abi::pte_no_execute) |
+  return ((flags & abi::map_write) != 0 ? abi::pte_write : 0) |
+         ((flags & abi::map_execute) != 0 ? 0 : abi::pte_no_execute) |
          ((flags & abi::map_soft0) != 0 ? abi::pte_soft0 : 0) | ((flags & abi::map_soft1) != 0 ? abi::pte_soft1 : 0);
 }
 // `ceiling`: pte_may_* bits.
@@ -50,8 +54,8 @@ inline void fill_entry(Kernel& k, std::uint64_t& entry, std::uint64_t value) {
   --k.frames[arch::frame_of(&entry)].maps;
   return arch::exchange_entry(&entry, 0);
 }
-// Replaces the bits in `mask`. Accessed and dirty bits that the processor sets meanwhile are put back: the entry is never
-// absent in between, so nobody faults on it.
+// Replaces the bits in `mask`. Accessed and dirty bits that the processor sets meanwhile are put back: the entry is
+// never absent in between, so nobody faults on it.
 inline std::uint64_t change_entry(std::uint64_t& entry, std::uint64_t mask, std::uint64_t bits) {
   std::uint64_t expected = std::atomic_ref{entry}.load(std::memory_order_relaxed);
   for (std::uint64_t keep = 0;;) {

@@ -18,7 +18,8 @@ Env* Sleepers::meld(Env* a, Env* b) {
   return a;
 }
 
-// Melds a list of siblings into one heap: pairs from the left, kept on a stack through `next`, then that from the right.
+// Melds a list of siblings into one heap: pairs from the left, kept on a stack through `next`, then that from the
+// right.
 Env* Sleepers::meld_pairs(Env* first) {
   Env* stack = nullptr;
   while (first != nullptr) {

@@ -55,7 +55,8 @@ Result<std::uint64_t*> Space::make_tables(Kernel& k, std::uint64_t va) {
   if (source[slot_of(va)] != 0) return fail(Error::wrong_state);
   std::uint64_t* table = top_table();
   std::uint32_t level = top_level;
-  for (; level > 1 && is_present(table[entry_index(va, level)]); --level) table = table_at(table[entry_index(va, level)]);
+  for (; level > 1 && is_present(table[entry_index(va, level)]); --level)
+    table = table_at(table[entry_index(va, level)]);
   if (level == 1) return table;
   const std::uint64_t missing = level - 1;
   if (account(k).room() < missing) return fail(Error::over_limit);

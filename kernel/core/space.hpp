@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Address spaces: a frame of bookkeeping and a top-level table, both the creator's account's; page tables are charged to
-// the same account as they come. User space is slots 0..255; a slot is either the space's own or a view of another's.
-// Invariants: `maps` of a table's frame counts its entries in use, of a plain frame the entries that map it; a linked
-// slot's entry equals its source's, whose level-3 table stays as long as anybody sees it.
+// Address spaces: a frame of bookkeeping and a top-level table, both the creator's account's; page tables are charged
+// to the same account as they come. User space is slots 0..255; a slot is either the space's own or a view of
+// another's. Invariants: `maps` of a table's frame counts its entries in use, of a plain frame the entries that map it;
+// a linked slot's entry equals its source's, whose level-3 table stays as long as anybody sees it.
 #pragma once
 
 #include "kernel/core/account.hpp"
@@ -29,7 +29,9 @@ struct Space {
   [[nodiscard]] Status trim(Kernel& k, std::uint64_t start, std::uint64_t end, std::uint64_t& budget);
 
   [[nodiscard]] Account& account(Kernel& k);
-  [[nodiscard]] std::uint64_t* top_table() const { return reinterpret_cast<std::uint64_t*>(arch::frame_memory(FrameNumber{top})); }
+  [[nodiscard]] std::uint64_t* top_table() const {
+    return reinterpret_cast<std::uint64_t*>(arch::frame_memory(FrameNumber{top}));
+  }
 
   // What lies at `va`: the level-1 table there, or nothing as far as `end`. wrong_state in a linked slot.
   struct Region {

@@ -47,7 +47,8 @@ FrameNumber named(const SpaceOp& op, std::uint64_t page) {
 
 Status SpaceUpdate::check_form(const SpaceOp& op) const {
   const VerbForm form = TRY(form_of(op.verb));
-  const bool flags_fit = (op.flags & form.required_flags) == form.required_flags && (op.flags & ~form.allowed_flags) == 0;
+  const bool flags_fit =
+      (op.flags & form.required_flags) == form.required_flags && (op.flags & ~form.allowed_flags) == 0;
   if (!flags_fit || op.reserved != 0 || op.pages == 0) return fail(Error::bad_argument);
   if (!form.authority && op.authority != abi::no_slot) return fail(Error::bad_argument);
   const bool page_aligned = base::is_aligned(op.address, abi::page_size);
@@ -55,7 +56,8 @@ Status SpaceUpdate::check_form(const SpaceOp& op) const {
   if (op.verb == SpaceVerb::unmap || op.verb == SpaceVerb::protect || op.verb == SpaceVerb::clone)
     return op.frame == 0 ? Status{} : fail(Error::bad_argument);
   if (op.verb != SpaceVerb::move) return {};
-  if (!base::is_aligned(op.frame, abi::page_size) || !in_user_space(op.frame, op.pages)) return fail(Error::bad_address);
+  if (!base::is_aligned(op.frame, abi::page_size) || !in_user_space(op.frame, op.pages))
+    return fail(Error::bad_address);
   const std::uint64_t apart = op.frame < op.address ? op.address - op.frame : op.frame - op.address;
   return apart >= op.pages * abi::page_size ? Status{} : fail(Error::bad_argument);
 }
@@ -96,7 +98,8 @@ Result<std::uint64_t> SpaceUpdate::ceiling_for(const Authority& by, FrameNumber 
   return (has(FramesRight::write) ? abi::pte_may_write : 0) | (has(FramesRight::execute) ? abi::pte_may_execute : 0);
 }
 
-// --- walking -----------------------------------------------------------------------------------------------------------
+// --- walking
+// -----------------------------------------------------------------------------------------------------------
 
 Result<std::uint64_t*> SpaceUpdate::tables_at(std::uint64_t va, Tables tables) {
   spend(budget_, table_steps - 1);
@@ -149,7 +152,8 @@ Status SpaceUpdate::each_present(Space& in, std::uint64_t start, std::uint64_t c
   return {};
 }
 
-// --- verbs -------------------------------------------------------------------------------------------------------------
+// --- verbs
+// -------------------------------------------------------------------------------------------------------------
 
 // Writes a present entry over an empty or a present one and counts the mapping.
 void SpaceUpdate::put(std::uint64_t& entry, std::uint64_t va, std::uint64_t value) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The verbs of space_update. Each page is checked and then changed on its own; what was done before an error stays done, and
-// the caller is told how far it came.
+// The verbs of space_update. Each page is checked and then changed on its own; what was done before an error stays
+// done, and the caller is told how far it came.
 #pragma once
 
 #include "kernel/core/space.hpp"

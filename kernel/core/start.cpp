@@ -10,7 +10,8 @@ Result<Account*> make_root(Kernel& k, const traps::BootRecord& record) {
   const FrameNumber frame = TRY(k.frames.find(abi::any_frame, 1, 0));
   k.frames.take(frame, 1, 0, FrameUse::account, Contents::zeroed);
   const FrameRange archive = archive_frames(record);
-  auto* root = new (arch::frame_memory(frame)) Account{.limit = k.frames.free_count() + archive.count, .used = archive.count};
+  auto* root =
+      new (arch::frame_memory(frame)) Account{.limit = k.frames.free_count() + archive.count, .used = archive.count};
   for (std::uint64_t f = archive.first; f < archive.first + archive.count; ++f)
     k.frames[FrameNumber{f}] = {.owner = frame_index(root), .use = FrameUse::plain};
   return root;

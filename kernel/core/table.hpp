@@ -10,7 +10,8 @@ namespace aegis {
 using Leaf = std::array<Slot, abi::slots_per_leaf>;
 static_assert(sizeof(Leaf) == abi::page_size);
 
-// An index below `limit` stays what it is, any other becomes 0, also while the processor runs ahead of the bounds check.
+// An index below `limit` stays what it is, any other becomes 0, also while the processor runs ahead of the bounds
+// check.
 [[nodiscard]] inline std::uint64_t masked_index(std::uint64_t index, std::uint64_t limit) {
   asm("" : "+r"(index));  // else the compiler would know from the check before that there is nothing to mask
   const auto outside = static_cast<std::int64_t>(limit - 1 - index) >> 63;

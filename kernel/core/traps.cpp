@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the machine-dependent half calls, but for Aegis calls (sys/call.cpp) and the start (start.cpp). Each function takes
-// the lock, decides, settles. See docs/tour/exception.md.
+// What the machine-dependent half calls, but for Aegis calls (sys/call.cpp) and the start (start.cpp). Each function
+// takes the lock, decides, settles. See docs/tour/exception.md.
 #include "kernel/core/traps.hpp"
 
 #include "kernel/core/scheduler.hpp"

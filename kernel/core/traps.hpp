@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // All that the machine-dependent half calls in the core. Every entry below is made with interrupts off, on the
-// processor's own kernel stack, with the interrupted env's registers already in cpu.current->context (if the processor was
-// in user mode). The functions take the kernel lock themselves. After each the arch calls next() and resumes what it names.
+// processor's own kernel stack, with the interrupted env's registers already in cpu.current->context (if the processor
+// was in user mode). The functions take the kernel lock themselves. After each the arch calls next() and resumes what
+// it names.
 #pragma once
 
 #include "kernel/arch/api.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The Aegis calls as functions of one caller. Prototypes come from the table in abi/; each family has its file here. A call
-// decodes, checks, and behind the line "point of no return" only does what cannot fail.
+// The Aegis calls as functions of one caller. Prototypes come from the table in abi/; each family has its file here. A
+// call decodes, checks, and behind the line "point of no return" only does what cannot fail.
 #pragma once
 
 #include "kernel/core/lookup.hpp"
@@ -40,7 +40,9 @@ struct Calls {
 #undef AEGIS_CALL
 
   template <typename T, typename... Rights>
-  [[nodiscard]] Result<T*> find(slot number, Rights... rights) const { return aegis::find<T>(k, table(), number, rights...); }
+  [[nodiscard]] Result<T*> find(slot number, Rights... rights) const {
+    return aegis::find<T>(k, table(), number, rights...);
+  }
   template <typename... Rights>
   [[nodiscard]] Result<Slot*> find_kind(slot number, Kind kind, Rights... rights) const {
     return aegis::find_kind(k, table(), number, kind, rights...);
@@ -56,7 +58,9 @@ struct Calls {
     return find<Space>(number, abi::SpaceRight::change);
   }
   template <typename T>
-  void publish(Slot& target, const T& object) const { install(target, ObjectTraits<T>::kind, k.frames.ref_of(&object)); }
+  void publish(Slot& target, const T& object) const {
+    install(target, ObjectTraits<T>::kind, k.frames.ref_of(&object));
+  }
 };
 
 // User memory, in the caller's space. bad_address where it is not accessible.

@@ -38,8 +38,13 @@ Answer Calls::cap_revoke(slot target) {
 
 Answer Calls::cap_read(slot target, va out) {
   const Slot& read = *TRY(filled_slot(table(), target));
-  return copy_out(out, abi::CapInfo{.kind = static_cast<std::uint8_t>(read.kind), .live = is_live(k, read), .rights = read.rights,
-                                    .reserved = 0, .base = read.base, .count = read.count, .object = read.object.frame});
+  return copy_out(out, abi::CapInfo{.kind = static_cast<std::uint8_t>(read.kind),
+                                    .live = is_live(k, read),
+                                    .rights = read.rights,
+                                    .reserved = 0,
+                                    .base = read.base,
+                                    .count = read.count,
+                                    .object = read.object.frame});
 }
 
 }  // namespace aegis::sys

@@ -58,7 +58,8 @@ Answer Calls::env_halt(u64 code) {
 
 Answer Calls::object_destroy(slot target) {
   const Slot& victim = *TRY(live_slot(k, table(), target));
-  const bool is_object = victim.kind == Kind::account || victim.kind == Kind::env || victim.kind == Kind::space || victim.kind == Kind::table;
+  const bool is_object = victim.kind == Kind::account || victim.kind == Kind::env || victim.kind == Kind::space ||
+                         victim.kind == Kind::table;
   if (!is_object) return fail(Error::wrong_kind);
   if ((victim.rights & abi::right_destroy) == 0) return fail(Error::missing_right);
   const u32 object = victim.object.frame;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Random Aegis calls over a small world. Bytes choose a call and, for each argument, a plausible value of its type or any
-// number at all; time passes, exceptions come. The checker counts everything again every few calls, and at the end of an
-// input. A finding aborts.
+// Random Aegis calls over a small world. Bytes choose a call and, for each argument, a plausible value of its type or
+// any number at all; time passes, exceptions come. The checker counts everything again every few calls, and at the end
+// of an input. A finding aborts.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -57,8 +57,9 @@ class Input {
   std::size_t left_;
 };
 
-constexpr std::array<std::uint64_t, 10> bases{0x1000, 0x20'0000, 0x4000'0000, 0x5555'5555'4000, 0x7f'ffff'f000, 0x80'0000'0000,
-                                              0x100'0000'0000, 0x7fff'ffff'e000, 0x7fff'ffe0'0000, 0x4080'0000'0000};
+constexpr std::array<std::uint64_t, 10> bases{0x1000,           0x20'0000,       0x4000'0000,     0x5555'5555'4000,
+                                              0x7f'ffff'f000,   0x80'0000'0000,  0x100'0000'0000, 0x7fff'ffff'e000,
+                                              0x7fff'ffe0'0000, 0x4080'0000'0000};
 
 class Fuzzer {
  public:
@@ -125,8 +126,11 @@ class Fuzzer {
     if (number == Call::space_update) {
       for (std::uint32_t i = 0; i < 4; ++i) w_.put(operation(), i * sizeof(abi::SpaceOp));
     } else if (number == Call::env_configure) {
-      w_.put(abi::EnvEntries{.exception = address(in_.byte()), .prologue = address(in_.byte()), .epilogue = address(in_.byte()),
-                             .gs_base = address(in_.byte()), .monitor = CapSlot{in_.byte() % slots}});
+      w_.put(abi::EnvEntries{.exception = address(in_.byte()),
+                             .prologue = address(in_.byte()),
+                             .epilogue = address(in_.byte()),
+                             .gs_base = address(in_.byte()),
+                             .monitor = CapSlot{in_.byte() % slots}});
     } else if (number == Call::env_write) {
       w_.put(abi::Registers{.rip = address(in_.byte()), .rflags = in_.number(2), .rsp = in_.number(8)});
     }
@@ -135,8 +139,15 @@ class Fuzzer {
   abi::SpaceOp operation() {
     const auto verb = static_cast<abi::SpaceVerb>(in_.byte() % 9);
     const std::uint8_t raw = in_.byte();
-    const std::uint32_t flags = (raw & 0x3fu) | ((raw & 0x40) != 0 ? abi::map_replace : 0) | ((raw & 0x80) != 0 ? 0 : abi::map_read);
-    abi::SpaceOp op{verb, flags, CapSlot{in_.byte() % slots}, 0, bases[in_.byte() % bases.size()] + (std::uint64_t{in_.byte()} << 12), 0, 0};
+    const std::uint32_t flags =
+        (raw & 0x3fu) | ((raw & 0x40) != 0 ? abi::map_replace : 0) | ((raw & 0x80) != 0 ? 0 : abi::map_read);
+    abi::SpaceOp op{verb,
+                    flags,
+                    CapSlot{in_.byte() % slots},
+                    0,
+                    bases[in_.byte() % bases.size()] + (std::uint64_t{in_.byte()} << 12),
+                    0,
+                    0};
     const std::uint8_t size = in_.byte();
     op.pages = size < 200 ? size % 10 + 1u : size < 230 ? in_.number(2) : in_.number(5);
     const bool bare = verb == abi::SpaceVerb::unmap || verb == abi::SpaceVerb::protect || verb == abi::SpaceVerb::move;
@@ -144,8 +155,10 @@ class Fuzzer {
     if (verb == abi::SpaceVerb::unmap || verb == abi::SpaceVerb::move) op.flags = 0;
     if (verb == abi::SpaceVerb::clone) op.flags &= abi::map_read | abi::map_write;
     if (verb == abi::SpaceVerb::map) op.frame = frames_ + in_.byte() % 16;
-    else if (verb == abi::SpaceVerb::map_new || verb == abi::SpaceVerb::copy) op.frame = in_.byte() < 200 ? abi::any_frame.raw() : frames_ + in_.byte() % 32;
-    else if (verb == abi::SpaceVerb::move) op.frame = bases[in_.byte() % bases.size()] + (std::uint64_t{in_.byte()} << 12);
+    else if (verb == abi::SpaceVerb::map_new || verb == abi::SpaceVerb::copy)
+      op.frame = in_.byte() < 200 ? abi::any_frame.raw() : frames_ + in_.byte() % 32;
+    else if (verb == abi::SpaceVerb::move)
+      op.frame = bases[in_.byte() % bases.size()] + (std::uint64_t{in_.byte()} << 12);
     return op;
   }
 
@@ -162,7 +175,8 @@ class Fuzzer {
       const Signature& s = signatures[number];
       for (std::size_t i = 0; i < s.count; ++i) arguments[i] = argument(s.types[i]);
       fill_scratch(static_cast<Call>(number));
-      if (static_cast<Call>(number) == Call::space_update && in_.byte() < 240) arguments[1] = w_.scratch(), arguments[2] = arguments[2] % 4 + 1;
+      if (static_cast<Call>(number) == Call::space_update && in_.byte() < 240)
+        arguments[1] = w_.scratch(), arguments[2] = arguments[2] % 4 + 1;
     }
     try {
       w_.call_raw(number, arguments);
@@ -188,7 +202,8 @@ class Fuzzer {
       if (info.use != abi::FrameUse::env) continue;
       auto& env = aegis::object_at<aegis::Env>(f);
       if (env.state == abi::RunState::sleeping) env.wake(w_.kernel());
-      else if (env.state == abi::RunState::halted || env.state == abi::RunState::stuck) static_cast<void>(env.start(w_.kernel(), 0x20'0000, 0x21'0000, 0));
+      else if (env.state == abi::RunState::halted || env.state == abi::RunState::stuck)
+        static_cast<void>(env.start(w_.kernel(), 0x20'0000, 0x21'0000, 0));
     }
     w_.pass(1);
   }

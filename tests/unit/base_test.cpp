@@ -89,7 +89,8 @@ TEST(Readers, SurviveDamage) {
     for (int n = 0; reader.next(entry) == base::cpio::Step::entry; ++n) ASSERT_LT(n, 10);
   }
   alignas(8) std::array<std::byte, 256> elf{};
-  base::elf::FileHeader header{.ident = {0x7f, 'E', 'L', 'F', 2, 1, 1}, .type = 2, .machine = 62, .phoff = 64, .phentsize = 56, .phnum = 3};
+  base::elf::FileHeader header{
+      .ident = {0x7f, 'E', 'L', 'F', 2, 1, 1}, .type = 2, .machine = 62, .phoff = 64, .phentsize = 56, .phnum = 3};
   for (int round = 0; round < 20'000; ++round) {
     std::memcpy(elf.data(), &header, sizeof header);
     for (int i = 0; i < 4; ++i) {

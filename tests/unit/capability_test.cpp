@@ -55,7 +55,8 @@ TEST_F(Capabilities, RevocationBreaksForeignMappings) {
   ASSERT_EQ(w.call(Call::cap_derive, {22, 23, abi::all_rights, 0, 0}).error, Error::none);
   const std::uint32_t rw = abi::map_read | abi::map_write;
   ASSERT_EQ(w.update(CapSlot{21}, {abi::SpaceVerb::map, rw, CapSlot{23}, 0, 0x1000, 8, first}), Error::none);
-  ASSERT_EQ(w.update(abi::no_slot, {abi::SpaceVerb::map, rw, abi::boot::account, 0, 0x4000'0000, 8, first}), Error::none);
+  ASSERT_EQ(w.update(abi::no_slot, {abi::SpaceVerb::map, rw, abi::boot::account, 0, 0x4000'0000, 8, first}),
+            Error::none);
   ASSERT_EQ(w.call(Call::cap_drop, {23}).error, Error::none);
   EXPECT_EQ(w.problems(), "");
   EXPECT_EQ(w.call_done(Call::cap_revoke, {22}).error, Error::none);
@@ -65,7 +66,8 @@ TEST_F(Capabilities, RevocationBreaksForeignMappings) {
 
 TEST_F(Capabilities, TreeBehavesAsItsModel) {
   constexpr std::uint32_t leaves = 4, slots = leaves * 64, first = 16;
-  for (std::uint32_t leaf = 1; leaf < leaves; ++leaf) ASSERT_EQ(w.call(Call::table_grow, {0, leaf, account, any}).error, Error::none);
+  for (std::uint32_t leaf = 1; leaf < leaves; ++leaf)
+    ASSERT_EQ(w.call(Call::table_grow, {0, leaf, account, any}).error, Error::none);
   const std::uint64_t frames = w.call(Call::frame_alloc, {account, any, 64, 0}).value;
   ASSERT_EQ(w.call(Call::frame_cap, {account, first, frames, 64, abi::all_rights}).error, Error::none);
   std::array<int, slots> parent;  // -2: empty, -1: root
@@ -111,9 +113,11 @@ TEST_F(Capabilities, TreeBehavesAsItsModel) {
 // Long chains and wide fans take many calls, each bounded.
 TEST_F(Capabilities, LongWorkIsCutIntoSteps) {
   constexpr std::uint32_t leaves = 20, slots = leaves * 64;
-  for (std::uint32_t leaf = 1; leaf < leaves; ++leaf) ASSERT_EQ(w.call(Call::table_grow, {0, leaf, account, any}).error, Error::none);
+  for (std::uint32_t leaf = 1; leaf < leaves; ++leaf)
+    ASSERT_EQ(w.call(Call::table_grow, {0, leaf, account, any}).error, Error::none);
   ASSERT_EQ(w.call(Call::space_create, {account, 64, any}).error, Error::none);
-  for (std::uint32_t s = 65; s < slots; ++s) ASSERT_EQ(w.call(Call::cap_derive, {s % 2 == 0 ? 64u : s - 1, s, abi::all_rights, 0, 0}).error, Error::none);
+  for (std::uint32_t s = 65; s < slots; ++s)
+    ASSERT_EQ(w.call(Call::cap_derive, {s % 2 == 0 ? 64u : s - 1, s, abi::all_rights, 0, 0}).error, Error::none);
   int calls = 1;
   while (w.call(Call::cap_revoke, {64}).error == Error::again) {
     ++calls;
@@ -122,7 +126,8 @@ TEST_F(Capabilities, LongWorkIsCutIntoSteps) {
   EXPECT_GT(calls, 4);
   for (std::uint32_t s = 65; s < slots; ++s) ASSERT_TRUE(w.slot(CapSlot{s}).empty());
   // Drop of a capability with many children.
-  for (std::uint32_t s = 65; s < slots; ++s) ASSERT_EQ(w.call(Call::cap_derive, {s == 65 ? 64u : 65u, s, abi::all_rights, 0, 0}).error, Error::none);
+  for (std::uint32_t s = 65; s < slots; ++s)
+    ASSERT_EQ(w.call(Call::cap_derive, {s == 65 ? 64u : 65u, s, abi::all_rights, 0, 0}).error, Error::none);
   EXPECT_EQ(w.call(Call::cap_drop, {65}).error, Error::again);
   EXPECT_EQ(w.call_done(Call::cap_drop, {65}).error, Error::none);
   EXPECT_EQ(w.slot(CapSlot{66}).parent, &w.slot(CapSlot{64}));
@@ -131,11 +136,14 @@ TEST_F(Capabilities, LongWorkIsCutIntoSteps) {
 TEST_F(Capabilities, TablesEmptyThemselvesAtTheirEnd) {
   const std::uint64_t before = w.root().used;
   ASSERT_EQ(w.call(Call::table_create, {account, 20, any}).error, Error::none);
-  for (std::uint64_t leaf : {0ull, 7ull, 503ull}) ASSERT_EQ(w.call(Call::table_grow, {20, leaf, account, any}).error, Error::none);
+  for (std::uint64_t leaf : {0ull, 7ull, 503ull})
+    ASSERT_EQ(w.call(Call::table_grow, {20, leaf, account, any}).error, Error::none);
   EXPECT_EQ(w.call(Call::table_grow, {20, 7, account, any}).error, Error::occupied);
   EXPECT_EQ(w.call(Call::table_grow, {20, 504, account, any}).error, Error::bad_argument);
-  for (std::uint64_t s = 7 * 64; s < 8 * 64; ++s) ASSERT_EQ(w.call(Call::cap_grant, {abi::boot::space.raw(), 20, s, abi::all_rights, 0, 0}).error, Error::none);
-  ASSERT_EQ(w.call(Call::cap_grant, {20, 20, 503 * 64 + 63, abi::all_rights, 0, 0}).error, Error::none) << "a table in itself";
+  for (std::uint64_t s = 7 * 64; s < 8 * 64; ++s)
+    ASSERT_EQ(w.call(Call::cap_grant, {abi::boot::space.raw(), 20, s, abi::all_rights, 0, 0}).error, Error::none);
+  ASSERT_EQ(w.call(Call::cap_grant, {20, 20, 503 * 64 + 63, abi::all_rights, 0, 0}).error, Error::none)
+      << "a table in itself";
   EXPECT_EQ(w.call(Call::cap_grant, {20, 20, 504 * 64, abi::all_rights, 0, 0}).error, Error::bad_slot);
   EXPECT_EQ(w.call(Call::cap_grant, {20, 20, 64, abi::all_rights, 0, 0}).error, Error::bad_slot);
   EXPECT_EQ(w.call_done(Call::object_destroy, {20}).error, Error::none);

@@ -95,7 +95,8 @@ class Checker {
       leaves_.insert(lf);
       for (const Slot& slot : *leaf) {
         if (slot.empty()) {
-          expect(slot.parent == nullptr && slot.first_child == nullptr && slot.next == nullptr && slot.prev == nullptr, "links of an empty slot", lf);
+          expect(slot.parent == nullptr && slot.first_child == nullptr && slot.next == nullptr && slot.prev == nullptr,
+                 "links of an empty slot", lf);
           continue;
         }
         slots_.push_back(&slot);
@@ -111,22 +112,27 @@ class Checker {
       if (other == nullptr) continue;
       expect(leaves_.contains(frame_index(other)) && !other->empty(), "a link leads nowhere", f);
     }
-    if (slot.first_child != nullptr) expect(slot.first_child->parent == &slot && slot.first_child->prev == nullptr, "first child", f);
+    if (slot.first_child != nullptr)
+      expect(slot.first_child->parent == &slot && slot.first_child->prev == nullptr, "first child", f);
     if (slot.next != nullptr) expect(slot.next->prev == &slot && slot.next->parent == slot.parent, "next", f);
     if (slot.prev != nullptr) expect(slot.prev->next == &slot, "prev", f);
-    if (slot.parent == nullptr) return expect(slot.next == nullptr && slot.prev == nullptr, "a root has no siblings", f);
+    if (slot.parent == nullptr)
+      return expect(slot.next == nullptr && slot.prev == nullptr, "a root has no siblings", f);
     const Slot& parent = *slot.parent;
     expect(slot.prev != nullptr || parent.first_child == &slot, "not among the parent's children", f);
     expect(parent.object == slot.object, "a child's object", f);
     if (parent.kind == Kind::account && slot.kind == Kind::frames) return;
     expect(parent.kind == slot.kind && (slot.rights & ~parent.rights) == 0, "a child has more rights", f);
-    if (slot.is_range()) expect(slot.base >= parent.base && slot.base + slot.count <= parent.base + parent.count, "a child's range", f);
+    if (slot.is_range())
+      expect(slot.base >= parent.base && slot.base + slot.count <= parent.base + parent.count, "a child's range", f);
   }
 
   void space(std::uint32_t f) {
     const auto& s = object_at<Space>(f);
     space_envs_[f];
-    expect(info(s.top).use == FrameUse::page_table && info(s.top).level == 4 && info(s.top).aux == f && info(s.top).owner == info(f).owner, "top table", f);
+    expect(info(s.top).use == FrameUse::page_table && info(s.top).level == 4 && info(s.top).aux == f &&
+               info(s.top).owner == info(f).owner,
+           "top table", f);
     std::uint32_t viewed = 0;
     for (const std::uint32_t n : s.viewers) viewed += n;
     expect(viewed == s.viewed, "viewers", f);
@@ -144,14 +150,16 @@ class Checker {
       }
       ++views_[s.source[i]][i];
       expect(info(s.source[i]).use == FrameUse::space, "a link's source is gone", f);
-      expect(pte_frame(table(object_at<Space>(s.source[i]).top)[i]) == pte_frame(entry), "a link differs from its source", f);
+      expect(pte_frame(table(object_at<Space>(s.source[i]).top)[i]) == pte_frame(entry),
+             "a link differs from its source", f);
     }
     spaces_.push_back(f);
   }
 
   void tables(std::uint32_t of, std::uint64_t frame, std::uint8_t level) {
     const FrameInfo& i = info(static_cast<std::uint32_t>(frame));
-    expect(i.use == FrameUse::page_table && i.level == level && i.aux == of && i.owner == info(of).owner, "page table", frame);
+    expect(i.use == FrameUse::page_table && i.level == level && i.aux == of && i.owner == info(of).owner, "page table",
+           frame);
     expect(reached_.insert(frame).second, "a page table is used twice", frame);
     for (std::uint32_t n = 0; n < 512; ++n) {
       const std::uint64_t entry = table(frame)[n];
@@ -172,8 +180,10 @@ class Checker {
     expect(i.use == FrameUse::plain || i.use == FrameUse::info, "a frame in kernel use is mapped", where);
     expect((entry & abi::pte_user) != 0, "a page without the user bit", where);
     expect((entry & abi::pte_write) == 0 || (entry & abi::pte_may_write) != 0, "writable above the ceiling", where);
-    expect((entry & abi::pte_no_execute) != 0 || (entry & abi::pte_may_execute) != 0, "executable above the ceiling", where);
-    if (i.use == FrameUse::info) expect((entry & (abi::pte_may_write | abi::pte_may_execute)) == 0, "information pages are read-only", where);
+    expect((entry & abi::pte_no_execute) != 0 || (entry & abi::pte_may_execute) != 0, "executable above the ceiling",
+           where);
+    if (i.use == FrameUse::info)
+      expect((entry & (abi::pte_may_write | abi::pte_may_execute)) == 0, "information pages are read-only", where);
     if ((entry & abi::pte_owned) != 0) expect(i.owner == info(of).owner, "owned by another account", where);
   }
 
@@ -184,11 +194,13 @@ class Checker {
     expect(i.refs == counted_[f].refs, "refs", f);
     if (i.use == FrameUse::free) {
       ++free_;
-      expect(i.owner == 0 && i.maps == 0 && i.pins == 0 && i.refs == 0 && i.aux == 0 && i.level == 0, "a free frame", f);
+      expect(i.owner == 0 && i.maps == 0 && i.pins == 0 && i.refs == 0 && i.aux == 0 && i.level == 0, "a free frame",
+             f);
     }
     if (i.use == FrameUse::plain) expect(i.aux == 0, "aux of a plain frame", f);
     if (i.use == FrameUse::plain || i.use == FrameUse::page_table) expect(i.owner != 0, "owner", f);
-    if (i.use == FrameUse::page_table && i.level < 4) expect(reached_.contains(f), "a page table that nothing leads to", f);
+    if (i.use == FrameUse::page_table && i.level < 4)
+      expect(reached_.contains(f), "a page table that nothing leads to", f);
     if (i.use == FrameUse::table_leaf) expect(leaves_.contains(f), "a leaf that nothing leads to", f);
     if (i.use == FrameUse::space)
       expect(object_at<Space>(f).viewers == views_[f], "viewers of a slot", f);
@@ -208,7 +220,8 @@ class Checker {
     for (const Cpu& cpu : machine().cpus) {
       if (cpu.current != nullptr) {
         expect(info(frame_index(cpu.current)).use == FrameUse::env, "current is no env", cpu.id.raw());
-        expect(cpu.current->state == RunState::running && cpu.current->cpu == cpu.id.raw(), "current runs", cpu.id.raw());
+        expect(cpu.current->state == RunState::running && cpu.current->cpu == cpu.id.raw(), "current runs",
+               cpu.id.raw());
         expect(cpu.space == cpu.current->space, "current's space is in use", cpu.id.raw());
       }
       if (cpu.started) expect(cpu.loaded == cpu.current, "settled", cpu.id.raw());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Counts everything again from nothing and compares with what the kernel believes: owners, uses, maps, refs, pins, accounts,
-// page tables, links between slots, envs and processors.
+// Counts everything again from nothing and compares with what the kernel believes: owners, uses, maps, refs, pins,
+// accounts, page tables, links between slots, envs and processors.
 #pragma once
 
 #include <string>

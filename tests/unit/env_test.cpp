@@ -23,8 +23,10 @@ struct Envs : ::testing::Test {
 
 TEST_F(Envs, UserAreaIsPinned) {
   EXPECT_EQ(w.call(Call::frame_free, {account, area, 1}).error, Error::busy);
-  EXPECT_EQ(w.call(Call::env_create, {account, 21, abi::boot::space.raw(), abi::boot::table.raw(), area, any}).error, Error::busy);
-  EXPECT_EQ(w.call(Call::env_create, {account, 21, abi::boot::space.raw(), abi::boot::table.raw(), 1, any}).error, Error::out_of_range);
+  EXPECT_EQ(w.call(Call::env_create, {account, 21, abi::boot::space.raw(), abi::boot::table.raw(), area, any}).error,
+            Error::busy);
+  EXPECT_EQ(w.call(Call::env_create, {account, 21, abi::boot::space.raw(), abi::boot::table.raw(), 1, any}).error,
+            Error::out_of_range);
   EXPECT_EQ(w.call(Call::object_destroy, {20}).error, Error::none);
   EXPECT_EQ(w.call(Call::frame_free, {account, area, 1}).error, Error::none);
 }
@@ -85,8 +87,8 @@ TEST_F(Envs, ExceptionsAreDeliveredOnceAtATime) {
 }
 
 TEST_F(Envs, EntriesAreChecked) {
-  for (auto member : {&abi::EnvEntries::exception, &abi::EnvEntries::foreign, &abi::EnvEntries::prologue, &abi::EnvEntries::epilogue,
-                      &abi::EnvEntries::gs_base, &abi::EnvEntries::fs_base}) {
+  for (auto member : {&abi::EnvEntries::exception, &abi::EnvEntries::foreign, &abi::EnvEntries::prologue,
+                      &abi::EnvEntries::epilogue, &abi::EnvEntries::gs_base, &abi::EnvEntries::fs_base}) {
     abi::EnvEntries entries{};
     entries.*member = 0x8000'0000'0000;
     EXPECT_EQ(configure(entries), Error::bad_address);

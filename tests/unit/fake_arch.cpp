@@ -54,9 +54,11 @@ bool translations_agree(std::string& why) {
   for (std::uint32_t cpu = 0; cpu < cpu_count; ++cpu)
     for (const auto& [va, cached] : m.translations[cpu]) {
       const auto now = walk(m.top[cpu], va);
-      if (now && now->frame == cached.frame && (now->write || !cached.write) && (now->execute || !cached.execute)) continue;
+      if (now && now->frame == cached.frame && (now->write || !cached.write) && (now->execute || !cached.execute))
+        continue;
       char text[120];
-      std::snprintf(text, sizeof text, "processor %u remembers an old translation of %#llx", cpu, static_cast<unsigned long long>(va));
+      std::snprintf(text, sizeof text, "processor %u remembers an old translation of %#llx", cpu,
+                    static_cast<unsigned long long>(va));
       why = text;
       return false;
     }
@@ -99,15 +101,20 @@ bool each_piece(std::uint64_t va, std::size_t size, bool write, F piece) {
 }  // namespace
 
 bool copy_from_user(void* to, std::uint64_t from, std::size_t size) {
-  return each_piece(from, size, false, [&](std::byte* at, std::size_t done, std::size_t n) { std::memcpy(static_cast<std::byte*>(to) + done, at, n); });
+  return each_piece(from, size, false, [&](std::byte* at, std::size_t done, std::size_t n) {
+    std::memcpy(static_cast<std::byte*>(to) + done, at, n);
+  });
 }
 bool copy_to_user(std::uint64_t to, const void* from, std::size_t size) {
-  return each_piece(to, size, true, [&](std::byte* at, std::size_t done, std::size_t n) { std::memcpy(at, static_cast<const std::byte*>(from) + done, n); });
+  return each_piece(to, size, true, [&](std::byte* at, std::size_t done, std::size_t n) {
+    std::memcpy(at, static_cast<const std::byte*>(from) + done, n);
+  });
 }
 
 void prepare_top_table(FrameNumber top) {
   auto* entries = fake::table(top.raw());
-  for (std::uint64_t i = 256; i < 512; ++i) entries[i] = 0x1000'0000'0000 + i;  // not present; the checker looks for them
+  for (std::uint64_t i = 256; i < 512; ++i)
+    entries[i] = 0x1000'0000'0000 + i;  // not present; the checker looks for them
 }
 void load_space(FrameNumber top) {
   auto& m = machine();
@@ -132,7 +139,8 @@ std::uint64_t exchange_entry(std::uint64_t* entry, std::uint64_t value) {
     FrameTable& frames = *fake::machine().frames;
     const FrameInfo& target = frames[FrameNumber{(value & abi::pte_frame_mask) >> 12}];
     AEGIS_ASSERT(frames[holder].use == FrameUse::page_table && frames[holder].maps > 0);
-    if (frames[holder].level == 1) AEGIS_ASSERT((target.use == FrameUse::plain || target.use == FrameUse::info) && target.maps > 0);
+    if (frames[holder].level == 1)
+      AEGIS_ASSERT((target.use == FrameUse::plain || target.use == FrameUse::info) && target.maps > 0);
     else AEGIS_ASSERT(target.use == FrameUse::page_table && target.level == frames[holder].level - 1);
   }
   return std::exchange(*entry, value);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A machine for the core on the host: memory is an array, processors are records, time stands still until told. It also
-// watches: each page-table write is checked when it happens, and processors remember translations until they are flushed.
+// watches: each page-table write is checked when it happens, and processors remember translations until they are
+// flushed.
 #pragma once
 
 #include <map>

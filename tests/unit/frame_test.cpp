@@ -47,7 +47,8 @@ TEST_F(Frames, AllOfThemCanBeHad) {
   EXPECT_EQ(taken.size(), room);
   EXPECT_EQ(w.problems(), "");
   // The checkerboard has no run of two; a named frame is found.
-  for (std::size_t i = 0; i < taken.size(); i += 2) ASSERT_EQ(w.call(Call::frame_free, {account, taken[i], 1}).error, Error::none);
+  for (std::size_t i = 0; i < taken.size(); i += 2)
+    ASSERT_EQ(w.call(Call::frame_free, {account, taken[i], 1}).error, Error::none);
   EXPECT_EQ(w.call(Call::frame_alloc, {account, any, 2, 0}).error, Error::no_frame);
   EXPECT_EQ(w.call(Call::frame_alloc, {account, taken[10], 1, 0}).value, taken[10]);
 }

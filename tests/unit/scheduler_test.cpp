@@ -23,12 +23,17 @@ struct Scheduler : ::testing::Test {
   aegis::Env& a() { return w.env_at(CapSlot{20}); }
   aegis::Env& b() { return w.env_at(CapSlot{21}); }
   aegis::Env& first() { return w.env_at(abi::boot::self); }
-  abi::UserArea& area_of(int i) { return *reinterpret_cast<abi::UserArea*>(aegis::arch::frame_memory(FrameNumber{area[static_cast<std::size_t>(i)]})); }
-  void bind(std::uint64_t position, std::uint64_t env) { ASSERT_EQ(w.call(Call::slice_bind, {slices, position, env}).error, Error::none); }
+  abi::UserArea& area_of(int i) {
+    return *reinterpret_cast<abi::UserArea*>(aegis::arch::frame_memory(FrameNumber{area[static_cast<std::size_t>(i)]}));
+  }
+  void bind(std::uint64_t position, std::uint64_t env) {
+    ASSERT_EQ(w.call(Call::slice_bind, {slices, position, env}).error, Error::none);
+  }
 };
 
 TEST_F(Scheduler, PositionsFollowEachOther) {
-  for (std::uint64_t p = 0; p < 64; ++p) bind(p, p % 4 == 0 ? 20 : p % 4 == 1 ? 21 : p % 4 == 2 ? abi::boot::self.raw() : 0);
+  for (std::uint64_t p = 0; p < 64; ++p)
+    bind(p, p % 4 == 0 ? 20 : p % 4 == 1 ? 21 : p % 4 == 2 ? abi::boot::self.raw() : 0);
   std::map<aegis::Env*, int> runs;
   for (int i = 0; i < 300; ++i) {
     w.pass(slice);

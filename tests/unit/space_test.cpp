@@ -64,9 +64,11 @@ TEST_F(Spaces, OnlyPlainFramesOfTheAuthority) {
   EXPECT_EQ(map(w.kernel().frames.info().info_base), Error::out_of_range);
   const abi::SystemInfo& info = w.kernel().frames.info();
   EXPECT_EQ(map(info.info_base, abi::boot::info), Error::missing_right) << "never writable";
-  EXPECT_EQ(w.update(CapSlot{20}, {SpaceVerb::map, ro, abi::boot::info, 0, va, info.info_count, info.info_base}), Error::none);
+  EXPECT_EQ(w.update(CapSlot{20}, {SpaceVerb::map, ro, abi::boot::info, 0, va, info.info_count, info.info_base}),
+            Error::none);
   EXPECT_EQ(w.update(CapSlot{20}, {SpaceVerb::protect, rw, abi::no_slot, 0, va, 1, 0}), Error::missing_right);
-  EXPECT_EQ(w.update(CapSlot{20}, {SpaceVerb::copy, rw | owned, abi::boot::account, 0, va, 1, any}), Error::none) << "a private copy is fine";
+  EXPECT_EQ(w.update(CapSlot{20}, {SpaceVerb::copy, rw | owned, abi::boot::account, 0, va, 1, any}), Error::none)
+      << "a private copy is fine";
   EXPECT_NE(entry(va) & abi::pte_write, 0u);
 }
 
@@ -154,8 +156,11 @@ TEST_F(Spaces, ReplaceAndOwnedFrames) {
   EXPECT_EQ(w.root().used, used) << "the old ones went";
   // A frame that two entries own goes with the second; one with a capability stays.
   const std::uint64_t frame = entry(va) >> 12 & 0xffff;
-  ASSERT_EQ(w.update(CapSlot{20}, {SpaceVerb::map, rw | owned, abi::boot::account, 0, va + 0x10000, 1, frame}), Error::none);
-  ASSERT_EQ(w.update(CapSlot{20}, {SpaceVerb::map, rw | owned | abi::map_replace, abi::boot::account, 0, va + 0x1000, 1, frame}), Error::none);
+  ASSERT_EQ(w.update(CapSlot{20}, {SpaceVerb::map, rw | owned, abi::boot::account, 0, va + 0x10000, 1, frame}),
+            Error::none);
+  ASSERT_EQ(w.update(CapSlot{20},
+                     {SpaceVerb::map, rw | owned | abi::map_replace, abi::boot::account, 0, va + 0x1000, 1, frame}),
+            Error::none);
   ASSERT_EQ(w.call(Call::frame_cap, {account, 25, frame, 1, abi::all_rights}).error, Error::none);
   ASSERT_EQ(w.update(CapSlot{20}, {SpaceVerb::unmap, 0, abi::no_slot, 0, va, 32, 0}), Error::none);
   EXPECT_EQ(w.kernel().frames[FrameNumber{frame}].use, abi::FrameUse::plain);

@@ -15,11 +15,14 @@ constexpr std::uint64_t image_va = 0x20'0000;
 constexpr std::uint64_t archive_start = 16 * 4096 + 64;
 
 void append_member(std::vector<std::byte>& out, std::string_view name, std::span<const std::byte> data) {
-  const auto bytes = [&](const void* from, std::size_t n) { out.insert(out.end(), static_cast<const std::byte*>(from), static_cast<const std::byte*>(from) + n); };
+  const auto bytes = [&](const void* from, std::size_t n) {
+    out.insert(out.end(), static_cast<const std::byte*>(from), static_cast<const std::byte*>(from) + n);
+  };
   const auto pad = [&] { while (out.size() % 4 != 0) out.push_back(std::byte{0}); };
   char header[111];
-  std::snprintf(header, sizeof header, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 1u, 0100755u, 0u, 0u, 1u, 0u,
-                static_cast<unsigned>(data.size()), 0u, 0u, 0u, 0u, static_cast<unsigned>(name.size() + 1), 0u);
+  std::snprintf(header, sizeof header, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 1u, 0100755u, 0u,
+                0u, 1u, 0u, static_cast<unsigned>(data.size()), 0u, 0u, 0u, 0u, static_cast<unsigned>(name.size() + 1),
+                0u);
   bytes(header, 110);
   bytes(name.data(), name.size());
   out.push_back(std::byte{0});
@@ -31,11 +34,27 @@ void append_member(std::vector<std::byte>& out, std::string_view name, std::span
 // The smallest program: one read-only, executable page and one writable page without file contents.
 std::vector<std::byte> tiny_program() {
   std::vector<std::byte> file(8192);
-  base::elf::FileHeader header{.ident = {0x7f, 'E', 'L', 'F', 2, 1, 1}, .type = base::elf::type_exec, .machine = base::elf::machine_x86_64,
-                               .version = 1, .entry = image_va, .phoff = 64, .ehsize = 64, .phentsize = 56, .phnum = 2};
-  const base::elf::ProgramHeader segments[2] = {
-      {.type = base::elf::pt_load, .flags = base::elf::pf_r | base::elf::pf_x, .offset = 4096, .vaddr = image_va, .filesz = 100, .memsz = 100},
-      {.type = base::elf::pt_load, .flags = base::elf::pf_r | base::elf::pf_w, .offset = 4096, .vaddr = image_va + 4096, .filesz = 8, .memsz = 5000}};
+  base::elf::FileHeader header{.ident = {0x7f, 'E', 'L', 'F', 2, 1, 1},
+                               .type = base::elf::type_exec,
+                               .machine = base::elf::machine_x86_64,
+                               .version = 1,
+                               .entry = image_va,
+                               .phoff = 64,
+                               .ehsize = 64,
+                               .phentsize = 56,
+                               .phnum = 2};
+  const base::elf::ProgramHeader segments[2] = {{.type = base::elf::pt_load,
+                                                 .flags = base::elf::pf_r | base::elf::pf_x,
+                                                 .offset = 4096,
+                                                 .vaddr = image_va,
+                                                 .filesz = 100,
+                                                 .memsz = 100},
+                                                {.type = base::elf::pt_load,
+                                                 .flags = base::elf::pf_r | base::elf::pf_w,
+                                                 .offset = 4096,
+                                                 .vaddr = image_va + 4096,
+                                                 .filesz = 8,
+                                                 .memsz = 5000}};
   std::memcpy(file.data(), &header, sizeof header);
   std::memcpy(file.data() + 64, segments, sizeof segments);
   std::memset(file.data() + 4096, 0x90, 100);
@@ -50,10 +69,15 @@ World::World() {
   append_member(archive, abi::boot::init_path, tiny_program());
   append_member(archive, "TRAILER!!!", {});
   std::memcpy(aegis::arch::frame_memory(FrameNumber{0}) + archive_start, archive.data(), archive.size());
-  const std::array ram{aegis::traps::MemoryRange{0, frame_count / 2 * 4096 + 100}, aegis::traps::MemoryRange{(frame_count / 2 + 8) * 4096 - 5, frame_count * 4096}};
-  const std::array reserved{aegis::traps::MemoryRange{0, 16 * 4096}, aegis::traps::MemoryRange{100 * 4096 + 5, 101 * 4096}};
-  const aegis::traps::BootRecord record{.ram = ram, .reserved = reserved, .archive = {archive_start, archive_start + archive.size()},
-                                        .command_line = "unit test", .cpus = cpu_count};
+  const std::array ram{aegis::traps::MemoryRange{0, frame_count / 2 * 4096 + 100},
+                       aegis::traps::MemoryRange{(frame_count / 2 + 8) * 4096 - 5, frame_count * 4096}};
+  const std::array reserved{aegis::traps::MemoryRange{0, 16 * 4096},
+                            aegis::traps::MemoryRange{100 * 4096 + 5, 101 * 4096}};
+  const aegis::traps::BootRecord record{.ram = ram,
+                                        .reserved = reserved,
+                                        .archive = {archive_start, archive_start + archive.size()},
+                                        .command_line = "unit test",
+                                        .cpus = cpu_count};
   if (!aegis::traps::start(record)) {
     std::fprintf(stderr, "%s", machine().log.c_str());
     std::abort();
@@ -115,7 +139,8 @@ Error World::update(CapSlot space, abi::SpaceOp op) {
     op.address += std::uint64_t{progress.pages} * 4096;
     op.pages -= progress.pages;
     if (op.verb == abi::SpaceVerb::move) op.frame += std::uint64_t{progress.pages} * 4096;
-    else if (op.verb <= abi::SpaceVerb::map_new || op.verb == abi::SpaceVerb::copy) op.frame += op.frame == abi::any_frame.raw() ? 0 : progress.pages;
+    else if (op.verb <= abi::SpaceVerb::map_new || op.verb == abi::SpaceVerb::copy)
+      op.frame += op.frame == abi::any_frame.raw() ? 0 : progress.pages;
   }
   return Error::again;
 }
@@ -165,7 +190,8 @@ aegis::Account& World::root() { return aegis::object_at<aegis::Account>(slot(abi
 
 std::uint64_t World::make_env(CapSlot dst, CapSlot space, CapSlot caps) {
   const std::uint64_t area = call(Call::frame_alloc, {abi::boot::account.raw(), abi::any_frame.raw(), 1, 0}).value;
-  const Reply made = call(Call::env_create, {abi::boot::account.raw(), dst.raw(), space.raw(), caps.raw(), area, abi::any_frame.raw()});
+  const Reply made = call(Call::env_create,
+                          {abi::boot::account.raw(), dst.raw(), space.raw(), caps.raw(), area, abi::any_frame.raw()});
   if (made.error != Error::none) std::abort();
   return area;
 }

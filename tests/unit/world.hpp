@@ -52,7 +52,8 @@ class World {
 
   // space_update of one operation, repeated until done.
   Error update(CapSlot space, abi::SpaceOp op);
-  Error map_new(CapSlot space, std::uint64_t va, std::uint64_t pages, std::uint32_t flags = abi::map_read | abi::map_write | abi::map_owned);
+  Error map_new(CapSlot space, std::uint64_t va, std::uint64_t pages,
+                std::uint32_t flags = abi::map_read | abi::map_write | abi::map_owned);
   std::uint64_t entry(const aegis::Space& space, std::uint64_t va);
 
   void pass(std::uint64_t ns);  // time goes on; timers that are due go off
