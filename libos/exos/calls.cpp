@@ -120,7 +120,12 @@ std::uint64_t exos_call(Frame* frame) {
   ++task.process->system_calls;
   const std::uint64_t number = frame->call;
   const Arguments arguments{frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9};
-  patch_site(*task.process->memory, frame->rip - 2);
+  // Who came through the kernel has left its address there; who came by a stub has not.
+  if (task.area->foreign_rip == frame->rip) {
+    task.area->foreign_rip = 0;
+    ++task.process->trapped_calls;
+    patch_site(*task.process->memory, frame->rip - 2);
+  }
   if (strace_wanted()) [[unlikely]] strace_enter(number, arguments);
   const CallResult result = dispatch(number, arguments);
   if (strace_wanted()) [[unlikely]] strace_call(number, arguments, result);

@@ -71,7 +71,9 @@ class Inode {
   virtual std::uint32_t* seals() { return nullptr; }              // of memfd_create
 };
 
-void release_patches(Inode& inode);   // patch.cpp: the inode goes, and its patched pages with it
+// patch.cpp. Where Inode::patches is not null: the inode goes, or its contents are about to change.
+void release_patches(Inode& inode);
+void retire_patches(Inode& inode);
 
 // What an open file is, where a call treats one kind in its own way.
 enum class FileKind : std::uint8_t { other, regular, directory, path_only, pipe, console, device, socket, event, timer, epoll };

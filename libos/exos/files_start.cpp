@@ -6,6 +6,7 @@
 #include "libos/exos/fs/device.hpp"
 #include "libos/exos/fs/proc.hpp"
 #include "libos/exos/link.hpp"
+#include "libos/exos/patch.hpp"
 #include "libos/exos/run_description.hpp"
 #include "libos/exos/task.hpp"
 #include "libos/exos/terminal.hpp"
@@ -75,6 +76,7 @@ Status files_start(std::string_view run) {
   auto& top = static_cast<Directory&>(*root);
   top.links = 3;
   TRY_VOID(archive::populate(top));
+  TRY_VOID(patches_start(root));
   const InodeRef devices = TRY(make_device_root()), processes_root = TRY(make_proc_root()), system = TRY(make_sys_root());
   TRY_VOID(mount(top, "dev", devices));
   TRY_VOID(mount(top, "proc", processes_root));

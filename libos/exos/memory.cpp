@@ -6,6 +6,7 @@
 #include "abi/container.hpp"
 #include "libos/exos/capability_slots.hpp"
 #include "libos/exos/memory_internal.hpp"
+#include "libos/exos/patch.hpp"
 #include "libos/rt/objects.hpp"
 #include "libos/rt/space.hpp"
 
@@ -233,23 +234,45 @@ void Memory::name_areas(std::uint64_t start, std::uint64_t end, std::string_view
   }
 }
 
+// Something else comes where stubs are: the file that they serve is executed unpatched from now on.
+Status Memory::drop_stubs(std::uint64_t start, std::uint64_t end) {
+  for (std::size_t i = index_of(start); i < areas.size() && areas[i]->start < end;) {
+    const Vma& area = *areas[i];
+    if (!area.stubs) {
+      ++i;
+      continue;
+    }
+    leave_patched(*this, area.serves, area.start);
+    if (const auto done = rt::unmap(space, area.start, (area.end - area.start) / abi::page_size); !done)
+      return Fail{to_errno(done.error())};
+    drop_area(i);
+  }
+  return {};
+}
+
+// Stubs go with the last of the file that they serve. (A loader replaces parts of its first mapping; that is not the end.)
+void Memory::drop_idle_stubs(std::uint64_t end) {
+  const std::size_t i = index_of(end);
+  if (i == areas.size()) return;
+  const Vma& area = *areas[i];
+  if (!area.stubs || area.serves >= end || !is_free(area.serves, area.start)) return;
+  if (!rt::unmap(space, area.start, (area.end - area.start) / abi::page_size)) return;
+  drop_area(i);
+}
+
 Status Memory::unmap(std::uint64_t start, std::uint64_t size) {
   if ((start & (abi::page_size - 1)) != 0 || size == 0 || size > abi::map::program_end) return Fail{Errno::inval};
   size = base::align_up(size, abi::page_size);
   if (!is_program_range(start, size)) return Fail{Errno::inval};
   const std::uint64_t end = start + size;
   if (is_free(start, end)) return {};
+  TRY_VOID(drop_stubs(start, end));
   TRY_VOID(split_at(start));
   TRY_VOID(split_at(end));
-  std::size_t first = index_of(start);
-  // Stubs go with the file that they serve.
-  const bool stubs_follow = [&] {
-    const std::size_t next = index_of(end);
-    return next < areas.size() && areas[next]->start == end && areas[next]->stubs;
-  }();
-  const std::uint64_t real_end = stubs_follow ? areas[index_of(end)]->end : end;
-  if (const auto done = rt::unmap(space, start, (real_end - start) / abi::page_size); !done) return Fail{to_errno(done.error())};
-  while (first < areas.size() && areas[first]->start < real_end) drop_area(first);
+  const std::size_t first = index_of(start);
+  if (const auto done = rt::unmap(space, start, size / abi::page_size); !done) return Fail{to_errno(done.error())};
+  while (first < areas.size() && areas[first]->start < end) drop_area(first);
+  drop_idle_stubs(end);
   if (size >= trim_size) static_cast<void>(rt::trim(space, start, size / abi::page_size));
   return {};
 }

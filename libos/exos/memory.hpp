@@ -39,7 +39,8 @@ struct Vma {
   std::uint64_t next_fault = 0;       // anonymous: a fault here continues a run, and more is mapped at once
   std::uint32_t run = 1;
   bool copied = false;                // private file area: some page is the process's own
-  bool stubs = false;                 // the library's own: stubs of patched sites
+  bool stubs = false;                 // the library's own: stubs of patched sites (patch.cpp)
+  std::uint64_t serves = 0;           // stubs: where the file's span starts that ends at `start`
 };
 
 // Shared by the tasks of a process (and by a vfork child until it execs).
@@ -94,6 +95,8 @@ class Memory {
   [[nodiscard]] Status insert(Vma* area);
   [[nodiscard]] bool extend_neighbour(std::uint64_t start, std::uint64_t end, std::uint32_t prot, std::uint32_t flags);
   void drop_area(std::size_t index);
+  [[nodiscard]] Status drop_stubs(std::uint64_t start, std::uint64_t end);   // those in the range
+  void drop_idle_stubs(std::uint64_t end);                                   // those behind it that serve nothing more
   void merge(std::uint64_t start, std::uint64_t end);   // joins equal anonymous neighbours
 };
 

@@ -3,6 +3,7 @@
 #include "abi/container.hpp"
 #include "libos/exos/capability_slots.hpp"
 #include "libos/exos/memory_internal.hpp"
+#include "libos/exos/patch.hpp"
 #include "libos/exos/task.hpp"
 #include "libos/rt/objects.hpp"
 #include "libos/rt/space.hpp"
@@ -27,10 +28,8 @@ Status reprotect(abi::CapSlot space, const Vma& area, std::uint32_t prot) {
   for_each_present(area.start, area.end, [&](std::uint64_t va, std::uint64_t entry) {
     const bool writable = (entry & abi::pte_write) != 0, executable = (entry & abi::pte_no_execute) == 0;
     if ((!writable || (prot & prot_write) != 0) && executable == ((prot & prot_exec) != 0)) return flush_run();
-    std::uint32_t flags = entry_flags(prot);
+    std::uint32_t flags = entry_flags(prot) | kept_flags(entry);
     if (writable && (prot & prot_write) != 0) flags |= abi::map_write;
-    if ((entry & abi::pte_owned) != 0) flags |= abi::map_owned;
-    if ((entry & pte_file) != 0) flags |= map_file_page;
     if (run.pages != 0 && run.flags == flags && run.address + run.pages * abi::page_size == va) {
       ++run.pages;
       return true;
@@ -48,6 +47,7 @@ Status reprotect(abi::CapSlot space, const Vma& area, std::uint32_t prot) {
 }  // namespace
 
 Status Memory::park(Vma& area) {
+  leave_patched(*this, area.start, area.end);
   bool any = false;
   for_each_present(area.start, area.end, [&](std::uint64_t, std::uint64_t) { any = true; return false; });
   if (!any) return {};
@@ -76,7 +76,7 @@ Status Memory::protect(std::uint64_t start, std::uint64_t size, std::uint32_t pr
   TRY_VOID(split_at(end));
   for (std::size_t i = index_of(start); i < areas.size() && areas[i]->start < end; ++i) {
     Vma& area = *areas[i];
-    if (area.prot == prot) continue;
+    if (area.prot == prot || area.stubs) continue;
     if ((prot & prot_write) != 0 && (area.flags & vma_never_write) != 0) return Fail{Errno::acces};
     if ((area.flags & map_shared) != 0) {
       // The file has the contents: they come back with the new protection.
@@ -118,7 +118,7 @@ CallResult Memory::remap(std::uint64_t start, std::uint64_t old_size, std::uint6
   old_size = base::align_up(old_size, abi::page_size);
   new_size = base::align_up(new_size, abi::page_size);
   Vma* area = find(start);
-  if (area == nullptr) return Fail{Errno::fault};
+  if (area == nullptr || area->stubs) return Fail{Errno::fault};
   const bool duplicate = old_size == 0;  // a second view of a shared mapping
   if (duplicate && (area->flags & map_shared) == 0) return Fail{Errno::inval};
   if (!duplicate && start + old_size > area->end) return Fail{Errno::fault};
@@ -163,6 +163,7 @@ CallResult Memory::remap(std::uint64_t start, std::uint64_t old_size, std::uint6
     return Fail{inserted.error()};
   }
   if (duplicate) return to;
+  leave_patched(*this, start, start + old_size);
   if (const auto done = rt::move(space, to, start, old_size / abi::page_size); !done) {
     static_cast<void>(rt::move(space, start, to, old_size / abi::page_size));
     drop_area(index_of(to));
@@ -250,7 +251,7 @@ void invalidate_mappings(Inode& inode, std::uint64_t first_page, std::uint64_t p
     const std::uint64_t area_end = area->file_page + count;
     const std::uint64_t from = std::max(first_page, area->file_page);
     const std::uint64_t to = pages > ~std::uint64_t{0} - first_page ? area_end : std::min(first_page + pages, area_end);
-    if (from >= to || area->parked != 0) continue;
+    if (from >= to || area->parked != 0 || area->stubs) continue;
     const std::uint64_t va = area->start + (from - area->file_page) * abi::page_size;
     const std::uint64_t end = va + (to - from) * abi::page_size;
     const abi::CapSlot space = area->memory->space;

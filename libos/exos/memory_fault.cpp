@@ -33,6 +33,7 @@ class MemoryFault {
     if ((entry & abi::pte_present) != 0) return present(entry);
     ++memory_.minor_faults;
     if (!area_.inode) return anonymous();
+    if (area_.stubs) return stubs();
     return (area_.flags & map_shared) != 0 ? shared_file() : private_file();
   }
 
@@ -53,12 +54,14 @@ class MemoryFault {
       if ((area_.flags & map_shared) != 0) return shared_file();
       ++memory_.minor_faults;
       area_.copied = true;
+      if ((entry & pte_patched) != 0) {   // the process's own page is to have the file's bytes
+        leave_patched(memory_, page_, page_ + abi::page_size);
+        return private_file();
+      }
       return update(std::array{rt::copy_op(page_, 1, own_flags(), abi::container::account)});
     }
     if (fetch_ && (entry & abi::pte_no_execute) != 0) {
-      std::uint32_t flags = entry_flags(area_.prot);
-      if ((entry & abi::pte_owned) != 0) flags |= abi::map_owned;
-      if ((entry & pte_file) != 0) flags |= map_file_page;
+      std::uint32_t flags = entry_flags(area_.prot) | kept_flags(entry);
       if ((entry & abi::pte_write) != 0) flags |= abi::map_write;
       return update(std::array{rt::protect_op(page_, 1, flags)});
     }
@@ -105,10 +108,15 @@ class MemoryFault {
                                rt::copy_op(page_, 1, own_flags(), abi::container::account)});
     }
     if (const auto patched = patched_page(area_, file_index(page_))) {
-      return update(std::array{rt::map_op(page_, *patched, 1, entry_flags(area_.prot) | map_file_page | abi::map_owned,
-                                          abi::container::account)});
+      return update(std::array{rt::map_op(page_, *patched, 1, entry_flags(area_.prot) | map_patched_page, abi::container::account)});
     }
     return map_around(*page);
+  }
+
+  bool stubs() {
+    const auto frame = stub_page(area_, (page_ - area_.start) / abi::page_size);
+    if (!frame) return failed(Errno::io);   // nothing jumps there
+    return update(std::array{rt::map_op(page_, *frame, 1, entry_flags(area_.prot) | abi::map_owned, abi::container::account)});
   }
 
   // Maps the page and its neighbours as far as their frames follow one another (archive files do).

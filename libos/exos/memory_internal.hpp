@@ -16,6 +16,14 @@ inline constexpr std::uint32_t vma_never_write = 1u << 31;
 // Set in entries that show a page of a file: to be told from a page that is the process's own.
 inline constexpr std::uint64_t pte_file = abi::pte_soft0;
 inline constexpr std::uint32_t map_file_page = abi::map_soft0;
+// Beside it: a page of the file with `syscall` sites patched (patch.cpp).
+inline constexpr std::uint64_t pte_patched = abi::pte_soft1;
+inline constexpr std::uint32_t map_patched_page = abi::map_owned | abi::map_soft0 | abi::map_soft1;
+// What a change of protection leaves as it is.
+[[nodiscard]] constexpr std::uint32_t kept_flags(std::uint64_t entry) {
+  return ((entry & abi::pte_owned) != 0 ? abi::map_owned : 0) | ((entry & pte_file) != 0 ? map_file_page : 0) |
+         ((entry & pte_patched) != 0 ? abi::map_soft1 : 0);
+}
 
 [[nodiscard]] constexpr std::uint32_t entry_flags(std::uint32_t prot) {
   return abi::map_read | ((prot & prot_exec) != 0 ? abi::map_execute : 0);

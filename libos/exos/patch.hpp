@@ -2,19 +2,26 @@
 // Rewriting of `syscall` sites that have trapped: the two bytes become a jump into dead padding near by, that one a jump to
 // a stub behind the file's mapping, and the stub enters the library without the kernel. Patched pages belong to the inode
 // and are shared by every process that executes the file; read() never shows them.
+//
+// A patched page is mapped only where the stubs lie at the distance that it was patched for, and never where the program
+// may write: a page that the process makes its own has the file's bytes.
 #pragma once
 
 #include "libos/exos/memory.hpp"
 
 namespace exos {
 
-struct Task;
+// Finds the padding tables of the archive and gives them to the files that they describe. Once, by files_start().
+[[nodiscard]] Status patches_start(const InodeRef& root);
 
 // A call has just trapped from `site` (the address of its two bytes). Patches it if that is possible.
 void patch_site(Memory& memory, std::uint64_t site);
+[[nodiscard]] std::uint64_t patched_sites();     // in the whole container, since its start
 
 // The patched page to be mapped for page `index` of the area's file, if there is one.
 [[nodiscard]] std::optional<abi::FrameNumber> patched_page(const Vma& area, std::uint64_t index);
+// The frame of page `index` of a stub area.
+[[nodiscard]] std::optional<abi::FrameNumber> stub_page(const Vma& stubs, std::uint64_t index);
 
 // Space wanted behind a file that can be patched, in bytes; 0 for others.
 [[nodiscard]] std::uint64_t stub_space(const Inode& inode);
@@ -23,5 +30,8 @@ void map_stubs(Memory& memory, InodeRef inode, std::uint64_t start, std::uint64_
 
 // A program's rip inside padding or a stub stands for the site itself: where is it, and the call's state there.
 [[nodiscard]] std::uint64_t site_of(Memory& memory, std::uint64_t rip);
+
+// Takes the patched pages of the range away, so that the file's own come again: before they move or become the process's.
+void leave_patched(Memory& memory, std::uint64_t start, std::uint64_t end);
 
 }  // namespace exos

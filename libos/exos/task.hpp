@@ -83,7 +83,7 @@ struct Process {
   bool vfork_child = false, executed = false;  // executed: since its fork (setpgid: EACCES)
   std::int32_t nice = 0;
   std::uint32_t tasks_alive = 0;
-  std::uint64_t system_calls = 0;
+  std::uint64_t system_calls = 0, trapped_calls = 0;   // the others came from patched sites
   std::uint64_t personality = 0;
   std::uint32_t stop_signal = 0;
   Vector<std::uint32_t> groups;             // supplementary

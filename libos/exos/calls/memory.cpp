@@ -41,7 +41,8 @@ Status populate(std::uint64_t start, std::uint64_t end) {
 CallResult map_with_stubs(const InodeRef& inode, std::uint64_t hint, std::uint64_t size, std::uint32_t prot, std::uint32_t flags,
                           std::uint64_t offset) {
   const std::uint64_t stubs = stub_space(*inode);
-  const bool whole = (flags & (map_fixed | map_shared)) == 0 && stubs != 0 && offset == 0 && size >= abi::page_size;
+  constexpr std::uint32_t no_choice = map_fixed | map_fixed_noreplace | map_shared;
+  const bool whole = (flags & no_choice) == 0 && hint == 0 && stubs != 0 && offset == 0 && size >= abi::page_size;
   if (!whole) return memory().map(hint, size, prot, flags, inode, offset);
   const std::uint64_t span = base::align_up(size, abi::page_size);
   const std::uint64_t start = memory().find_gap(span + stubs);

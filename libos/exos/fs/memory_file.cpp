@@ -84,6 +84,7 @@ CallResult MemoryFile::write(std::uint64_t offset, Buffer& buffer) {
   if ((seals_ & seal_write) != 0) return Fail{Errno::perm};
   if (buffer.left() == 0) return 0;
   if (offset >= max_file_size) return Fail{Errno::fbig};
+  if (patches != nullptr) retire_patches(*this);
   if ((seals_ & seal_grow) != 0 && offset + buffer.left() > size) return Fail{Errno::perm};
   if (offset > size) zero_within_page(size, base::align_up(size, page_size));
   std::uint64_t done = 0;
@@ -116,6 +117,7 @@ Status MemoryFile::truncate(std::uint64_t new_size) {
   if (new_size > max_file_size) return Fail{Errno::fbig};
   if (((seals_ & seal_shrink) != 0 && new_size < size) || ((seals_ & seal_grow) != 0 && new_size > size))
     return Fail{Errno::perm};
+  if (patches != nullptr) retire_patches(*this);
   const std::uint64_t old_size = size;
   if (new_size < old_size) {
     const std::uint64_t first = base::pages_for(new_size);
@@ -138,6 +140,7 @@ Status MemoryFile::truncate(std::uint64_t new_size) {
 
 Result<FilePage> MemoryFile::page(std::uint64_t index, bool for_write) {
   if (index >= base::pages_for(size)) return Fail{Errno::fault};
+  if (for_write && patches != nullptr) retire_patches(*this);
   if (const std::byte* page = pages_.find(index); page != nullptr)
     return FilePage{frame_of_page(page), abi::container::account, page};
   const std::span from = archive_page(index);
@@ -171,6 +174,7 @@ std::uint64_t MemoryFile::next_hole(std::uint64_t offset) {
 }
 
 Status MemoryFile::zero_range(std::uint64_t offset, std::uint64_t end) {
+  if (patches != nullptr) retire_patches(*this);
   if (end > size) end = size;
   const std::uint64_t archive_pages = base::pages_for(archive_size_);
   while (offset < end) {

@@ -206,10 +206,8 @@ Result<InodeRef> Inode::lookup(std::string_view) { return Fail{Errno::notdir}; }
 Result<String> Inode::link_target() { return Fail{Errno::inval}; }
 Result<InodeRef> Inode::link_inode() { return Fail{Errno::nodata}; }
 
-[[gnu::weak]] void release_patches(Inode&) {}   // until text pages are patched
-
 void Inode::dispose(Inode* inode) {
-  if (inode->patches != nullptr) release_patches(*inode);   // patch.cpp
+  if (inode->patches != nullptr) release_patches(*inode);
   if (inode->locks != nullptr) destroy_locks(*inode);
   if (inode->file_system != nullptr) --inode->file_system->inodes;
   destroy(inode);

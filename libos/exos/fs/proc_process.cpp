@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // /proc/PID: texts and links about one process, as procps, shells and C libraries parse them. [proc(5)]
 #include "libos/exos/fs/proc_nodes.hpp"
+#include "libos/exos/patch.hpp"
 #include "libos/exos/task.hpp"
 #include "libos/rt/space.hpp"
 
@@ -176,10 +177,11 @@ Status make_maps(Report& out, const Subject& subject) {
     line.print("{:08x}-{:08x} {}{}{}{} {:08x} ", area->start, area->end, (area->prot & prot_read) != 0 ? 'r' : '-',
                (area->prot & prot_write) != 0 ? 'w' : '-', (area->prot & prot_exec) != 0 ? 'x' : '-',
                (area->flags & map_shared) != 0 ? 's' : 'p', area->inode ? area->file_page * base::page_size : 0);
-    if (area->inode) line.print("{:02x}:{:02x} {}", device_major(area->inode->device), device_minor(area->inode->device), area->inode->number);
+    if (area->inode && !area->stubs) line.print("{:02x}:{:02x} {}", device_major(area->inode->device), device_minor(area->inode->device), area->inode->number);
     else line.print("00:00 0");
     std::string_view name;
     if (area->path) name = area->path->text.view();
+    else if (area->stubs) name = "[exos]";
     else if (memory.break_now > memory.break_start && area->start < memory.break_now && area->end > memory.break_start) name = "[heap]";
     else if (area->end == memory.stack_top || (area->flags & map_growsdown) != 0) name = "[stack]";
     out.add(line.view());
@@ -189,6 +191,14 @@ Status make_maps(Report& out, const Subject& subject) {
     }
     out.add("\n");
   }
+  return {};
+}
+
+// Not Linux': how the process's calls came in, and what the container has patched for them.
+Status make_exos(Report& out, const Subject& subject) {
+  const Process& process = *TRY(process_of(subject));
+  out.print("patched_sites {}\ntrapped_calls {}\ndirect_calls {}\n", patched_sites(), process.trapped_calls,
+            process.system_calls - process.trapped_calls);
   return {};
 }
 
@@ -232,7 +242,7 @@ Status take_anything(std::string_view, const Subject&) { return {}; }   // oom_s
 constexpr TextEntry texts[] = {
     {"cgroup", make_cgroup},       {"cmdline", make_cmdline},
     {"comm", make_comm, 0644, take_comm},                       {"environ", make_environ, 0400},
-    {"limits", make_limits},     {"maps", make_maps},           {"mountinfo", make_mountinfo},
+    {"exos", make_exos},         {"limits", make_limits},     {"maps", make_maps},           {"mountinfo", make_mountinfo},
     {"mounts", make_mounts},     {"oom_score", make_zero},      {"oom_score_adj", make_zero, 0644, take_anything},
     {"stat", make_stat},         {"statm", make_statm},         {"status", make_status}};
 
