@@ -6,46 +6,46 @@
 #define LINUX_FILE_CALLS(LINUX_CALL) \
   LINUX_CALL(  0, read,            full,    "fBu",    "") \
   LINUX_CALL(  1, write,           full,    "fbu",    "") \
-  LINUX_CALL(  2, open,            full,    "som",    "") \
+  LINUX_CALL(  2, open,            full,    "soC",    "") \
   LINUX_CALL(  3, close,           full,    "f",      "") \
   LINUX_CALL(  4, stat,            full,    "sT",     "") \
   LINUX_CALL(  5, fstat,           full,    "fT",     "") \
   LINUX_CALL(  6, lstat,           full,    "sT",     "") \
-  LINUX_CALL(  7, poll,            full,    "pud",    "restarted after a stop with the whole time again") \
-  LINUX_CALL(  8, lseek,           full,    "fdd",    "") \
-  LINUX_CALL( 16, ioctl,           partial, "fip",    "terminal, FIONREAD, FIONBIO, FIOCLEX") \
-  LINUX_CALL( 17, pread64,         full,    "fBud",   "") \
-  LINUX_CALL( 18, pwrite64,        full,    "fbud",   "") \
-  LINUX_CALL( 19, readv,           full,    "fpu",    "") \
-  LINUX_CALL( 20, writev,          full,    "fpu",    "") \
-  LINUX_CALL( 21, access,          full,    "sd",     "") \
-  LINUX_CALL( 22, pipe,            full,    "p",      "") \
+  LINUX_CALL(  7, poll,            full,    "4ud",    "restarted after a stop with the whole time again") \
+  LINUX_CALL(  8, lseek,           full,    "feE",    "") \
+  LINUX_CALL( 16, ioctl,           partial, "fi",    "terminal, FIONREAD, FIONBIO, FIOCLEX") \
+  LINUX_CALL( 17, pread64,         full,    "fBue",   "") \
+  LINUX_CALL( 18, pwrite64,        full,    "fbue",   "") \
+  LINUX_CALL( 19, readv,           full,    "fQu",    "") \
+  LINUX_CALL( 20, writev,          full,    "fJu",    "") \
+  LINUX_CALL( 21, access,          full,    "sa",     "") \
+  LINUX_CALL( 22, pipe,            full,    "I",      "") \
   LINUX_CALL( 23, select,          full,    "dpppp",  "") \
   LINUX_CALL( 32, dup,             full,    "f",      "") \
   LINUX_CALL( 33, dup2,            full,    "ff",     "") \
   LINUX_CALL( 40, sendfile,        full,    "ffpu",   "") \
-  LINUX_CALL( 41, socket,          partial, "ddd",    "AF_UNIX only, which finds nobody to connect to; others EAFNOSUPPORT") \
-  LINUX_CALL( 42, connect,         partial, "fpu",    "AF_UNIX: ENOENT or ECONNREFUSED") \
+  LINUX_CALL( 41, socket,          partial, "56d",    "AF_UNIX only, which finds nobody to connect to; others EAFNOSUPPORT") \
+  LINUX_CALL( 42, connect,         partial, "f7u",    "AF_UNIX: ENOENT or ECONNREFUSED") \
   LINUX_CALL( 43, accept,          partial, "fpp",    "no listening sockets") \
-  LINUX_CALL( 44, sendto,          partial, "fbudpu", "connected sockets of socketpair") \
+  LINUX_CALL( 44, sendto,          partial, "fbud7u", "connected sockets of socketpair") \
   LINUX_CALL( 45, recvfrom,        partial, "fBudpp", "connected sockets of socketpair") \
   LINUX_CALL( 46, sendmsg,         partial, "fpd",    "without control messages") \
   LINUX_CALL( 47, recvmsg,         partial, "fpd",    "without control messages") \
   LINUX_CALL( 48, shutdown,        full,    "fd",     "") \
-  LINUX_CALL( 49, bind,            partial, "fpu",    "AF_UNIX: EADDRNOTAVAIL") \
+  LINUX_CALL( 49, bind,            partial, "f7u",    "AF_UNIX: EADDRNOTAVAIL") \
   LINUX_CALL( 50, listen,          partial, "fd",     "no listening sockets") \
   LINUX_CALL( 51, getsockname,     full,    "fpp",    "") \
   LINUX_CALL( 52, getpeername,     full,    "fpp",    "") \
-  LINUX_CALL( 53, socketpair,      partial, "dddp",   "SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM; no descriptors sent") \
+  LINUX_CALL( 53, socketpair,      partial, "56dI",   "SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM; no descriptors sent") \
   LINUX_CALL( 54, setsockopt,      partial, "fddpu",  "accepted as data") \
   LINUX_CALL( 55, getsockopt,      partial, "fddpp",  "SO_TYPE, SO_ERROR, SO_DOMAIN, buffer sizes") \
-  LINUX_CALL( 72, fcntl,           partial, "fdp",    "no leases, no SIGIO") \
+  LINUX_CALL( 72, fcntl,           partial, "fY",    "no leases, no SIGIO") \
   LINUX_CALL( 73, flock,           full,    "fd",     "") \
   LINUX_CALL( 74, fsync,           full,    "f",      "") \
   LINUX_CALL( 75, fdatasync,       full,    "f",      "") \
-  LINUX_CALL( 76, truncate,        full,    "sd",     "") \
-  LINUX_CALL( 77, ftruncate,       full,    "fd",     "") \
-  LINUX_CALL( 79, getcwd,          full,    "pu",     "") \
+  LINUX_CALL( 76, truncate,        full,    "se",     "") \
+  LINUX_CALL( 77, ftruncate,       full,    "fe",     "") \
+  LINUX_CALL( 79, getcwd,          full,    "Zu",     "") \
   LINUX_CALL( 80, chdir,           full,    "s",      "") \
   LINUX_CALL( 81, fchdir,          full,    "f",      "") \
   LINUX_CALL( 82, rename,          full,    "ss",     "") \
@@ -82,55 +82,55 @@
   LINUX_CALL(198, lremovexattr,    refuse,  "ss",     "EOPNOTSUPP") \
   LINUX_CALL(199, fremovexattr,    refuse,  "fs",     "EOPNOTSUPP") \
   LINUX_CALL(213, epoll_create,    full,    "d",      "") \
-  LINUX_CALL(217, getdents64,      full,    "fpu",    "") \
-  LINUX_CALL(221, fadvise64,       full,    "fddd",   "") \
+  LINUX_CALL(217, getdents64,      full,    "fNu",    "") \
+  LINUX_CALL(221, fadvise64,       full,    "fee9",   "") \
   LINUX_CALL(232, epoll_wait,      full,    "fpdd",   "") \
   LINUX_CALL(233, epoll_ctl,       partial, "fdfp",   "EPOLLEXCLUSIVE wakes all") \
   LINUX_CALL(235, utimes,          full,    "sp",     "") \
   LINUX_CALL(253, inotify_init,    refuse,  "",       "ENOSYS, as Linux without inotify") \
   LINUX_CALL(254, inotify_add_watch, refuse, "fsx",   "ENOSYS") \
   LINUX_CALL(255, inotify_rm_watch, refuse, "fd",     "ENOSYS") \
-  LINUX_CALL(257, openat,          full,    "Dsom",   "") \
+  LINUX_CALL(257, openat,          full,    "DsoC",   "") \
   LINUX_CALL(258, mkdirat,         full,    "Dsm",    "") \
   LINUX_CALL(259, mknodat,         full,    "Dsmx",   "") \
-  LINUX_CALL(260, fchownat,        full,    "Dsddx",  "") \
+  LINUX_CALL(260, fchownat,        full,    "DsddA",  "") \
   LINUX_CALL(261, futimesat,       full,    "Dsp",    "") \
-  LINUX_CALL(262, newfstatat,      full,    "DsTx",   "") \
-  LINUX_CALL(263, unlinkat,        full,    "Dsx",    "") \
+  LINUX_CALL(262, newfstatat,      full,    "DsTA",   "") \
+  LINUX_CALL(263, unlinkat,        full,    "DsA",    "") \
   LINUX_CALL(264, renameat,        full,    "DsDs",   "") \
-  LINUX_CALL(265, linkat,          full,    "DsDsx",  "") \
+  LINUX_CALL(265, linkat,          full,    "DsDsA",  "") \
   LINUX_CALL(266, symlinkat,       full,    "sDs",    "") \
   LINUX_CALL(267, readlinkat,      full,    "DsBu",   "") \
   LINUX_CALL(268, fchmodat,        full,    "Dsm",    "") \
-  LINUX_CALL(269, faccessat,       full,    "Dsd",    "") \
+  LINUX_CALL(269, faccessat,       full,    "Dsa",    "") \
   LINUX_CALL(270, pselect6,        full,    "dppptp", "") \
-  LINUX_CALL(271, ppoll,           full,    "putpu",  "") \
+  LINUX_CALL(271, ppoll,           full,    "4utgu",  "") \
   LINUX_CALL(275, splice,          partial, "fpfpux", "copies; flags are hints") \
   LINUX_CALL(277, sync_file_range, full,    "fddx",   "") \
-  LINUX_CALL(280, utimensat,       full,    "Dspx",   "") \
+  LINUX_CALL(280, utimensat,       full,    "DspA",   "") \
   LINUX_CALL(281, epoll_pwait,     full,    "fpddpu", "") \
-  LINUX_CALL(283, timerfd_create,  full,    "dx",     "") \
+  LINUX_CALL(283, timerfd_create,  full,    "yx",     "") \
   LINUX_CALL(284, eventfd,         full,    "u",      "") \
   LINUX_CALL(285, fallocate,       partial, "fddd",   "no COLLAPSE_RANGE, INSERT_RANGE, UNSHARE_RANGE") \
   LINUX_CALL(286, timerfd_settime, partial, "fxpp",   "no TFD_TIMER_CANCEL_ON_SET") \
   LINUX_CALL(287, timerfd_gettime, full,    "fp",     "") \
   LINUX_CALL(288, accept4,         partial, "fppx",   "no listening sockets") \
   LINUX_CALL(290, eventfd2,        full,    "ux",     "") \
-  LINUX_CALL(291, epoll_create1,   full,    "x",      "") \
-  LINUX_CALL(292, dup3,            full,    "ffo",    "") \
-  LINUX_CALL(293, pipe2,           full,    "po",     "O_DIRECT: accepted, no packets") \
+  LINUX_CALL(291, epoll_create1,   full,    "@",      "") \
+  LINUX_CALL(292, dup3,            full,    "ffO",    "") \
+  LINUX_CALL(293, pipe2,           full,    "IO",     "O_DIRECT: accepted, no packets") \
   LINUX_CALL(294, inotify_init1,   refuse,  "x",      "ENOSYS") \
-  LINUX_CALL(295, preadv,          full,    "fpud",   "") \
-  LINUX_CALL(296, pwritev,         full,    "fpud",   "") \
+  LINUX_CALL(295, preadv,          full,    "fQue",   "") \
+  LINUX_CALL(296, pwritev,         full,    "fJue",   "") \
   LINUX_CALL(306, syncfs,          full,    "f",      "") \
   LINUX_CALL(316, renameat2,       partial, "DsDsx",  "no RENAME_WHITEOUT") \
   LINUX_CALL(319, memfd_create,    partial, "sx",     "no MFD_HUGETLB") \
   LINUX_CALL(326, copy_file_range, full,    "fpfpux", "") \
   LINUX_CALL(327, preadv2,         partial, "fpud-x", "RWF_NOWAIT and RWF_APPEND: EOPNOTSUPP") \
   LINUX_CALL(328, pwritev2,        partial, "fpud-x", "RWF_NOWAIT and RWF_APPEND: EOPNOTSUPP") \
-  LINUX_CALL(332, statx,           full,    "Dsxxp",  "no birth time") \
+  LINUX_CALL(332, statx,           full,    "Ds12X",  "no birth time") \
   LINUX_CALL(436, close_range,     full,    "uux",    "") \
-  LINUX_CALL(439, faccessat2,      full,    "Dsdx",   "") \
+  LINUX_CALL(439, faccessat2,      full,    "Dsa3",   "") \
   LINUX_CALL(441, epoll_pwait2,    full,    "fpdtpu", "") \
   LINUX_CALL(452, fchmodat2,       full,    "Dsmx",   "")
 // clang-format on

@@ -4,34 +4,34 @@
 
 // clang-format off
 #define LINUX_PROCESS_CALLS(LINUX_CALL) \
-  LINUX_CALL(  9, mmap, full, "pxPMfx", "") \
-  LINUX_CALL( 10, mprotect, full, "pxP", "PROT_GROWSDOWN is EINVAL") \
-  LINUX_CALL( 11, munmap, full, "px", "") \
+  LINUX_CALL(  9, mmap, full, "puPMfx", "") \
+  LINUX_CALL( 10, mprotect, full, "puP", "PROT_GROWSDOWN is EINVAL") \
+  LINUX_CALL( 11, munmap, full, "pu", "") \
   LINUX_CALL( 12, brk, full, "p", "") \
-  LINUX_CALL( 13, rt_sigaction, full, "Spp-", "") \
-  LINUX_CALL( 14, rt_sigprocmask, full, "upp-", "") \
+  LINUX_CALL( 13, rt_sigaction, full, "SkKu", "") \
+  LINUX_CALL( 14, rt_sigprocmask, full, "hgGu", "") \
   LINUX_CALL( 15, rt_sigreturn, full, "", "") \
   LINUX_CALL( 24, sched_yield, full, "", "") \
-  LINUX_CALL( 25, mremap, partial, "pxxxp", "MREMAP_DONTUNMAP is EINVAL; one area at a time") \
-  LINUX_CALL( 26, msync, full, "pxx", "") \
-  LINUX_CALL( 27, mincore, full, "pxp", "") \
-  LINUX_CALL( 28, madvise, partial, "pxd", "hints are checked and not used; DONTFORK and the like are EINVAL") \
+  LINUX_CALL( 25, mremap, partial, "puuzp", "MREMAP_DONTUNMAP is EINVAL; one area at a time") \
+  LINUX_CALL( 26, msync, full, "pux", "") \
+  LINUX_CALL( 27, mincore, full, "pup", "") \
+  LINUX_CALL( 28, madvise, partial, "puq", "hints are checked and not used; DONTFORK and the like are EINVAL") \
   LINUX_CALL( 34, pause, full, "", "") \
-  LINUX_CALL( 35, nanosleep, full, "tp", "") \
+  LINUX_CALL( 35, nanosleep, full, "tn", "") \
   LINUX_CALL( 36, getitimer, partial, "dp", "ITIMER_REAL only") \
   LINUX_CALL( 37, alarm, full, "u", "") \
   LINUX_CALL( 38, setitimer, partial, "dpp", "ITIMER_REAL only") \
   LINUX_CALL( 39, getpid, full, "", "") \
-  LINUX_CALL( 56, clone, partial, "xpppx", "no namespaces, no CLONE_PIDFD") \
+  LINUX_CALL( 56, clone, partial, "c", "no namespaces, no CLONE_PIDFD") \
   LINUX_CALL( 57, fork, full, "", "") \
   LINUX_CALL( 58, vfork, full, "", "") \
-  LINUX_CALL( 59, execve, full, "svp", "set-user-ID bits are not honoured") \
+  LINUX_CALL( 59, execve, full, "svV", "set-user-ID bits are not honoured") \
   LINUX_CALL( 60, exit, full, "d", "") \
-  LINUX_CALL( 61, wait4, partial, "dwxp", "rusage has times only") \
+  LINUX_CALL( 61, wait4, partial, "dwWp", "rusage has times only") \
   LINUX_CALL( 62, kill, full, "dS", "") \
-  LINUX_CALL( 63, uname, full, "p", "") \
+  LINUX_CALL( 63, uname, full, "U", "") \
   LINUX_CALL( 96, gettimeofday, full, "pp", "") \
-  LINUX_CALL( 97, getrlimit, full, "dp", "") \
+  LINUX_CALL( 97, getrlimit, full, "RL", "") \
   LINUX_CALL( 98, getrusage, partial, "dp", "times, faults and the largest resident size only") \
   LINUX_CALL( 99, sysinfo, full, "p", "") \
   LINUX_CALL(100, times, full, "p", "") \
@@ -61,10 +61,10 @@
   LINUX_CALL(124, getsid, full, "d", "") \
   LINUX_CALL(125, capget, full, "pp", "") \
   LINUX_CALL(126, capset, partial, "pp", "root keeps them all") \
-  LINUX_CALL(127, rt_sigpending, full, "p-", "") \
-  LINUX_CALL(128, rt_sigtimedwait, full, "ppt-", "") \
+  LINUX_CALL(127, rt_sigpending, full, "Gu", "") \
+  LINUX_CALL(128, rt_sigtimedwait, full, "gptu", "") \
   LINUX_CALL(129, rt_sigqueueinfo, full, "dSp", "") \
-  LINUX_CALL(130, rt_sigsuspend, full, "p-", "") \
+  LINUX_CALL(130, rt_sigsuspend, full, "gu", "") \
   LINUX_CALL(131, sigaltstack, full, "pp", "") \
   LINUX_CALL(135, personality, full, "x", "") \
   LINUX_CALL(140, getpriority, full, "dd", "") \
@@ -79,27 +79,27 @@
   LINUX_CALL(150, munlock, full, "px", "") \
   LINUX_CALL(151, mlockall, full, "x", "") \
   LINUX_CALL(152, munlockall, full, "", "") \
-  LINUX_CALL(157, prctl, partial, "dxxxx", "the usual ones; others are EINVAL") \
-  LINUX_CALL(158, arch_prctl, partial, "xp", "ARCH_SET_FS, ARCH_GET_FS") \
-  LINUX_CALL(160, setrlimit, full, "dp", "") \
+  LINUX_CALL(157, prctl, partial, "8xxxx", "the usual ones; others are EINVAL") \
+  LINUX_CALL(158, arch_prctl, partial, "jp", "ARCH_SET_FS, ARCH_GET_FS") \
+  LINUX_CALL(160, setrlimit, full, "Rl", "") \
   LINUX_CALL(170, sethostname, refuse, "sd", "") \
   LINUX_CALL(186, gettid, full, "", "") \
   LINUX_CALL(200, tkill, full, "dS", "") \
   LINUX_CALL(201, time, full, "p", "") \
-  LINUX_CALL(202, futex, partial, "pFutpu", "no priority inheritance") \
+  LINUX_CALL(202, futex, partial, "pF", "no priority inheritance") \
   LINUX_CALL(203, sched_setaffinity, full, "dup", "") \
   LINUX_CALL(204, sched_getaffinity, full, "dup", "") \
   LINUX_CALL(218, set_tid_address, full, "p", "") \
   LINUX_CALL(219, restart_syscall, full, "", "") \
-  LINUX_CALL(222, timer_create, partial, "dpp", "real-time clocks; CPU-time clocks measure wall time") \
-  LINUX_CALL(223, timer_settime, full, "dxpp", "") \
+  LINUX_CALL(222, timer_create, partial, "ypp", "real-time clocks; CPU-time clocks measure wall time") \
+  LINUX_CALL(223, timer_settime, full, "d#pp", "") \
   LINUX_CALL(224, timer_gettime, full, "dp", "") \
   LINUX_CALL(225, timer_getoverrun, full, "d", "") \
   LINUX_CALL(226, timer_delete, full, "d", "") \
-  LINUX_CALL(227, clock_settime, refuse, "dt", "") \
-  LINUX_CALL(228, clock_gettime, full, "dT", "") \
-  LINUX_CALL(229, clock_getres, full, "dT", "") \
-  LINUX_CALL(230, clock_nanosleep, full, "dxtp", "") \
+  LINUX_CALL(227, clock_settime, refuse, "yt", "") \
+  LINUX_CALL(228, clock_gettime, full, "yn", "") \
+  LINUX_CALL(229, clock_getres, full, "yn", "") \
+  LINUX_CALL(230, clock_nanosleep, full, "y#tn", "") \
   LINUX_CALL(231, exit_group, full, "d", "") \
   LINUX_CALL(234, tgkill, full, "ddS", "") \
   LINUX_CALL(237, mbind, partial, "pxdpux", "one node: checked, no effect") \
@@ -111,14 +111,14 @@
   LINUX_CALL(273, set_robust_list, full, "pu", "") \
   LINUX_CALL(274, get_robust_list, full, "dpp", "") \
   LINUX_CALL(297, rt_tgsigqueueinfo, full, "ddSp", "") \
-  LINUX_CALL(302, prlimit64, full, "ddpp", "") \
+  LINUX_CALL(302, prlimit64, full, "dRlL", "") \
   LINUX_CALL(309, getcpu, full, "pp", "") \
   LINUX_CALL(314, sched_setattr, partial, "dpx", "kept out: EPERM but for SCHED_OTHER") \
   LINUX_CALL(315, sched_getattr, full, "dpux", "") \
-  LINUX_CALL(318, getrandom, full, "Bux", "") \
-  LINUX_CALL(322, execveat, full, "Dsvpx", "") \
+  LINUX_CALL(318, getrandom, full, "Hur", "") \
+  LINUX_CALL(322, execveat, full, "DsvVA", "") \
   LINUX_CALL(324, membarrier, full, "dxd", "") \
   LINUX_CALL(325, mlock2, partial, "pxx", "as mlock") \
   LINUX_CALL(334, rseq, refuse, "pxxx", "one processor at a time needs none; glibc does without") \
-  LINUX_CALL(435, clone3, partial, "pu", "no namespaces, no CLONE_PIDFD")
+  LINUX_CALL(435, clone3, partial, "0u", "no namespaces, no CLONE_PIDFD")
 // clang-format on

@@ -2,7 +2,6 @@
 #include "libos/exos/strace_values.hpp"
 
 #include "libos/exos/fs/linux_abi.hpp"
-#include "libos/exos/memory.hpp"
 #include "libos/exos/signal.hpp"
 #include "libos/exos/user_memory.hpp"
 
@@ -80,19 +79,6 @@ constexpr std::string_view signals[] = {
     "SIGRT_13", "SIGRT_14", "SIGRT_15", "SIGRT_16", "SIGRT_17", "SIGRT_18", "SIGRT_19", "SIGRT_20", "SIGRT_21", "SIGRT_22",
     "SIGRT_23", "SIGRT_24", "SIGRT_25", "SIGRT_26", "SIGRT_27", "SIGRT_28", "SIGRT_29", "SIGRT_30", "SIGRT_31", "SIGRT_32"};
 
-constexpr Flag open_names[] = {
-    {0, "O_RDONLY"}, {o_wronly, "O_WRONLY"}, {o_rdwr, "O_RDWR"}, {o_creat, "O_CREAT"}, {o_excl, "O_EXCL"}, {o_noctty, "O_NOCTTY"},
-    {o_trunc, "O_TRUNC"}, {o_append, "O_APPEND"}, {o_nonblock, "O_NONBLOCK"}, {o_sync, "O_SYNC"}, {o_dsync, "O_DSYNC"},
-    {o_async, "O_ASYNC"}, {o_direct, "O_DIRECT"}, {o_largefile, "O_LARGEFILE"}, {o_nofollow, "O_NOFOLLOW"}, {o_noatime, "O_NOATIME"},
-    {o_cloexec, "O_CLOEXEC"}, {o_path, "O_PATH"}, {o_tmpfile, "O_TMPFILE"}, {o_directory, "O_DIRECTORY"}};
-constexpr Flag prot_names[] = {{0, "PROT_NONE"}, {prot_read, "PROT_READ"}, {prot_write, "PROT_WRITE"}, {prot_exec, "PROT_EXEC"}};
-constexpr Flag mmap_names[] = {
-    {0, "0"}, {3, "MAP_SHARED_VALIDATE"}, {map_shared, "MAP_SHARED"}, {map_private, "MAP_PRIVATE"}, {map_fixed, "MAP_FIXED"},
-    {map_anonymous, "MAP_ANONYMOUS"}, {0x40, "MAP_32BIT"}, {map_growsdown, "MAP_GROWSDOWN"}, {0x800, "MAP_DENYWRITE"},
-    {0x1000, "MAP_EXECUTABLE"}, {0x2000, "MAP_LOCKED"}, {map_noreserve, "MAP_NORESERVE"}, {map_populate, "MAP_POPULATE"},
-    {0x10000, "MAP_NONBLOCK"}, {map_stack, "MAP_STACK"}, {0x40000, "MAP_HUGETLB"}, {0x80000, "MAP_SYNC"},
-    {map_fixed_noreplace, "MAP_FIXED_NOREPLACE"}};
-
 constexpr std::size_t longest = 32;  // bytes of a string that are shown, as strace has it
 
 void quoted(base::TextBuffer& line, std::string_view text, bool more) {
@@ -125,27 +111,34 @@ void quoted(base::TextBuffer& line, std::string_view text, bool more) {
 
 }  // namespace
 
-constinit const std::span<const Flag> open_flags{open_names}, prot_flags{prot_names}, mmap_flags{mmap_names};
+void pointer(base::TextBuffer& line, std::uint64_t address) {
+  if (address == 0) line.append("NULL");
+  else line.print("{:#x}", address);
+}
 
-void flags(base::TextBuffer& line, std::uint64_t value, std::span<const Flag> names) {
-  value &= 0xffff'ffff;
-  bool first = true;
-  const auto add = [&](std::string_view name) {
-    if (!std::exchange(first, false)) line.append('|');
-    line.append(name);
-  };
-  // open's access mode is a number, not bits: 0 is shown beside the others.
-  if (names.data() == open_flags.data() && (value & o_accmode) == 0) add(names[0].name);
-  for (const Flag& flag : names.subspan(1)) {
-    if ((value & flag.bits) != flag.bits) continue;
-    add(flag.name);
-    value &= ~flag.bits;
+// At least three digits, the first a 0.
+void mode(base::TextBuffer& line, std::uint64_t value) {
+  value &= 0xffff;
+  if (value < 0100) line.print("{:03}", octal(value));
+  else line.print("0{}", octal(value));
+}
+
+void text(base::TextBuffer& line, std::string_view whole) { quoted(line, whole.substr(0, longest), whole.size() > longest); }
+void whole_text(base::TextBuffer& line, std::string_view whole) { quoted(line, whole, false); }
+
+// Paths are shown whole, other strings by their start.
+void path(base::TextBuffer& line, std::uint64_t address) {
+  constexpr std::size_t longest_path = 360;
+  if (address == 0) { line.append("NULL"); return; }
+  std::array<char, longest_path> text;
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const auto c = read_user<char>(address + size);
+    if (!c) { line.print("{:#x}", address); return; }
+    if (*c == '\0') break;
+    text[size++] = *c;
   }
-  if (value != 0) {
-    if (!std::exchange(first, false)) line.append('|');
-    line.print("{:#x}", value);
-  }
-  if (first) line.append(names[0].name);
+  quoted(line, {text.data(), size}, size == text.size());
 }
 
 void string(base::TextBuffer& line, std::uint64_t address) {
@@ -169,6 +162,15 @@ void bytes(base::TextBuffer& line, std::uint64_t address, std::uint64_t size) {
   quoted(line, {text, n}, size > longest);
 }
 
+void random_bytes(base::TextBuffer& line, std::uint64_t address, std::uint64_t size) {
+  std::array<unsigned char, longest> data;
+  const std::size_t n = std::min<std::uint64_t>(size, data.size());
+  if (!copy_in(data.data(), address, n)) { pointer(line, address); return; }
+  line.append('"');
+  for (std::size_t i = 0; i < n; ++i) line.print("\\x{:02x}", data[i]);
+  line.append(size > n ? "\"..." : "\"");
+}
+
 void string_list(base::TextBuffer& line, std::uint64_t address) {
   if (address == 0) { line.append("NULL"); return; }
   constexpr std::size_t most = 8;
@@ -183,11 +185,15 @@ void string_list(base::TextBuffer& line, std::uint64_t address) {
   line.append(']');
 }
 
-void timespec(base::TextBuffer& line, std::uint64_t address) {
-  const auto t = address == 0 ? Result<Timespec>{Fail{Errno::fault}} : read_user<Timespec>(address);
-  if (address == 0) line.append("NULL");
-  else if (!t) line.print("{:#x}", address);
-  else line.print("{{tv_sec={}, tv_nsec={}}}", t->seconds, t->nanoseconds);
+void string_count(base::TextBuffer& line, std::uint64_t address) {
+  constexpr std::uint64_t most = 100'000;
+  if (address == 0) { line.append("NULL"); return; }
+  std::uint64_t count = 0;
+  for (; count < most; ++count) {
+    const auto at = read_user<std::uint64_t>(address + count * 8);
+    if (!at || *at == 0) break;
+  }
+  line.print("{:#x} /* {} var{} */", address, count, count == 1 ? "" : "s");
 }
 
 void wait_status(base::TextBuffer& line, std::uint64_t address, const CallResult* result) {
@@ -201,30 +207,57 @@ void wait_status(base::TextBuffer& line, std::uint64_t address, const CallResult
   else line.print("[{{WIFSIGNALED(s) && WTERMSIG(s) == {}{}}}]", signal_name(s & 0x7f), (s & 0x80) != 0 ? " && WCOREDUMP(s)" : "");
 }
 
-void futex_operation(base::TextBuffer& line, std::uint32_t operation) {
+// The operation and what follows it, which depends on the operation.
+void futex_arguments(base::TextBuffer& line, const Arguments& a) {
   constexpr std::string_view names[] = {"FUTEX_WAIT", "FUTEX_WAKE", "FUTEX_FD", "FUTEX_REQUEUE", "FUTEX_CMP_REQUEUE", "FUTEX_WAKE_OP",
       "FUTEX_LOCK_PI", "FUTEX_UNLOCK_PI", "FUTEX_TRYLOCK_PI", "FUTEX_WAIT_BITSET", "FUTEX_WAKE_BITSET"};
+  enum : std::uint32_t { wait, wake, descriptor, requeue, compare_requeue, wake_op, lock_pi, unlock_pi, trylock_pi, wait_bitset, wake_bitset };
+  const auto operation = static_cast<std::uint32_t>(a.b);
   const std::uint32_t command = operation & 127;
-  if (command >= std::size(names)) { line.print("{:#x}", operation); return; }
+  if (command >= std::size(names)) { line.print("{:#x}, {}", operation, static_cast<std::uint32_t>(a.c)); return; }
   line.append(names[command]);
   if ((operation & 128) != 0) line.append("_PRIVATE");
   if ((operation & 256) != 0) line.append("|FUTEX_CLOCK_REALTIME");
-}
-
-void ioctl_request(base::TextBuffer& line, std::uint32_t request) {
-  struct Name { std::uint64_t number; std::string_view name; };
-  constexpr Name names[] = {{tcgets, "TCGETS"}, {tcsets, "TCSETS"}, {tcsetsw, "TCSETSW"}, {tcsetsf, "TCSETSF"}, {tiocgwinsz, "TIOCGWINSZ"},
-      {tiocswinsz, "TIOCSWINSZ"}, {tiocgpgrp, "TIOCGPGRP"}, {tiocspgrp, "TIOCSPGRP"}, {fionread, "FIONREAD"}, {fionbio, "FIONBIO"},
-      {fioclex, "FIOCLEX"}, {fionclex, "FIONCLEX"}, {tiocsctty, "TIOCSCTTY"}, {tiocnotty, "TIOCNOTTY"}, {ficlone, "FICLONE"}};
-  for (const Name& name : names) {
-    if (name.number != request) continue;
-    line.append(name.name);
-    return;
+  if (command == unlock_pi || command == trylock_pi) return;
+  if (command != lock_pi) line.print(", {}", static_cast<std::uint32_t>(a.c));
+  if (command == wait || command == wait_bitset || command == lock_pi) {
+    line.append(", ");
+    timespec(line, a.d);
   }
-  line.print("{:#x}", request);
+  if (command == requeue || command == compare_requeue || command == wake_op)
+    line.print(", {}, {:#x}", static_cast<std::uint32_t>(a.d), a.e);
+  if (command == compare_requeue || command == wake_op) line.print(", {}", static_cast<std::uint32_t>(a.f));
+  if (command != wait_bitset && command != wake_bitset) return;
+  line.append(", ");
+  if (static_cast<std::uint32_t>(a.f) == 0xffff'ffff) line.append("FUTEX_BITSET_MATCH_ANY");
+  else line.print("{:#x}", static_cast<std::uint32_t>(a.f));
 }
 
-void structure(base::TextBuffer& line, std::uint64_t address) { line.print("{:#x}", address); }
+void clone_arguments(base::TextBuffer& line, const Arguments& a, bool is_done) {
+  constexpr std::uint64_t signal_bits = 0xff;
+  line.append("child_stack=");
+  pointer(line, a.b);
+  line.append(", flags=");
+  if ((a.a & ~signal_bits) != 0 || (a.a & signal_bits) == 0) flags(line, a.a & ~signal_bits, clone_flags);
+  if ((a.a & ~signal_bits) != 0 && (a.a & signal_bits) != 0) line.append('|');
+  if ((a.a & signal_bits) != 0) line.append(signal_name(static_cast<std::uint32_t>(a.a & signal_bits)));
+  if ((a.a & clone_parent_settid) != 0) {
+    const auto tid = is_done ? read_user<std::int32_t>(a.c) : Result<std::int32_t>{Fail{Errno::fault}};
+    if (tid) line.print(", parent_tid=[{}]", *tid);
+    else line.print(", parent_tid={:#x}", a.c);
+  }
+  if ((a.a & clone_settls) != 0) line.print(", tls={:#x}", a.e);
+  if ((a.a & (clone_child_settid | clone_child_cleartid)) != 0) line.print(", child_tidptr={:#x}", a.d);
+}
+
+void socket_type(base::TextBuffer& line, std::uint64_t value) {
+  constexpr std::string_view names[] = {"0", "SOCK_STREAM", "SOCK_DGRAM", "SOCK_RAW", "SOCK_RDM", "SOCK_SEQPACKET"};
+  const std::uint64_t type = value & 0xf;
+  if (type < std::size(names)) line.append(names[type]);
+  else line.print("{:#x}", type);
+  if ((value & 02000000) != 0) line.append("|SOCK_CLOEXEC");
+  if ((value & 04000) != 0) line.append("|SOCK_NONBLOCK");
+}
 
 std::uint64_t octal(std::uint64_t value) {
   std::uint64_t out = 0;

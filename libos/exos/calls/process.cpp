@@ -76,7 +76,12 @@ Result<std::optional<Changed>> wait_for(const Selector& selector, std::uint32_t 
   for (;;) {
     const auto changed = TRY(look(selector, options));
     if (changed || (options & w_nohang) != 0) return changed;
-    TRY_VOID(current_process().children_changed.wait());
+    if (const Status waited = current_process().children_changed.wait(); !waited) {
+      // The signal may be the child's own SIGCHLD: a child that is there is answered before the handler runs.
+      const auto last = TRY(look(selector, options));
+      if (!last) return Fail{waited.error()};
+      return last;
+    }
   }
 }
 
