@@ -3,6 +3,9 @@
 
 #include <sys/mman.h>
 
+#include <cstring>
+#include <filesystem>
+
 #include "exo/cpio_writer.hpp"
 #include "exo/gaps.hpp"
 
@@ -13,6 +16,24 @@ Result<Descriptor> memory_file() {
   Descriptor file{::memfd_create("exo-archive", MFD_CLOEXEC)};
   if (!file) return fail_errno("cannot make a memory file");
   return file;
+}
+
+// What a loader reads of one of our own programs: without symbols and debug information, which stay on the host. Less to
+// load, and less of the guest's memory for what no guest looks at.
+Result<std::string> loadable_part(const std::filesystem::path& path) {
+  const auto elf = ElfFile::open(path.string());
+  if (!elf.has_value())
+    return fail(own_failure, path.string() + " is " + std::string{describe(elf.error())} + ": build it again");
+  const auto whole = elf->file.data();
+  std::uint64_t end = sizeof(base::elf::FileHeader);
+  end = std::max(end, elf->view.header->phoff + elf->view.segments.size_bytes());
+  for (const auto& segment : elf->view.segments) end = std::max(end, segment.offset + segment.filesz);
+  std::string part{reinterpret_cast<const char*>(whole.data()), std::min<std::size_t>(end, whole.size())};
+  base::elf::FileHeader header;
+  std::memcpy(&header, part.data(), sizeof header);
+  header.shoff = 0, header.shnum = 0, header.shstrndx = 0;
+  std::memcpy(part.data(), &header, sizeof header);
+  return part;
 }
 
 struct GapMember {
@@ -43,8 +64,8 @@ Result<Archive> make_archive(const Locations& at, const Tree& tree, RunDescripti
 
   Archive archive{.file = TRY(memory_file())};
   CpioWriter writer{archive.file.get()};
-  TRY_VOID(writer.add_host_file("aegis/init", at.init.string()));
-  TRY_VOID(writer.add_host_file("aegis/exos", at.library.string()));
+  TRY_VOID(writer.add_bytes("aegis/init", TRY(loadable_part(at.init)), 0100755));
+  TRY_VOID(writer.add_bytes("aegis/exos", TRY(loadable_part(at.library)), 0100755));
   TRY_VOID(writer.add_bytes("aegis/run", description.text()));
   for (std::size_t i = 0; i < gaps.size(); ++i)
     TRY_VOID(writer.add_bytes("aegis/gaps/" + std::to_string(i), gaps[i].contents));

@@ -2,6 +2,9 @@
 // `exo bench boot`: what a start costs, counted in instructions so that it repeats.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "exo/failure.hpp"
 #include "exo/locations.hpp"
 
