@@ -120,9 +120,13 @@ std::uint64_t exos_call(Frame* frame) {
   ++task.process->system_calls;
   const std::uint64_t number = frame->call;
   const Arguments arguments{frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9};
+  constexpr std::uint64_t trap_flag = 1 << 8;
+  bool stepping = false;
   // Who came through the kernel has left its address there; who came by a stub has not.
   if (task.area->foreign_rip == frame->rip) {
     task.area->foreign_rip = 0;
+    stepping = (task.area->foreign_rflags & trap_flag) != 0;
+    if (stepping) frame->rflags = task.area->foreign_rflags;
     ++task.process->trapped_calls;
     patch_site(*task.process->memory, frame->rip - 2);
   }
@@ -137,7 +141,7 @@ std::uint64_t exos_call(Frame* frame) {
   const bool replaced = std::exchange(task.frame_replaced, false);
   if (!replaced) frame->rax = to_register(result);
   sched::unlock();
-  return replaced ? exit_full : exit_fast;
+  return replaced || stepping ? exit_full : exit_fast;
 }
 
 std::uint64_t exos_attention(Frame* frame) {
@@ -166,6 +170,12 @@ std::uint64_t exos_program_exception(Frame* frame) {
   task.frame = frame;
   constexpr std::uint64_t page_fault = 14;
   SignalInfo info{};
+  constexpr std::uint64_t debug = 1;
+  // One step of the program is a whole call; in the library TF would be the library's own fault.
+  if (frame->vector == debug && step_out(*task.process->memory, frame->rip)) {
+    sched::unlock();
+    return exit_full;
+  }
   if (frame->vector != page_fault) send_fault(signal_of(*frame));
   else if (!resolve_page_fault(frame->address, frame->error, info)) {
     if (info.signo == static_cast<std::int32_t>(sig_kill)) {

@@ -86,7 +86,10 @@ extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_entr
       PUSH_EVENT("exception") PUSH_REGISTERS "movq $0, %%gs:%c[exception_busy]\n"
       "mov %%rsp, %%rdi\n xor %%ebp, %%ebp\n call exos_program_exception\n jmp exos_exit\n"
       // In the library: on the stack that it has, unless the way back itself failed (a bad rip or rsp for iretq).
-      "1: lea exos_exit_begin(%%rip), %%rax\n cmp %%rax, %%gs:%c[exception_rip]\n jb 2f\n"
+      // A program that single-steps traps at the first instruction of all: TF is off now, so the call begins again.
+      "1: lea exos_foreign_entry(%%rip), %%rax\n cmp %%rax, %%gs:%c[exception_rip]\n jne 4f\n"
+      "mov %%gs:%c[exception_rax], %%rax\n movq $0, %%gs:%c[exception_busy]\n jmp exos_foreign_entry\n"
+      "4: lea exos_exit_begin(%%rip), %%rax\n cmp %%rax, %%gs:%c[exception_rip]\n jb 2f\n"
       "lea exos_exit_end(%%rip), %%rax\n cmp %%rax, %%gs:%c[exception_rip]\n jae 2f\n"
       "mov %%gs:%c[frame], %%rsp\n mov %%rsp, %%rdi\n mov %%gs:%c[exception_kind], %%rsi\n"
       "movq $0, %%gs:%c[exception_busy]\n xor %%ebp, %%ebp\n call exos_bad_return\n jmp exos_exit\n"

@@ -88,6 +88,7 @@ class Memory {
   std::uint64_t auxv_entry = 0;
   std::uint64_t next_parking = 0;
   std::uint64_t minor_faults = 0;
+  bool unpatched = false;        // the program steps through its code: no patched pages (patch.cpp)
 
  private:
   friend class MemoryFault;

@@ -214,6 +214,7 @@ Result<Ref<Memory>> Memory::fork() {
   child->executable_inode = executable_inode;
   child->auxv_entry = auxv_entry;
   child->next_parking = next_parking;
+  child->unpatched = unpatched;
   // Private pages become shared and read-only on both sides. Pages of shared files come to the child by its own faults.
   // One operation reaches over everything between two shared areas: what is not mapped costs next to nothing.
   rt::SpaceBatch batch{child->space};

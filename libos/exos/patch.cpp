@@ -23,7 +23,7 @@ constinit std::uint64_t site_count = 0;
 
 // Text that the process runs and does not write.
 bool shows_text(const Vma& area) {
-  return area.inode && area.inode->patches != nullptr && !area.stubs && area.parked == 0 && (area.flags & map_shared) == 0 &&
+  return area.inode && area.inode->patches != nullptr && !area.memory->unpatched && !area.stubs && area.parked == 0 && (area.flags & map_shared) == 0 &&
          (area.prot & (prot_exec | prot_write)) == prot_exec;
 }
 
@@ -202,6 +202,15 @@ void leave_patched(Memory& memory, std::uint64_t start, std::uint64_t end) {
     if (!std::exchange(stepped, true)) step_back(memory);
     leave_in_area(memory, area, start, end);
   }
+}
+
+bool step_out(Memory& memory, std::uint64_t& rip) {
+  const std::uint64_t site = site_of(memory, rip);
+  if (site == rip) return false;
+  rip = site;
+  leave_patched(memory, 0, abi::map::program_end);
+  memory.unpatched = true;
+  return true;
 }
 
 void retire_patches(Inode& inode) {

@@ -31,6 +31,9 @@ void map_stubs(Memory& memory, InodeRef inode, std::uint64_t start, std::uint64_
 // A program's rip inside padding or a stub stands for the site itself: where is it, and the call's state there.
 [[nodiscard]] std::uint64_t site_of(Memory& memory, std::uint64_t rip);
 
+// A program that single-steps (TF) has come into padding: it sees its own code from now on. False: rip is elsewhere.
+[[nodiscard]] bool step_out(Memory& memory, std::uint64_t& rip);
+
 // Takes the patched pages of the range away, so that the file's own come again: before they move or become the process's.
 void leave_patched(Memory& memory, std::uint64_t start, std::uint64_t end);
 
