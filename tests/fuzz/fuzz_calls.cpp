@@ -2,9 +2,12 @@
 // Random Aegis calls over a small world. Bytes choose a call and, for each argument, a plausible value of its type or
 // any number at all; time passes, exceptions come. The checker counts everything again every few calls, and at the end
 // of an input. A finding aborts.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <string_view>
+#include <vector>
 
 #include "tests/unit/checker.hpp"
 #include "tests/unit/world.hpp"
@@ -14,28 +17,27 @@ namespace {
 using namespace fake;
 
 constexpr std::uint32_t check_every = 32, slots = 64;
-enum class Type : std::uint8_t { slot, frame, va, u64, u32 };
 
-struct Signature {
-  std::array<Type, 6> types{};
-  std::size_t count = 0;
-};
-struct slot { static constexpr Type type = Type::slot; };
-struct frame { static constexpr Type type = Type::frame; };
-struct va { static constexpr Type type = Type::va; };
-struct u64 { static constexpr Type type = Type::u64; };
-struct u32 { static constexpr Type type = Type::u32; };
-
-template <typename> struct SignatureOf;
-template <typename... Arguments>
-struct SignatureOf<void(Arguments...)> {
-  static constexpr Signature signature{{Arguments::type...}, sizeof...(Arguments)};
-};
+// The table's own text says what each argument is: "(slot account, slot dst, u64 limit_frames, frame where)".
 constexpr std::array signatures{
-#define AEGIS_CALL(number, name, arguments, result, meaning) SignatureOf<void arguments>::signature,
+#define AEGIS_CALL(number, name, arguments, value, meaning) std::string_view{#arguments},
     AEGIS_CALLS(AEGIS_CALL)
 #undef AEGIS_CALL
 };
+struct Argument {
+  std::string_view type, name;
+};
+std::vector<Argument> arguments_of(std::string_view signature) {
+  std::vector<Argument> all;
+  const auto word = [&] {
+    signature.remove_prefix(std::min(signature.find_first_not_of(" (,"), signature.size()));
+    const std::string_view found = signature.substr(0, signature.find_first_of(" ,)"));
+    signature.remove_prefix(found.size());
+    return found;
+  };
+  for (std::string_view type = word(); !type.empty() && type != ")"; type = word()) all.push_back({type, word()});
+  return all;
+}
 
 class Input {
  public:
@@ -97,22 +99,59 @@ class Fuzzer {
     check();
   }
 
-  std::uint64_t argument(Type type) {
-    const std::uint8_t how = in_.byte();
-    if (how >= 250) return in_.number(8);
-    switch (type) {
-      case Type::slot: return how % slots;
-      case Type::frame:
-        if (how < 120) return abi::any_frame.raw();
-        return how < 200 ? frames_ + how % 20 : in_.number(2) % (frame_count + 4);
-      case Type::va: return address(how);
-      case Type::u32: return how < 60 ? std::uint64_t{abi::all_rights} : how < 160 ? how % 8 : in_.number(2);
-      case Type::u64:
-        if (how < 100) return how % 9;
-        if (how < 140) return frames_ + how % 16;
-        return how < 180 ? machine().now_ns + in_.number(3) : in_.number(1 + how % 4);
+  // A slot of the caller's table that holds this kind (none: any kind), or is empty; 0 when there is no such slot.
+  std::uint64_t pick(abi::Kind kind, bool empty, std::uint32_t from = 1) {
+    aegis::Env* env = w_.current();
+    auto& table = aegis::object_at<aegis::Table>(env->table);
+    const std::uint32_t start = in_.byte() % slots;
+    for (std::uint32_t i = 0; i < slots; ++i) {
+      const std::uint32_t n = (start + i) % slots;
+      const auto found = table.at(CapSlot{n});
+      if (n < from || !found.has_value()) continue;
+      const bool fits = (*found)->empty() ? empty : !empty && (kind == abi::Kind::none || (*found)->kind == kind);
+      if (fits) return n;
     }
     return 0;
+  }
+
+  std::uint64_t slot_named(std::string_view name, Call call) {
+    using abi::Kind;
+    constexpr std::uint32_t own = 10;  // slots below hold what the first env lives on
+    constexpr std::array<std::pair<std::string_view, Kind>, 9> kinds{{{"account", Kind::account},
+                                                                      {"space", Kind::space},
+                                                                      {"source", Kind::space},
+                                                                      {"table", Kind::table},
+                                                                      {"caps", Kind::table},
+                                                                      {"env", Kind::env},
+                                                                      {"slices", Kind::slices},
+                                                                      {"console", Kind::console},
+                                                                      {"machine", Kind::machine}}};
+    if (name == "dst") return pick(Kind::none, true);
+    if (name == "target" && (call == Call::object_destroy || call == Call::cap_drop))
+      return pick(Kind::none, false, in_.byte() < 240 ? own : 1);
+    if (name == "target" && call != Call::cap_revoke && call != Call::cap_read) return pick(Kind::env, false);
+    for (const auto& [kind_name, kind] : kinds)
+      if (name == kind_name) return in_.byte() < 20 ? 0 : pick(kind, false);
+    return pick(Kind::none, false);
+  }
+
+  std::uint64_t argument(const Argument& a, Call call) {
+    const std::uint8_t how = in_.byte();
+    if (how >= 250) return in_.number(8);
+    if (how >= 240) return in_.byte();
+    if (a.type == "slot") return slot_named(a.name, call);
+    if (a.type == "frame" && a.name != "where" && a.name != "first" && how < 200) return frames_ + how % 20;
+    if (a.type == "frame")
+      return how < 140 ? abi::any_frame.raw() : how < 220 ? frames_ + how % 20 : in_.number(2) % (frame_count + 4);
+    if (a.type == "va") return how < 200 ? w_.scratch() : address(how);
+    if (a.name == "rights") return how < 120 ? std::uint64_t{abi::all_rights} : how % 32;
+    if (a.name == "base") return how < 180 ? 0 : frames_ + how % 16;
+    if (a.name == "count" && (call == Call::cap_derive || call == Call::cap_grant)) return how < 180 ? 0 : how % 8;
+    if (a.name == "limit_frames") return how % 64;
+    if (a.name == "deadline_ns") return how < 40 ? abi::forever.raw() : machine().now_ns + in_.number(3);
+    if (a.name == "pages") return how < 100 ? std::uint64_t{1} << 34 : in_.number(2);
+    if (a.type == "u32") return how < 200 ? how % 8 : in_.number(1);
+    return how < 200 ? how % 9 + 1 : in_.number(1 + how % 3);
   }
 
   std::uint64_t address(std::uint8_t how) {
@@ -123,6 +162,8 @@ class Fuzzer {
   void fill_scratch(Call number) {
     aegis::Env* env = w_.current();
     if (env == nullptr || env->space != frame_of_first_space_) return;
+    const auto page = walk(machine().top[machine().running], w_.scratch());
+    if (!page || !page->write) return;  // an earlier call took it away
     if (number == Call::space_update) {
       for (std::uint32_t i = 0; i < 4; ++i) w_.put(operation(), i * sizeof(abi::SpaceOp));
     } else if (number == Call::env_configure) {
@@ -137,10 +178,11 @@ class Fuzzer {
   }
 
   abi::SpaceOp operation() {
-    const auto verb = static_cast<abi::SpaceVerb>(in_.byte() % 9);
+    const std::uint8_t chosen = in_.byte();
+    const auto verb = static_cast<abi::SpaceVerb>(chosen < 240 ? chosen % 7 + 1 : chosen);
     const std::uint8_t raw = in_.byte();
-    const std::uint32_t flags =
-        (raw & 0x3fu) | ((raw & 0x40) != 0 ? abi::map_replace : 0) | ((raw & 0x80) != 0 ? 0 : abi::map_read);
+    const std::uint32_t flags = (raw & 0x3fu) | ((raw & 0x40) != 0 ? abi::map_replace : 0) |
+                                ((raw & 0x80) != 0 && (raw & 0x3f) < 8 ? 0 : abi::map_read);
     abi::SpaceOp op{verb,
                     flags,
                     CapSlot{in_.byte() % slots},
@@ -148,11 +190,18 @@ class Fuzzer {
                     bases[in_.byte() % bases.size()] + (std::uint64_t{in_.byte()} << 12),
                     0,
                     0};
+    if (in_.byte() < 230) {
+      using abi::Kind;
+      const bool by_frames = verb == abi::SpaceVerb::map && in_.byte() % 2 == 0;
+      op.authority = CapSlot{static_cast<std::uint32_t>(
+          pick(verb == abi::SpaceVerb::clone ? Kind::space : by_frames ? Kind::frames : Kind::account, false))};
+    }
     const std::uint8_t size = in_.byte();
     op.pages = size < 200 ? size % 10 + 1u : size < 230 ? in_.number(2) : in_.number(5);
     const bool bare = verb == abi::SpaceVerb::unmap || verb == abi::SpaceVerb::protect || verb == abi::SpaceVerb::move;
     if (bare) op.authority = abi::no_slot;
     if (verb == abi::SpaceVerb::unmap || verb == abi::SpaceVerb::move) op.flags = 0;
+    if (verb == abi::SpaceVerb::protect || verb == abi::SpaceVerb::copy) op.flags &= ~abi::map_replace;
     if (verb == abi::SpaceVerb::clone) op.flags &= abi::map_read | abi::map_write;
     if (verb == abi::SpaceVerb::map) op.frame = frames_ + in_.byte() % 16;
     else if (verb == abi::SpaceVerb::map_new || verb == abi::SpaceVerb::copy)
@@ -169,13 +218,17 @@ class Fuzzer {
     if (w_.current() == nullptr) w_.on(1 - machine().running);
     if (w_.current() == nullptr) return revive();
     std::uint64_t number = in_.byte();
-    if (number < 250) number %= abi::call_count;
+    if (number >= 180 && number < 250) number = static_cast<std::uint64_t>(Call::space_update);
+    else if (number < 180) number %= abi::call_count;
+    const auto call = static_cast<Call>(number);
+    const bool ends = call == Call::env_halt || call == Call::env_space || call == Call::env_stop;
+    if (ends && in_.byte() < 200) return;  // or soon nobody would be left to call
     std::array<std::uint64_t, 6> arguments{};
     if (number < abi::call_count) {
-      const Signature& s = signatures[number];
-      for (std::size_t i = 0; i < s.count; ++i) arguments[i] = argument(s.types[i]);
-      fill_scratch(static_cast<Call>(number));
-      if (static_cast<Call>(number) == Call::space_update && in_.byte() < 240)
+      const auto wanted = arguments_of(signatures[number]);
+      for (std::size_t i = 0; i < wanted.size(); ++i) arguments[i] = argument(wanted[i], call);
+      fill_scratch(call);
+      if (call == Call::space_update && in_.byte() < 240)
         arguments[1] = w_.scratch(), arguments[2] = arguments[2] % 4 + 1;
     }
     try {
