@@ -9,8 +9,35 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
+
 namespace exo {
 namespace {
+
+// Children that have not been waited for, where a signal handler can read them. More than these are started, not listed.
+constinit std::array<std::atomic<pid_t>, 64> living{};
+
+void enlist(pid_t pid) {
+  for (std::atomic<pid_t>& place : living) {
+    pid_t none = 0;
+    if (place.compare_exchange_strong(none, pid)) return;
+  }
+}
+
+void strike_off(pid_t pid) {
+  for (std::atomic<pid_t>& place : living) {
+    pid_t it = pid;
+    if (place.compare_exchange_strong(it, 0)) return;
+  }
+}
+
+void end_all(int signal) {
+  for (const std::atomic<pid_t>& place : living)
+    if (const pid_t pid = place.load(); pid > 0) ::kill(-pid, SIGKILL);
+  ::signal(signal, SIG_DFL);
+  ::raise(signal);
+}
 
 // In the child, before exec: only async-signal-safe calls. Returns errno of what failed.
 int become(const ChildPlan& plan, char** argv, pid_t parent) {
@@ -53,6 +80,7 @@ Result<Child> Child::start(const ChildPlan& plan) {
     ::_exit(127);
   }
   Child child{pid};
+  enlist(pid);
   trouble_out.reset();
   int error = 0;
   if (::read(trouble_in.get(), &error, sizeof error) == sizeof error)
@@ -68,6 +96,9 @@ std::optional<int> Child::wait(int timeout_ms) {
   if (status_) return status_;
   pollfd ready{.fd = ready_.get(), .events = POLLIN, .revents = 0};
   if (::poll(&ready, 1, timeout_ms) <= 0) return std::nullopt;
+  // Not yet waited for, so the number of the group is still its own.
+  ::kill(-pid_, SIGKILL);
+  strike_off(pid_);
   int status = 0;
   if (::waitpid(pid_, &status, 0) == pid_) status_ = status;
   return status_;
@@ -77,9 +108,16 @@ void Child::kill() {
   if (pid_ <= 0 || status_) return;
   ::kill(-pid_, SIGKILL);
   ::kill(pid_, SIGKILL);  // if it had not yet made its group
+  strike_off(pid_);
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {}
   status_ = status;
+}
+
+void end_children_on_signal() {
+  struct sigaction action{};
+  action.sa_handler = end_all;
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
 }
 
 int shell_status(int wait_status) {

@@ -31,7 +31,7 @@ class Child {
   [[nodiscard]] pid_t pid() const { return pid_; }
   // The wait status of the child, once it has ended; waits at most so long. Nothing: it still runs.
   [[nodiscard]] std::optional<int> wait(int timeout_ms);
-  void kill();  // with its process group, and waits
+  void kill();  // with its process group, and waits. What is left of the group when the child ends by itself goes too
 
  private:
   explicit Child(pid_t pid) : pid_{pid} {}
@@ -39,6 +39,10 @@ class Child {
   Descriptor ready_;
   std::optional<int> status_;
 };
+
+// From now on SIGINT, SIGTERM and SIGHUP kill the groups of all children before they end this process. For a command that
+// runs scripts, whose own children would be left behind.
+void end_children_on_signal();
 
 // As a shell tells it: the exit status, or 128 + signal.
 [[nodiscard]] int shell_status(int wait_status);

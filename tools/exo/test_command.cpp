@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "exo/child.hpp"
 #include "exo/guest_tests.hpp"
 
 namespace exo {
@@ -130,6 +131,7 @@ Result<int> test(const Locations& at, const std::vector<std::string>& words) {
     for (const Job& job : jobs) std::printf("%s\n", job.name.c_str());
     return 0;
   }
+  end_children_on_signal();
   return Runner{jobs}.run();
 }
 
