@@ -25,7 +25,8 @@ static_assert(sizeof(EventFrame) == 64);
 enum class Upcall : std::uint64_t {
   prologue = 1,  // a time slice begins
   epilogue = 2,  // the time slice ends: save and yield within the grace period
-  revoke = 3,    // an account wants resources back
+  revoke = 3,    // resources are asked back from the account (abi::RevocationPage)
+  repossess = 4, // resources were taken by force
 };
 
 // One frame per env, owned by its account, pinned while the env lives, mapped by the library where it likes. The kernel
@@ -35,7 +36,9 @@ struct UserArea {
   EventFrame upcall;
   std::uint64_t foreign_rip;      // after a foreign call: the address behind the `syscall`
   std::uint64_t foreign_rflags;   //                      the flags there
-  std::uint64_t reserved[46];
+  std::uint64_t defer;            // env: not 0 asks for the end of the slice to wait, once a slice, for at most defer_ns
+  std::uint64_t deferred;         // kernel: 1 when it does wait; the env clears both and yields when it can
+  std::uint64_t reserved[44];
   std::byte library[page_size - 512];  // the library's own
 };
 static_assert(offsetof(UserArea, foreign_rip) == 128 && offsetof(UserArea, library) == 512);
@@ -43,18 +46,21 @@ static_assert(sizeof(UserArea) == page_size);
 
 // Where an env wants to be entered. 0: not at all. Without `exception` an exception stops the env; without `foreign` a
 // foreign call is an exception #UD (vector 6) at the `syscall`; without `prologue` the env continues where it was; without
-// `epilogue` the kernel saves everything and switches.
+// `epilogue` the kernel saves everything and switches; without `revoke` the upcalls revoke and repossess are not
+// delivered. An upcall that finds the upcall frame busy waits: for the next slice, or the next time the env gets the
+// processor. An env that must be woken for it is.
 struct EnvEntries {
   std::uint64_t exception;
   std::uint64_t foreign;
   std::uint64_t prologue;
   std::uint64_t epilogue;
+  std::uint64_t revoke;    // upcalls revoke and repossess
   std::uint64_t gs_base;   // loaded with the env; usually the user area's address
   std::uint64_t fs_base;
   CapSlot monitor;         // an env (right: wake) that is woken when this one halts or is stuck; or no_slot
-  std::uint32_t reserved;
+  CapSlot receive;         // slot of the env's own table for capabilities that come with a protected control transfer
 };
-static_assert(sizeof(EnvEntries) == 56);
+static_assert(sizeof(EnvEntries) == 64);
 
 enum class RunState : std::uint32_t {
   created = 0,   // never started
@@ -63,8 +69,30 @@ enum class RunState : std::uint32_t {
   sleeping = 3,  // until its deadline or a wake
   stopped = 4,   // by env_stop
   halted = 5,    // by itself, env_halt
-  stuck = 6,     // an exception that it could not take
+  stuck = 6,     // an exception that it could not take, or overruns beyond overrun_limit (code: overrun_code)
+  accepting = 7, // open for a protected control transfer
+  calling = 8,   // waits for the reply to one
 };
+
+// An env that lets its grace period pass loses its next slice; one that has overrun_limit overruns more than slices that
+// ended in time is stuck.
+inline constexpr std::uint32_t overrun_limit = 8;
+inline constexpr std::uint64_t overrun_code = 256;  // EnvState::code; no vector
+inline constexpr std::uint64_t defer_ns = 200'000;
+
+// env_wait: ends when (word & mask) compares true with `value`, unsigned. The word is 8 bytes, aligned, readable in the
+// env's own space; the kernel looks at it through the page tables whenever somebody would give the env time.
+enum class Compare : std::uint32_t { equal = 0, not_equal = 1, below = 2, at_least = 3 };
+struct WaitWord {
+  std::uint64_t address;
+  std::uint64_t mask;
+  std::uint64_t value;
+  Compare compare;
+  std::uint32_t reserved;  // 0
+};
+static_assert(sizeof(WaitWord) == 32);
+inline constexpr std::uint32_t max_wait_words = 4;
+inline constexpr std::uint64_t wait_deadline = 16, wait_woken = 17;  // env_wait's value when it was no word
 
 struct Registers {
   std::uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;

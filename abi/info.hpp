@@ -7,7 +7,7 @@
 namespace abi {
 
 inline constexpr std::uint64_t info_magic = 0x0031'5349'4745'4100;  // "\0AEGIS1"
-inline constexpr std::uint32_t info_version = 1;
+inline constexpr std::uint32_t info_version = 2;
 inline constexpr std::uint32_t slices_per_cpu = 64;
 inline constexpr std::uint32_t max_cpus = 64;
 
@@ -33,8 +33,19 @@ struct SystemInfo {
   std::uint32_t xcr0;             // vector state that the kernel switches
   std::uint32_t xsave_size;
   std::uint64_t features;         // cpu_* bits below
+  // The other tables, in bytes from the start of this page, each on pages of its own, so that a frames capability can be
+  // derived for it alone: what one sees of others is what one holds.
+  std::uint64_t slice_table_offset;  // SliceOwner[cpus * slices_per_cpu]
+  std::uint64_t env_table_offset;    // EnvInfo[env_table_count]
+  std::uint64_t env_table_count;
+  std::uint64_t cpu_table_offset;    // CpuInfo[cpus], each cpu_info_size bytes from the last
+  std::uint64_t cpu_info_size;
+  std::uint64_t trace_offset;        // TraceRing of each processor, trace_size bytes from the last
+  std::uint64_t trace_size;
+  std::uint64_t trace_mask;          // what they take (trace_bit)
 };
-inline constexpr std::uint64_t cpu_pku = 1u << 0, cpu_fsgsbase = 1u << 1, cpu_avx = 1u << 2, cpu_rdrand = 1u << 3;
+inline constexpr std::uint64_t cpu_pku = 1u << 0, cpu_fsgsbase = 1u << 1, cpu_avx = 1u << 2, cpu_rdrand = 1u << 3,
+                               cpu_pcid = 1u << 4;
 
 enum class FrameUse : std::uint8_t {
   free = 0,
@@ -43,6 +54,7 @@ enum class FrameUse : std::uint8_t {
   page_table = 3,
   space = 4, env = 5, table = 6, table_leaf = 7, account = 8,
   info = 9,        // information pages
+  table_index = 10,
 };
 
 // One per physical frame, index = frame number.
@@ -58,5 +70,44 @@ struct FrameInfo {
   std::uint32_t aux;          // page tables: frame number of their space
 };
 static_assert(sizeof(FrameInfo) == 24);
+
+// Who owns a position of a slice vector. `env` 0: nobody.
+struct SliceOwner {
+  std::uint32_t env;         // frame number
+  std::uint32_t generation;  // of the env's frame
+};
+static_assert(sizeof(SliceOwner) == 8);
+
+// One per env that is alive; `env` 0: the entry is free.
+struct EnvInfo {
+  std::uint32_t env;         // frame number
+  std::uint32_t account;     // frame number
+  std::uint32_t space;       // frame number
+  std::uint32_t state;       // RunState
+  std::uint64_t run_ns;      // time on processors (without the current stay)
+  std::uint64_t calls;       // Aegis calls
+  std::uint64_t exceptions;  // delivered to it
+  std::uint32_t slices;      // of its own that began
+  std::uint32_t switches;    // times that it got a processor
+  std::uint32_t overruns;    // epilogues that did not end in time
+  std::uint32_t strikes;     // the part of them that is not forgiven (overrun_limit)
+  std::uint32_t upcalls;     // delivered
+  std::uint32_t transfers;   // protected control transfers that it made
+};
+static_assert(sizeof(EnvInfo) == 64);
+
+// One per processor; at `calls` follows a counter for each Aegis call.
+struct CpuInfo {
+  std::uint64_t idle_ns;
+  std::uint64_t switches;    // an env got the processor
+  std::uint64_t exceptions;
+  std::uint64_t interrupts;
+  std::uint64_t flushes;     // translation shoot-downs asked of others
+  std::uint64_t pokes;       // sent to it
+  std::uint64_t space_loads; // writes of cr3 that changed the space
+  std::uint64_t reserved;
+  std::uint64_t calls[];     // by call number
+};
+static_assert(sizeof(CpuInfo) == 64);
 
 }  // namespace abi

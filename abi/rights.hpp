@@ -16,6 +16,7 @@ enum class Kind : std::uint8_t {
   slices = 6,    // a range of time-slice positions: base = cpu * slices_per_cpu + position, count = positions
   console = 7,   // the byte link to the host or the terminal
   machine = 8,   // stop the machine, write the kernel's log
+  entry = 9,     // a way to call an env: base = badge, count = rip
 };
 
 // Every right is one bit. `grant` and `destroy` mean the same in every kind.
@@ -27,6 +28,7 @@ enum class AccountRight : std::uint16_t {
   allocate = 1u << 2,  // take and free frames, pay for objects
   frames = 1u << 3,    // use (map, pin, share) every frame that the account owns
   divide = 1u << 4,    // make child accounts, move limits to them
+  reclaim = 1u << 5,   // ask resources back, and take them
 };
 enum class EnvRight : std::uint16_t {
   grant = right_grant, destroy = right_destroy,
@@ -62,6 +64,11 @@ enum class MachineRight : std::uint16_t {
   grant = right_grant,
   stop = 1u << 2,      // power off
   log = 1u << 3,       // write to the kernel's log
+  trace = 1u << 4,     // choose trace events; check the tables (test kernels)
+};
+enum class EntryRight : std::uint16_t {
+  grant = right_grant,
+  call = 1u << 2,      // pct_call, pct_send
 };
 
 inline constexpr std::uint16_t all_rights = 0xffff;  // in derive and grant: "as many as the source has"

@@ -15,6 +15,7 @@ enum class SpaceVerb : std::uint32_t {
                  // mapped with `flags`; a frame that this entry alone maps and the account owns is kept, not copied
   clone = 6,     // copy the present entries of space `authority` at the same addresses; `flags` & map_write == 0 takes the
                  // write right away on both sides; entries already present here are an error (occupied)
+  split = 8,     // turn 2 MiB mappings into 512 small ones each, so that parts can be changed
   move = 7,      // move entries from `frame` (here: a virtual address) to `address`; ranges must not overlap
 };
 
@@ -27,7 +28,11 @@ inline constexpr std::uint32_t map_owned = 1u << 3;    // only for frames of the
 inline constexpr std::uint32_t map_soft0 = 1u << 4;
 inline constexpr std::uint32_t map_soft1 = 1u << 5;
 inline constexpr std::uint32_t map_replace = 1u << 8;  // map, map_new: what is mapped there is unmapped first
-inline constexpr std::uint32_t map_all_flags = 0x13f;
+inline constexpr std::uint32_t map_large = 1u << 9;    // map, map_new: 2 MiB pages; `address`, `frame` and `pages` are multiples of 512 pages
+inline constexpr std::uint32_t map_all_flags = 0x33f;
+
+// `pages` counts 4 KiB pages, in large mappings too, and each of the 512 frames counts the mapping in its `maps`. unmap and
+// protect of a part of a large page, copy, move and clone of one: wrong_state; `split` it first (which takes a page table).
 
 // A mapping made under a frames capability without the write right can never be made writable by `protect`: the kernel
 // keeps the ceiling in the entry (pte_may_write, pte_may_execute). Likewise `protect` can keep map_owned or give it up, not

@@ -26,9 +26,9 @@ constexpr std::uint32_t data_flags = abi::map_read | abi::map_write | abi::map_o
 
 Status create_account() {
   const abi::AccountInfo own = TRY(rt::read_account(given::account));
-  const std::uint64_t left = own.limit_frames - own.used_frames;
+  const std::uint64_t left = rt::room_in(own, abi::Resource::frames);
   if (left <= reserve_frames) return base::Unexpected{abi::Error::over_limit};
-  return call::account_create(given::account, slots::account, left - reserve_frames, abi::any_frame);
+  return rt::create_account(given::account, slots::account, rt::frames_only(left - reserve_frames));
 }
 
 Status create_space() {
@@ -45,7 +45,7 @@ Status write_start_info(const Archive& archive) {
   info->archive_va = archive.va;
   info->archive_size = archive.bytes.size();
   info->archive_frame = archive.first_frame.raw();
-  info->memory_frames = account.limit_frames;
+  info->memory_frames = rt::limit_of(account, abi::Resource::frames);
   info->heap_start = abi::map::state_heap;
   const std::span run = archive.run.data;
   info->command_size = static_cast<std::uint32_t>(run.size());
@@ -59,7 +59,7 @@ rt::Result<abi::FrameNumber> fill_state(const Archive& archive, const Image& ima
   TRY_VOID(write_start_info(archive));
   TRY_VOID(rt::map(slots::space, abi::map::state_system_info, info_frame, 1, abi::map_read, given::info));
   TRY_VOID(rt::map_new(slots::space, abi::map::state_root_stack, stack_pages, data_flags, slots::account));
-  const abi::FrameNumber area{TRY(call::frame_alloc(slots::account, abi::any_frame, 1, 0))};
+  const abi::FrameNumber area{TRY(call::frame_alloc(slots::account, abi::any_frame, 1, 0, 0))};
   TRY_VOID(rt::map(slots::space, abi::map::state_root_area, area, 1, data_flags, slots::account));
   return area;
 }

@@ -59,7 +59,7 @@ Result<std::uint16_t> narrow_rights(std::uint16_t held, std::uint32_t wanted) {
 bool is_live(Kernel& k, const Slot& slot) {
   switch (slot.kind) {
     case Kind::account: return k.frames.is_live(slot.object, FrameUse::account);
-    case Kind::env: return k.frames.is_live(slot.object, FrameUse::env);
+    case Kind::env: case Kind::entry: return k.frames.is_live(slot.object, FrameUse::env);
     case Kind::space: return k.frames.is_live(slot.object, FrameUse::space);
     case Kind::table: return k.frames.is_live(slot.object, FrameUse::table);
     // Frames that are referred to cannot be freed, nor an account that owns frames.

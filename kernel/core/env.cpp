@@ -59,7 +59,6 @@ Status Env::destroy(Kernel& k, Cpu& here) {
 }
 
 Status Env::configure(Kernel&, Cpu& here, const abi::EnvEntries& wanted, ObjectRef woken) {
-  if (wanted.reserved != 0) return fail(Error::bad_argument);
   for (const std::uint64_t va :
        {wanted.exception, wanted.foreign, wanted.prologue, wanted.epilogue, wanted.gs_base, wanted.fs_base})
     if (!is_user_address(va)) return fail(Error::bad_address);
@@ -100,7 +99,7 @@ Status Env::stop(Kernel& k, Cpu& here) {
   switch (state) {
     case RunState::stopped: return {};
     case RunState::created: case RunState::halted: case RunState::stuck: return fail(Error::wrong_state);
-    case RunState::running: case RunState::ready: case RunState::sleeping: break;
+    case RunState::running: case RunState::ready: case RunState::sleeping: case RunState::accepting: case RunState::calling: break;
   }
   // point of no return
   k.sleepers.remove(*this);

@@ -29,7 +29,7 @@ Result<VerbForm> form_of(SpaceVerb verb) {
     case SpaceVerb::protect: return VerbForm{abi::map_read, page_flags, false};
     case SpaceVerb::copy: return VerbForm{abi::map_read, page_flags, true};
     case SpaceVerb::clone: return VerbForm{0, abi::map_read | abi::map_write, true};
-    case SpaceVerb::unmap: case SpaceVerb::move: return VerbForm{0, 0, false};
+    case SpaceVerb::unmap: case SpaceVerb::move: case SpaceVerb::split: return VerbForm{0, 0, false};
   }
   return fail(Error::bad_argument);
 }
@@ -284,6 +284,7 @@ Status SpaceUpdate::dispatch(const SpaceOp& op, std::uint64_t& pages) {
     case SpaceVerb::copy: return copy(op, pages);
     case SpaceVerb::clone: return clone(op, pages);
     case SpaceVerb::move: return move(op, pages);
+    case SpaceVerb::split: return fail(Error::unsupported);
   }
   return fail(Error::bad_argument);
 }

@@ -9,7 +9,7 @@ Result<Table*> Table::create(Kernel& k, Account& payer, FrameNumber where) {
 }
 
 Status Table::grow(Kernel& k, std::uint32_t leaf, Account& payer, FrameNumber where) {
-  if (leaf >= abi::leaves_per_table) return fail(Error::bad_argument);
+  if (leaf >= abi::direct_leaves) return fail(Error::bad_argument);
   if (leaves[leaf] != nullptr) return fail(Error::occupied);
   const FrameNumber frame = TRY(payer.allocate(k, where, FrameUse::table_leaf));
   k.frames[frame].aux = frame_index(this);
@@ -18,8 +18,8 @@ Status Table::grow(Kernel& k, std::uint32_t leaf, Account& payer, FrameNumber wh
 }
 
 Result<Slot*> Table::at(abi::CapSlot slot) {
-  if (slot == abi::no_slot || slot.raw() >= abi::slots_per_table) [[unlikely]] return fail(Error::bad_slot);
-  const std::uint64_t index = masked_index(slot.raw(), abi::slots_per_table);
+  if (slot == abi::no_slot || slot.raw() >= abi::direct_leaves * abi::slots_per_leaf) [[unlikely]] return fail(Error::bad_slot);
+  const std::uint64_t index = masked_index(slot.raw(), abi::direct_leaves * abi::slots_per_leaf);
   Leaf* leaf = leaves[index / abi::slots_per_leaf];
   if (leaf == nullptr) [[unlikely]] return fail(Error::bad_slot);
   return &(*leaf)[index % abi::slots_per_leaf];
@@ -28,7 +28,7 @@ Result<Slot*> Table::at(abi::CapSlot slot) {
 Status Table::destroy(Kernel& k, std::uint64_t& budget) {
   if (envs != 0) return fail(Error::busy);
   dying = true;
-  for (; clean_leaf < abi::leaves_per_table; ++clean_leaf) {
+  for (; clean_leaf < abi::direct_leaves; ++clean_leaf) {
     Leaf* leaf = leaves[clean_leaf];
     if (leaf == nullptr) continue;
     for (Slot& slot : *leaf) {

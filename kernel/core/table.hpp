@@ -22,7 +22,7 @@ struct Table {
   std::uint32_t envs = 0;       // that use it
   bool dying = false;
   std::uint32_t clean_leaf = 0; // destroy: leaves before this one are gone
-  std::array<Leaf*, abi::leaves_per_table> leaves{};
+  std::array<Leaf*, abi::direct_leaves> leaves{};
 
   [[nodiscard]] static Result<Table*> create(Kernel& k, Account& payer, FrameNumber where);
   [[nodiscard]] Status grow(Kernel& k, std::uint32_t leaf, Account& payer, FrameNumber where);

@@ -35,7 +35,7 @@ struct Calls {
 
   [[nodiscard]] Table& table() const { return object_at<Table>(env.table); }
 
-#define AEGIS_CALL(number, name, arguments, value, meaning) Answer name arguments;
+#define AEGIS_CALL(number, name, arguments, value, path, rights, errors, meaning) Answer name arguments;
   AEGIS_CALLS(AEGIS_CALL)
 #undef AEGIS_CALL
 

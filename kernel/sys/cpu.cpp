@@ -33,4 +33,6 @@ Answer Calls::slice_bind(slot slices, u32 index, slot owner) {
   return {};
 }
 
+Answer Calls::env_wait(va, u32, u64, slot) { return fail(Error::unsupported); }
+
 }  // namespace aegis::sys

@@ -51,7 +51,7 @@ struct Decoder<Answer (Calls::*)(Arguments...)> {
 using Entry = Answer (*)(Calls&, const RawArguments&);
 
 inline constexpr std::array<Entry, abi::call_count> entries{
-#define AEGIS_CALL(number, name, arguments, value, meaning) \
+#define AEGIS_CALL(number, name, arguments, value, path, rights, errors, meaning) \
   &Decoder<decltype(&Calls::name)>::template run<&Calls::name>,
     AEGIS_CALLS(AEGIS_CALL)
 #undef AEGIS_CALL
@@ -59,7 +59,7 @@ inline constexpr std::array<Entry, abi::call_count> entries{
 
 // The table is dense and in order, so a number is an index.
 inline constexpr std::array numbers{
-#define AEGIS_CALL(number, name, arguments, value, meaning) number,
+#define AEGIS_CALL(number, name, arguments, value, path, rights, errors, meaning) number,
     AEGIS_CALLS(AEGIS_CALL)
 #undef AEGIS_CALL
 };

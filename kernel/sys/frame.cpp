@@ -4,16 +4,16 @@
 namespace aegis::sys {
 namespace {
 
-constexpr std::uint32_t max_align_log2 = 18;  // a gigabyte
+constexpr std::uint32_t max_mask = (1u << 18) - 1;  // a gigabyte
 
 constexpr bool is_run(std::uint64_t count) { return count >= 1 && count <= abi::max_run; }
 
 }  // namespace
 
-Answer Calls::frame_alloc(slot account, frame first, u64 count, u32 align_log2) {
-  if (!is_run(count) || align_log2 > max_align_log2) return fail(Error::bad_argument);
+Answer Calls::frame_alloc(slot account, frame first, u64 count, u32 mask, u32 match) {
+  if (!is_run(count) || mask > max_mask || match != 0) return fail(Error::bad_argument);
   Account& payer = *TRY(find<Account>(account, abi::AccountRight::allocate));
-  return answer(TRY(payer.allocate_run(k, first, count, align_log2)).raw());
+  return answer(TRY(payer.allocate_run(k, first, count, static_cast<u32>(std::popcount(mask)))).raw());
 }
 
 Answer Calls::frame_free(slot account, frame first, u64 count) {
@@ -23,7 +23,7 @@ Answer Calls::frame_free(slot account, frame first, u64 count) {
 }
 
 Answer Calls::frame_cap(slot account, slot dst, frame first, u64 count, u32 rights) {
-  if (!is_run(count) || rights > abi::all_rights) return fail(Error::bad_argument);
+  if (count == 0 || count > abi::max_cap_run || rights > abi::all_rights) return fail(Error::bad_argument);
   Slot& owner = *TRY(find_kind(account, Kind::account, abi::AccountRight::frames));
   Slot& target = *TRY(find_empty(dst));
   return derive_frames(k, owner, target, first, count, rights);

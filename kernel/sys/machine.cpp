@@ -19,4 +19,7 @@ Answer Calls::machine_log(slot machine, va text, u64 size) {
   return {};
 }
 
+Answer Calls::trace_set(slot, u32) { return fail(Error::unsupported); }
+Answer Calls::machine_check(slot) { return fail(Error::unsupported); }
+
 }  // namespace aegis::sys

@@ -13,7 +13,7 @@ Answer Calls::table_create(slot account, slot dst, frame where) {
 }
 
 Answer Calls::table_grow(slot grown, u32 leaf, slot account, frame where) {
-  if (leaf >= abi::leaves_per_table) return fail(Error::bad_argument);
+  if (leaf >= abi::direct_leaves) return fail(Error::bad_argument);
   Table* target = &table();
   if (grown != abi::no_slot) target = TRY(find<Table>(grown, abi::TableRight::insert));
   Account& payer = *TRY(find<Account>(account, abi::AccountRight::allocate));

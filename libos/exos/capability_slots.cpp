@@ -8,7 +8,8 @@ namespace exos {
 
 namespace {
 
-constexpr std::uint32_t words = abi::slots_per_table / 64;  // one word of bits per leaf
+constexpr std::uint32_t words = 512;  // one word of bits per leaf; so many leaves are used at most
+static_assert(words <= abi::leaves_per_table);
 static_assert(abi::slots_per_leaf == 64);
 constinit std::array<std::uint64_t, words> used{(std::uint64_t{1} << abi::container::first_free.raw()) - 1};
 constinit std::uint32_t leaves = 1;   // leaf 0 came with the container

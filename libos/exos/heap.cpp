@@ -202,7 +202,7 @@ abi::FrameNumber frame_of_page(const void* page) {
 MemoryUse memory_use() {
   const auto info = rt::read_account(abi::container::account);
   if (!info) return {0, 0};
-  return {info->limit_frames, info->used_frames};
+  return {rt::limit_of(*info, abi::Resource::frames), rt::use_of(*info, abi::Resource::frames)};
 }
 
 }  // namespace exos

@@ -113,7 +113,7 @@ void start_task(Task& task, const std::byte* vector_state) {
                                 .gs_base = reinterpret_cast<std::uint64_t>(task.area),
                                 .fs_base = task.fs_base,
                                 .monitor = abi::container::self,
-                                .reserved = 0};
+                                .receive = abi::no_slot};
   static_cast<void>(rt::call::env_configure(task.env, &entries));
   static_cast<void>(rt::call::env_start(task.env, rt::Va{reinterpret_cast<std::uint64_t>(&exos_task_entry)}, task.frame,
                                         reinterpret_cast<std::uint64_t>(vector_state)));

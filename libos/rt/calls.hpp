@@ -80,7 +80,7 @@ using none = void;
 
 namespace call {
 using namespace detail::table_types;
-#define AEGIS_CALL(number, name, arguments, value, meaning) \
+#define AEGIS_CALL(number, name, arguments, value, path, rights, errors, meaning) \
   inline constexpr ::rt::detail::Stub<abi::Call::name, value, void arguments> name{};
 AEGIS_CALLS(AEGIS_CALL)
 #undef AEGIS_CALL

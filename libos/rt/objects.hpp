@@ -35,6 +35,22 @@ inline Result<abi::AccountInfo> read_account(CapSlot account) {
   TRY_VOID(call::account_read(account, &info));
   return info;
 }
+[[nodiscard]] inline std::uint64_t limit_of(const abi::AccountInfo& info, abi::Resource what) {
+  return info.limits.limit[static_cast<std::size_t>(what)];
+}
+[[nodiscard]] inline std::uint64_t use_of(const abi::AccountInfo& info, abi::Resource what) {
+  return info.used[static_cast<std::size_t>(what)];
+}
+[[nodiscard]] inline std::uint64_t room_in(const abi::AccountInfo& info, abi::Resource what) {
+  return limit_of(info, what) - use_of(info, what);
+}
+// Limits for `frames` frames, all of which may be kernel objects, and no slices.
+[[nodiscard]] constexpr abi::AccountLimits frames_only(std::uint64_t frames) {
+  return {.limit = {frames, 0, frames}, .minimum = {}};
+}
+inline Status create_account(CapSlot parent, CapSlot slot, const abi::AccountLimits& limits) {
+  return call::account_create(parent, slot, &limits, abi::any_frame);
+}
 inline Result<abi::EnvState> read_env(CapSlot env) {
   abi::EnvState state{};
   TRY_VOID(call::env_read(env, &state));

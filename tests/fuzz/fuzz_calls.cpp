@@ -18,9 +18,9 @@ using namespace fake;
 
 constexpr std::uint32_t check_every = 32, slots = 64;
 
-// The table's own text says what each argument is: "(slot account, slot dst, u64 limit_frames, frame where)".
+// The table's own text says what each argument is: "(slot account, slot dst, va limits, frame where)".
 constexpr std::array signatures{
-#define AEGIS_CALL(number, name, arguments, value, meaning) std::string_view{#arguments},
+#define AEGIS_CALL(number, name, arguments, value, path, rights, errors, meaning) std::string_view{#arguments},
     AEGIS_CALLS(AEGIS_CALL)
 #undef AEGIS_CALL
 };
@@ -81,13 +81,13 @@ class Fuzzer {
   void prepare() {
     const std::uint64_t any = abi::any_frame.raw();
     w_.fill_every = 8;
-    w_.call(Call::account_create, {1, 20, 200, any});
+    w_.call(Call::account_create, {1, 20, w_.limits(200), any});
     w_.call(Call::space_create, {1, 21, any});
     w_.call(Call::space_create, {1, 22, any});
     w_.call(Call::space_create, {20, 23, any});
     w_.call(Call::table_create, {1, 24, any});
     w_.call(Call::table_grow, {24, 0, 1, any});
-    frames_ = w_.call(Call::frame_alloc, {1, any, 16, 0}).value;
+    frames_ = w_.call(Call::frame_alloc, {1, any, 16, 0, 0}).value;
     w_.call(Call::frame_cap, {1, 25, frames_, 8, abi::all_rights});
     w_.call(Call::cap_derive, {25, 26, 0x5, 0, 0});
     w_.map_new(CapSlot{21}, bases[3], 6);
@@ -147,7 +147,7 @@ class Fuzzer {
     if (a.name == "rights") return how < 120 ? std::uint64_t{abi::all_rights} : how % 32;
     if (a.name == "base") return how < 180 ? 0 : frames_ + how % 16;
     if (a.name == "count" && (call == Call::cap_derive || call == Call::cap_grant)) return how < 180 ? 0 : how % 8;
-    if (a.name == "limit_frames") return how % 64;
+    if (a.name == "limits") return w_.limits(how % 64);
     if (a.name == "deadline_ns") return how < 40 ? abi::forever.raw() : machine().now_ns + in_.number(3);
     if (a.name == "pages") return how < 100 ? std::uint64_t{1} << 34 : in_.number(2);
     if (a.type == "u32") return how < 200 ? how % 8 : in_.number(1);

@@ -101,18 +101,18 @@ void with_weak_capabilities(std::uint64_t frame) {
   expect_ok(call::env_read(weak_env, &state), "inspect");
 
   // read is no right of accounts: only what needs none.
-  expect_error(call::frame_alloc(weak_account, abi::any_frame, 1, 0), Error::missing_right, "allocate");
+  expect_error(call::frame_alloc(weak_account, abi::any_frame, 1, 0, 0), Error::missing_right, "allocate");
   expect_error(rt::map(abi::no_slot, new_va(), f, 1, abi::map_read, weak_account), Error::missing_right,
                "map under it");
   expect_error(call::frame_cap(weak_account, CapSlot{30}, f, 1, abi::all_rights), Error::missing_right,
                "capability to its frames");
-  expect_error(call::account_create(weak_account, CapSlot{30}, 1, abi::any_frame), Error::missing_right, "divide");
+  expect_error(rt::create_account(weak_account, CapSlot{30}, rt::frames_only(1)), Error::missing_right, "divide");
   expect_error(rt::destroy(weak_account), Error::missing_right, "destroy");
 }
 
 void granted() {
   Domain d = make_domain();
-  const FrameNumber run = must_frame(call::frame_alloc(boot::account, abi::any_frame, 2, 0));
+  const FrameNumber run = must_frame(call::frame_alloc(boot::account, abi::any_frame, 2, 0, 0));
   const Page page{run, new_va()};
   must(rt::map(abi::no_slot, page.va, run, 1, read_write, boot::account));
   const Canary canary{page};
@@ -139,7 +139,7 @@ void granted() {
 // A right kept through a dropped parent, and a table grant that closes a circle.
 void circles() {
   const CapSlot a = new_slot(), b = new_slot(), c = new_slot(), table = new_slot();
-  must(call::account_create(boot::account, a, 8, abi::any_frame));
+  must(rt::create_account(boot::account, a, rt::frames_only(8)));
   must(call::table_create(boot::account, table, abi::any_frame));
   must(call::table_grow(table, 0, boot::account, abi::any_frame));
   // A table that holds itself.

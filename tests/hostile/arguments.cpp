@@ -47,12 +47,12 @@ struct World {
   Page memory = new_page();
 
   World() {
-    must(call::account_create(boot::account, account, 64, abi::any_frame));
+    must(rt::create_account(boot::account, account, rt::frames_only(64)));
     must(call::space_create(account, space, abi::any_frame));
     must(call::table_create(account, table, abi::any_frame));
     must(call::table_grow(table, 0, account, abi::any_frame));
-    area = must_frame(call::frame_alloc(account, abi::any_frame, 1, 0));
-    frame = must_frame(call::frame_alloc(account, abi::any_frame, 1, 0));
+    area = must_frame(call::frame_alloc(account, abi::any_frame, 1, 0, 0));
+    frame = must_frame(call::frame_alloc(account, abi::any_frame, 1, 0, 0));
     must(call::env_create(account, env, space, table, area, abi::any_frame));
     must(call::frame_cap(account, frames, frame, 1, abi::all_rights));
   }
@@ -60,7 +60,7 @@ struct World {
   // A capability to an object of this kind that is gone.
   [[nodiscard]] CapSlot make_stale(Kind kind) const {
     const CapSlot slot = new_slot(), home = new_slot();
-    if (kind == Kind::account) must(call::account_create(boot::account, slot, 8, abi::any_frame));
+    if (kind == Kind::account) must(rt::create_account(boot::account, slot, rt::frames_only(8)));
     if (kind == Kind::table) must(call::table_create(boot::account, slot, abi::any_frame));
     if (kind == Kind::space) must(call::space_create(boot::account, slot, abi::any_frame));
     if (kind != Kind::env) {
@@ -68,7 +68,7 @@ struct World {
       return slot;
     }
     must(call::space_create(boot::account, home, abi::any_frame));
-    const FrameNumber user_area = must_frame(call::frame_alloc(boot::account, abi::any_frame, 1, 0));
+    const FrameNumber user_area = must_frame(call::frame_alloc(boot::account, abi::any_frame, 1, 0, 0));
     must(call::env_create(boot::account, slot, home, table, user_area, abi::any_frame));
     must(rt::destroy(slot));
     must(rt::destroy_and_drop(home));
@@ -203,7 +203,7 @@ void every_call(World& w) {
 
   x.attack(Call::nop, {});
   x.attack(Call::account_create,
-           {slot(w.account, Kind::account, AccountRight::divide), destination(e), number(4), number(any)});
+           {slot(w.account, Kind::account, AccountRight::divide), destination(e), pointer(memory), number(any)});
   x.attack(Call::cap_derive,
            {slot(w.account, Kind::none), destination(e), number32(abi::all_rights), number(0), number(0)});
   x.attack(Call::cap_grant,
@@ -256,22 +256,22 @@ void every_call(World& w) {
 void out_of_range(World& w) {
   const auto account = must(rt::read_account(boot::account));
   for (const std::uint64_t count : {0ull, abi::max_run + 1ull, 1ull << 32, 1ull << 52, 1ull << 63, ~0ull}) {
-    expect_error(call::frame_alloc(boot::account, abi::any_frame, count, 0), Error::bad_argument, "alloc count");
+    expect_error(call::frame_alloc(boot::account, abi::any_frame, count, 0, 0), Error::bad_argument, "alloc count");
     expect_error(call::frame_free(boot::account, w.memory.frame, count), Error::bad_argument, "free count");
     expect_error(call::frame_cap(boot::account, w.empty, w.memory.frame, count, abi::all_rights), Error::bad_argument,
                  "cap count");
   }
   for (const std::uint32_t align : {19u, 20u, 31u, 32u, 63u, 64u, 0xffff'ffffu})
-    expect_error(call::frame_alloc(boot::account, abi::any_frame, 1, align), Error::bad_argument, "alignment");
+    expect_error(call::frame_alloc(boot::account, abi::any_frame, 1, align, 0), Error::bad_argument, "alignment");
   for (const std::uint64_t frame : {1ull << 32, 1ull << 40, 1ull << 52, ~0ull - 1, 1ull << 63}) {
-    expect_refused(call::frame_alloc(boot::account, FrameNumber{frame}, 1, 0), "alloc beyond memory");
-    expect_refused(call::frame_alloc(boot::account, FrameNumber{frame}, abi::max_run, 0), "alloc beyond memory");
+    expect_refused(call::frame_alloc(boot::account, FrameNumber{frame}, 1, 0, 0), "alloc beyond memory");
+    expect_refused(call::frame_alloc(boot::account, FrameNumber{frame}, abi::max_run, 0, 0), "alloc beyond memory");
     expect_refused(call::frame_free(boot::account, FrameNumber{frame}, 1), "free beyond memory");
     expect_refused(call::frame_cap(boot::account, w.empty, FrameNumber{frame}, 2, abi::all_rights),
                    "cap beyond memory");
     expect_refused(call::space_create(boot::account, w.empty, FrameNumber{frame}), "object beyond memory");
     expect_refused(call::table_create(boot::account, w.empty, FrameNumber{frame}), "object beyond memory");
-    expect_refused(call::account_create(boot::account, w.empty, 1, FrameNumber{frame}), "object beyond memory");
+    expect_refused(call::account_create(boot::account, w.empty, w.memory.words(), FrameNumber{frame}), "object beyond memory");
     expect_refused(call::env_create(w.account, w.empty, w.space, w.table, FrameNumber{frame}, abi::any_frame),
                    "area beyond memory");
     expect_refused(rt::map(abi::no_slot, new_va(), FrameNumber{frame}, 1, abi::map_read, boot::account),
@@ -298,10 +298,10 @@ void out_of_range(World& w) {
     expect_refused(call::cap_derive(boot::slices, w.empty, abi::all_rights, base, count), "slices outside");
   for (const std::uint32_t rights : {1u << 16, 0x1'ffffu, 0x8000'0000u, 0xffff'ffffu})
     expect_error(call::cap_derive(w.account, w.empty, rights, 0, 0), Error::bad_argument, "rights beyond 16 bits");
-  expect_refused(call::account_create(boot::account, w.empty, ~0ull, abi::any_frame), "limit");
-  expect_refused(call::account_create(boot::account, w.empty, 1ull << 63, abi::any_frame), "limit");
+  expect_refused(rt::create_account(boot::account, w.empty, rt::frames_only(~0ull)), "limit");
+  expect_refused(rt::create_account(boot::account, w.empty, rt::frames_only(1ull << 63)), "limit");
   expect_refused(
-      call::account_create(boot::account, w.empty, account.limit_frames - account.used_frames, abi::any_frame),
+      rt::create_account(boot::account, w.empty, rt::frames_only(rt::limit_of(account, abi::Resource::frames) - rt::use_of(account, abi::Resource::frames))),
       "limit and its own frame");
   expect_error(rt::read_cap(w.empty), Error::empty_slot, "nothing was made");
   expect_same_account(account, boot::account, "numbers out of range");

@@ -67,7 +67,7 @@ inline void expect_same_account(const abi::AccountInfo& before, CapSlot account,
   if (std::memcmp(&before, &now, sizeof now) == 0) return;
   fail(at,
        base::Text<200>{"{} changed the account: used {} -> {}, objects {} -> {}, children {} -> {}", what,
-                       before.used_frames, now.used_frames, before.objects, now.objects, before.children, now.children}
+                       rt::use_of(before, abi::Resource::frames), rt::use_of(now, abi::Resource::frames), rt::use_of(before, abi::Resource::objects), rt::use_of(now, abi::Resource::objects), before.children, now.children}
            .view());
 }
 

@@ -21,7 +21,7 @@ void attack_frame(const Used& u) {
     expect_refused(rt::map(abi::no_slot, va, u.frame, 1, flags, boot::account),
                    base::Text<60>{"map of {}", u.what}.view());
   expect_refused(call::frame_free(boot::account, u.frame, 1), base::Text<60>{"free of {}", u.what}.view());
-  expect_refused(call::frame_alloc(boot::account, u.frame, 1, 0), base::Text<60>{"alloc of {}", u.what}.view());
+  expect_refused(call::frame_alloc(boot::account, u.frame, 1, 0, 0), base::Text<60>{"alloc of {}", u.what}.view());
   expect_refused(call::frame_cap(boot::account, CapSlot{60}, u.frame, 1, abi::all_rights),
                  base::Text<60>{"capability to {}", u.what}.view());
   expect_refused(call::space_create(boot::account, CapSlot{60}, u.frame), base::Text<60>{"space on {}", u.what}.view());
@@ -120,7 +120,7 @@ std::uint64_t program(const boot::Facts& facts) {
     expect_refused(rt::clone(abi::no_slot, window, 1, abi::map_read | abi::map_write, d.space), "clone the window");
     expect_refused(rt::move(abi::no_slot, new_va(), window, 1), "move the window");
   }
-  const FrameNumber plain = must_frame(call::frame_alloc(boot::account, abi::any_frame, 1, 0));
+  const FrameNumber plain = must_frame(call::frame_alloc(boot::account, abi::any_frame, 1, 0, 0));
   if (frame_info(plain + 1).use != abi::FrameUse::plain) ranges(plain);
   finish();
 }

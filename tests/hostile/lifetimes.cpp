@@ -17,16 +17,17 @@ void loops(std::uint64_t) {
 // The next object in the same frame is another object.
 void reused_frames() {
   const CapSlot first = new_slot(), copy = new_slot(), second = new_slot();
-  must(call::account_create(boot::account, first, 8, abi::any_frame));
+  must(rt::create_account(boot::account, first, rt::frames_only(8)));
   must(call::cap_derive(first, copy, abi::all_rights, 0, 0));
   const FrameNumber frame{must(rt::read_cap(first)).object};
   must(rt::destroy_and_drop(first));
-  must(call::account_create(boot::account, second, 8, frame));
+  const abi::AccountLimits limits = rt::frames_only(8);
+  must(call::account_create(boot::account, second, &limits, frame));
   expect_equal(must(rt::read_cap(second)).object, frame.raw(), "the same frame");
-  expect_error(call::frame_alloc(copy, abi::any_frame, 1, 0), Error::stale, "the old name for the new object");
+  expect_error(call::frame_alloc(copy, abi::any_frame, 1, 0, 0), Error::stale, "the old name for the new object");
   expect_error(rt::destroy(copy), Error::stale, "destroy by the old name");
-  expect_error(call::account_create(copy, new_slot(), 1, abi::any_frame), Error::stale);
-  expect_equal(must(rt::read_account(second)).used_frames, 0ull, "the new one is untouched");
+  expect_error(rt::create_account(copy, new_slot(), rt::frames_only(1)), Error::stale);
+  expect_equal(rt::use_of(must(rt::read_account(second)), abi::Resource::frames), 0ull, "the new one is untouched");
   must(rt::drop(copy));
   must(rt::destroy_and_drop(second));
   // As another kind.
@@ -92,7 +93,7 @@ void table_of_a_live_env() {
     abi::CapInfo info{};
     const auto gone = call::cap_read(boot::account, &info);
     domain::own_mailbox().words[0] = gone.has_value() ? 0 : 1;
-    static_cast<void>(call::frame_alloc(boot::account, abi::any_frame, 1, 0));
+    static_cast<void>(call::frame_alloc(boot::account, abi::any_frame, 1, 0, 0));
     static_cast<void>(call::table_grow(abi::no_slot, 0, boot::account, abi::any_frame));
     rt::halt(0);
   });
@@ -201,8 +202,8 @@ void suicides() {
     expect_ok(call::frame_free(d.account, d.area_frame, 1), "user area");
     expect_ok(rt::destroy(d.account), base::Text<60>{"destroy account after {}", what}.view());
     const abi::AccountInfo after = settled_account();
-    expect(after.used_frames <= before.used_frames + 1,
-           base::Text<80>{"{}: {} frames before, {} after", what, before.used_frames, after.used_frames}.view());
+    expect(rt::use_of(after, abi::Resource::frames) <= rt::use_of(before, abi::Resource::frames) + 1,
+           base::Text<80>{"{}: {} frames before, {} after", what, rt::use_of(before, abi::Resource::frames), rt::use_of(after, abi::Resource::frames)}.view());
   }
 }
 

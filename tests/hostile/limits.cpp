@@ -13,21 +13,21 @@ constexpr std::uint32_t read_write = abi::map_read | abi::map_write;
 void each_charge() {
   const auto before = settled_account();
   const CapSlot account = new_slot(), dst = new_slot(), space = new_slot(), table = new_slot();
-  must(call::account_create(boot::account, account, 20, abi::any_frame));
+  must(rt::create_account(boot::account, account, rt::frames_only(20)));
   must(call::space_create(account, space, abi::any_frame));
   must(call::table_create(account, table, abi::any_frame));
-  const FrameNumber area = must_frame(call::frame_alloc(account, abi::any_frame, 1, 0));
-  const auto used = must(rt::read_account(account)).used_frames;
+  const FrameNumber area = must_frame(call::frame_alloc(account, abi::any_frame, 1, 0, 0));
+  const auto used = rt::use_of(must(rt::read_account(account)), abi::Resource::frames);
   for (std::uint64_t room = 0; room <= 4; ++room) {
     const std::uint64_t fill = 20 - used - room;
-    const FrameNumber filler = must_frame(call::frame_alloc(account, abi::any_frame, fill, 0));
+    const FrameNumber filler = must_frame(call::frame_alloc(account, abi::any_frame, fill, 0, 0));
     const auto full = must(rt::read_account(account));
     const auto attempt = [&](auto made, std::uint64_t needs, std::string_view what) {
       const abi::Status status = made();
       expect_error(status, needs <= room ? Error::none : Error::over_limit,
                    base::Text<60>{"{} with {} frames left", what, room}.view());
       if (status.has_value()) {
-        expect_equal(must(rt::read_account(account)).used_frames, full.used_frames + needs, what);
+        expect_equal(rt::use_of(must(rt::read_account(account)), abi::Resource::frames), rt::use_of(full, abi::Resource::frames) + needs, what);
         must(rt::destroy_and_drop(dst));
       }
       expect_same_account(full, account, what);
@@ -35,7 +35,7 @@ void each_charge() {
     };
     attempt([&] { return call::space_create(account, dst, abi::any_frame); }, 2, "space_create");
     attempt([&] { return call::table_create(account, dst, abi::any_frame); }, 1, "table_create");
-    attempt([&] { return call::account_create(account, dst, 1, abi::any_frame); }, 2, "account_create");
+    attempt([&] { return rt::create_account(account, dst, rt::frames_only(1)); }, 2, "account_create");
     attempt([&] { return call::env_create(account, dst, space, table, area, abi::any_frame); }, 1, "env_create");
     if (room == 0) expect_error(call::table_grow(table, 0, account, abi::any_frame), Error::over_limit, "table_grow");
     // A page in an empty region needs three tables and itself.
@@ -56,7 +56,7 @@ void each_charge() {
 // Page tables are charged to the space's account, whoever's frames are mapped and whoever maps them.
 void page_tables_are_charged() {
   const CapSlot poor = new_slot(), space = new_slot();
-  must(call::account_create(boot::account, poor, 6, abi::any_frame));
+  must(rt::create_account(boot::account, poor, rt::frames_only(6)));
   must(call::space_create(poor, space, abi::any_frame));
   const Page page = new_page();
   const auto root = must(rt::read_account(boot::account));
@@ -68,7 +68,7 @@ void page_tables_are_charged() {
   }
   expect_equal(mapped, 1ull, "three tables for the first gigabyte, none left for the second");
   expect_same_account(root, boot::account, "page tables of another");
-  expect(must(rt::read_account(poor)).used_frames <= 6, "limit");
+  expect(rt::use_of(must(rt::read_account(poor)), abi::Resource::frames) <= 6, "limit");
   must(rt::destroy_and_drop(space));
   must(rt::destroy_and_drop(poor));
 }
@@ -77,14 +77,14 @@ void page_tables_are_charged() {
 void object_bomb() {
   const auto before = settled_account();
   const CapSlot account = new_slot();
-  must(call::account_create(boot::account, account, 100, abi::any_frame));
+  must(rt::create_account(boot::account, account, rt::frames_only(100)));
   std::array<CapSlot, 120> slots{};
   std::size_t made = 0;
   for (CapSlot& slot : slots) {
     slot = new_slot();
     const abi::Status s = made % 3 == 0   ? call::space_create(account, slot, abi::any_frame)
                           : made % 3 == 1 ? call::table_create(account, slot, abi::any_frame)
-                                          : call::account_create(account, slot, 1, abi::any_frame);
+                                          : rt::create_account(account, slot, rt::frames_only(1));
     if (!s) {
       expect_error(s, Error::over_limit, "the bomb's end");
       break;
@@ -93,17 +93,17 @@ void object_bomb() {
   }
   expect(made > 50 && made < 70, "as many as fit");
   const auto full = must(rt::read_account(account));
-  expect(full.used_frames <= full.limit_frames, "never above the limit");
+  expect(rt::use_of(full, abi::Resource::frames) <= rt::limit_of(full, abi::Resource::frames), "never above the limit");
   for (std::size_t i = 0; i < made; ++i) must(rt::destroy_and_drop(slots[i]));
   must(rt::destroy_and_drop(account));
   const auto after = settled_account();
-  expect(after.used_frames - before.used_frames <= 2, "only leaves of the own table are left");
+  expect(rt::use_of(after, abi::Resource::frames) - rt::use_of(before, abi::Resource::frames) <= 2, "only leaves of the own table are left");
 }
 
 // All slots of a table, then one more.
 void table_exhaustion() {
   const CapSlot account = new_slot(), table = new_slot();
-  must(call::account_create(boot::account, account, 16, abi::any_frame));
+  must(rt::create_account(boot::account, account, rt::frames_only(16)));
   must(call::table_create(account, table, abi::any_frame));
   std::uint32_t leaves = 0;
   for (std::uint32_t leaf = 0; leaf < abi::leaves_per_table; ++leaf) {
@@ -128,7 +128,7 @@ void table_exhaustion() {
 
 // Counters in the frame table are 16 bits: 70,000 references or pins must not wrap to none.
 void reference_counts() {
-  const FrameNumber frame = must_frame(call::frame_alloc(boot::account, abi::any_frame, 1, 0));
+  const FrameNumber frame = must_frame(call::frame_alloc(boot::account, abi::any_frame, 1, 0, 0));
   const CapSlot cap = new_slot(), table = new_slot(), second = new_slot(), third = new_slot();
   must(call::frame_cap(boot::account, cap, frame, 1, abi::all_rights));
   std::uint64_t made = 1;
@@ -168,7 +168,7 @@ void env_bomb() {
   for (std::size_t i = 1; i < threads.size(); i += 2) destroy(threads[i]);
   expect_ok(call::env_sleep(now_ns() + 1'000'000, abi::no_slot), "sleep still works");
   const auto after = settled_account();
-  expect(after.used_frames - before.used_frames <= 3, "only leaves of the own table are left");
+  expect(rt::use_of(after, abi::Resource::frames) - rt::use_of(before, abi::Resource::frames) <= 3, "only leaves of the own table are left");
 }
 
 }  // namespace

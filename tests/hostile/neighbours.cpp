@@ -56,7 +56,7 @@ void takes_frames(std::uint64_t) {
   const auto warm = must(rt::read_account(boot::account));
   for (const Told which : {victim_frame, victim_area, victim_env, victim_space, victim_table, victim_account}) {
     const FrameNumber f{told(which)};
-    expect_error(call::frame_alloc(boot::account, f, 1, 0), Error::no_frame, "take by name");
+    expect_error(call::frame_alloc(boot::account, f, 1, 0, 0), Error::no_frame, "take by name");
     expect_error(call::frame_free(boot::account, f, 1), Error::out_of_range, "free");
     expect_error(call::frame_cap(boot::account, CapSlot{20}, f, 1, abi::all_rights), Error::out_of_range,
                  "capability to it");
@@ -67,9 +67,10 @@ void takes_frames(std::uint64_t) {
                      "map_new by name");
     }
     // Objects built on top of it.
+    const abi::AccountLimits one_frame = rt::frames_only(1);
     expect_error(call::space_create(boot::account, CapSlot{20}, f), Error::no_frame, "space there");
     expect_error(call::table_create(boot::account, CapSlot{20}, f), Error::no_frame, "table there");
-    expect_error(call::account_create(boot::account, CapSlot{20}, 1, f), Error::no_frame, "account there");
+    expect_error(call::account_create(boot::account, CapSlot{20}, &one_frame, f), Error::no_frame, "account there");
     expect_error(call::table_grow(boot::table, 1, boot::account, f), Error::no_frame, "leaf there");
     expect_refused(call::env_create(boot::account, CapSlot{20}, boot::space, boot::table, f, abi::any_frame),
                    "its frame as user area");
@@ -122,7 +123,7 @@ void forges_slots(std::uint64_t) {
     expect_refused(call::cap_revoke(s), "cap_revoke");
     expect_refused(call::cap_derive(s, CapSlot{30}, abi::all_rights, 0, 0), "cap_derive");
     expect_refused(call::cap_grant(boot::self, s, CapSlot{30}, abi::all_rights, 0, 0), "cap_grant");
-    expect_refused(call::frame_alloc(s, abi::any_frame, 1, 0), "frame_alloc");
+    expect_refused(call::frame_alloc(s, abi::any_frame, 1, 0, 0), "frame_alloc");
     expect_refused(call::frame_free(s, FrameNumber{told(victim_frame)}, 1), "frame_free");
     expect_refused(call::frame_cap(s, CapSlot{30}, FrameNumber{told(victim_frame)}, 1, abi::all_rights), "frame_cap");
     expect_refused(call::space_link(abi::no_slot, 3, s), "space_link");
@@ -142,16 +143,16 @@ void forges_slots(std::uint64_t) {
 // Its own capabilities used in the other's stead.
 void escapes(std::uint64_t) {
   expect_refused(call::slice_bind(boot::self, 0, boot::self), "bind a slice by the env");
-  expect_refused(call::frame_alloc(boot::account, FrameNumber{told(kernel_frames)}, 1, 0), "a kernel frame");
+  expect_refused(call::frame_alloc(boot::account, FrameNumber{told(kernel_frames)}, 1, 0, 0), "a kernel frame");
   expect_refused(rt::map(abi::no_slot, new_va(), FrameNumber{told(kernel_frames)}, 1, abi::map_read, boot::account),
                  "map a kernel frame");
-  expect_refused(call::account_create(boot::account, CapSlot{20}, 1ull << 40, abi::any_frame), "a limit above the own");
+  expect_refused(rt::create_account(boot::account, CapSlot{20}, rt::frames_only(1ull << 40)), "a limit above the own");
   // A child account does not make room.
   const abi::AccountInfo own = must(rt::read_account(boot::account));
-  const std::uint64_t left = own.limit_frames - own.used_frames;
-  must(call::account_create(boot::account, CapSlot{20}, left - 1, abi::any_frame));
-  expect_error(call::frame_alloc(boot::account, abi::any_frame, 1, 0), Error::over_limit, "the own room is gone");
-  expect_error(call::frame_alloc(CapSlot{20}, abi::any_frame, left, 0), Error::over_limit, "the child has no more");
+  const std::uint64_t left = rt::limit_of(own, abi::Resource::frames) - rt::use_of(own, abi::Resource::frames);
+  must(rt::create_account(boot::account, CapSlot{20}, rt::frames_only(left - 1)));
+  expect_error(call::frame_alloc(boot::account, abi::any_frame, 1, 0, 0), Error::over_limit, "the own room is gone");
+  expect_error(call::frame_alloc(CapSlot{20}, abi::any_frame, left, 0, 0), Error::over_limit, "the child has no more");
   must(rt::destroy_and_drop(CapSlot{20}));
   expect_same_account(own, boot::account, "a child account");
 }
@@ -159,9 +160,9 @@ void escapes(std::uint64_t) {
 void takes_everything(std::uint64_t) {
   // Grabs all it can and leaves it so.
   for (std::uint64_t run = 64; run > 0; run /= 2)
-    while (call::frame_alloc(boot::account, abi::any_frame, run, 0).has_value()) {}
+    while (call::frame_alloc(boot::account, abi::any_frame, run, 0, 0).has_value()) {}
   const auto own = must(rt::read_account(boot::account));
-  expect_equal(own.used_frames, own.limit_frames, "all of its own");
+  expect_equal(rt::use_of(own, abi::Resource::frames), rt::limit_of(own, abi::Resource::frames), "all of its own");
 }
 
 void loops_for_ever(std::uint64_t) {
@@ -202,7 +203,7 @@ std::uint64_t program(const boot::Facts& facts) {
   }
   run_body(victim, victim_checks, va);
   run_body(attacker, takes_everything);
-  expect_ok(call::frame_alloc(victim.account, abi::any_frame, 4, 0), "the victim's frames are still to be had");
+  expect_ok(call::frame_alloc(victim.account, abi::any_frame, 4, 0, 0), "the victim's frames are still to be had");
   run_body(victim, victim_checks, va);
   // A loop takes the attacker's time only.
   start(attacker, loops_for_ever);

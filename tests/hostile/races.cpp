@@ -45,7 +45,7 @@ void derives(std::uint64_t first) {
 void revoke_against_derive() {
   contested = new_slot();
   contested_table = new_slot();
-  must(call::account_create(boot::account, contested, 16, abi::any_frame));
+  must(rt::create_account(boot::account, contested, rt::frames_only(16)));
   must(call::table_create(boot::account, contested_table, abi::any_frame));
   must(call::table_grow(contested_table, 0, boot::account, abi::any_frame));
   std::uint32_t first = 0;
@@ -190,8 +190,8 @@ void clone_against_copy() {
   destroy(t);
   must(rt::unmap(abi::no_slot, shared_va, shared_pages));
   const auto after = settled_account();
-  expect(after.used_frames <= before.used_frames + 2,
-         base::Text<80>{"{} frames before, {} after", before.used_frames, after.used_frames}.view());
+  expect(rt::use_of(after, abi::Resource::frames) <= rt::use_of(before, abi::Resource::frames) + 2,
+         base::Text<80>{"{} frames before, {} after", rt::use_of(before, abi::Resource::frames), rt::use_of(after, abi::Resource::frames)}.view());
 }
 
 }  // namespace

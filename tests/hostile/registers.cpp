@@ -144,10 +144,6 @@ void entries() {
     attempt([=](auto& e) { e.gs_base = bad; }, "gs base");
     attempt([=](auto& e) { e.fs_base = bad; }, "fs base");
   }
-  for (std::uint32_t bit = 0; bit < 32; ++bit) {
-    const abi::EnvEntries e{.reserved = 1u << bit};
-    expect_error(call::env_configure(t.env, &e), Error::bad_argument, "reserved");
-  }
   for (const auto& [monitor, want] : {std::pair{CapSlot{50}, Error::empty_slot},
                                       {boot::space, Error::wrong_kind},
                                       {CapSlot{0xffff'ffff}, Error::bad_slot}}) {

@@ -20,7 +20,7 @@ constexpr std::uint32_t read_write = abi::map_read | abi::map_write;
 
 // Takes the very frame again and looks.
 void expect_clean(FrameNumber f, std::string_view what, Where at = here()) {
-  if (!expect_ok(call::frame_alloc(boot::account, f, 1, 0), what, at)) return;
+  if (!expect_ok(call::frame_alloc(boot::account, f, 1, 0, 0), what, at)) return;
   expect(frame_is_zero(f), base::Text<80>{"{}: not zero for the next owner", what}.view(), at);
   must(call::frame_free(boot::account, f, 1));
 }
@@ -46,7 +46,7 @@ void freed_frames() {
 
 void ended_objects() {
   const CapSlot account = new_slot(), space = new_slot(), table = new_slot();
-  must(call::account_create(boot::account, account, 8, abi::any_frame));
+  must(rt::create_account(boot::account, account, rt::frames_only(8)));
   must(call::space_create(boot::account, space, abi::any_frame));
   must(call::table_create(boot::account, table, abi::any_frame));
   Thread t = make_thread();
@@ -81,7 +81,7 @@ void ended_domain() {
   std::uint64_t looked = 0;
   for (std::uint64_t run = 512; run >= 64; run /= 2) {
     while (count < runs.size()) {
-      const auto first = call::frame_alloc(boot::account, abi::any_frame, run, 0);
+      const auto first = call::frame_alloc(boot::account, abi::any_frame, run, 0, 0);
       if (!first) break;
       runs[count++] = FrameNumber{*first};
       const std::uint64_t va = new_va(run);
@@ -126,7 +126,7 @@ void new_env_registers() {
 
 // Answers carry nothing but what they say.
 void answers() {
-  const std::array<rt::RawAnswer, 6> failed{call::frame_alloc.raw(CapSlot{61}, abi::any_frame, 1, 0),
+  const std::array<rt::RawAnswer, 6> failed{call::frame_alloc.raw(CapSlot{61}, abi::any_frame, 1, 0, 0),
                                             call::env_read.raw(CapSlot{61}, Va{std::uint64_t{0x1000}}),
                                             call::console_read.raw(CapSlot{61}, Va{std::uint64_t{0x1000}}, 1),
                                             call::cap_read.raw(CapSlot{61}, Va{std::uint64_t{0x1000}}),

@@ -8,7 +8,7 @@ namespace {
 
 CapSlot make_account() {
   const CapSlot slot = new_slot();
-  must(call::account_create(boot::account, slot, 8, abi::any_frame));
+  must(rt::create_account(boot::account, slot, rt::frames_only(8)));
   return slot;
 }
 
@@ -21,7 +21,7 @@ void derive_and_read() {
   expect_equal(info.live, std::uint8_t{1}, "live");
   expect_equal(info.object, must(rt::read_cap(parent)).object, "object");
   expect_error(call::cap_derive(parent, child, abi::all_rights, 0, 0), Error::occupied, "slot taken");
-  expect_error(call::account_create(child, new_slot(), 1, abi::any_frame), Error::missing_right,
+  expect_error(rt::create_account(child, new_slot(), rt::frames_only(1)), Error::missing_right,
                "divide was not derived");
   must(rt::drop(child));
   expect_error(rt::read_cap(child), Error::empty_slot, "dropped");
@@ -77,17 +77,17 @@ void grants_and_tables() {
   expect_error(rt::destroy(source), Error::none);
   const abi::CapInfo stale = must(rt::read_cap(no_grant));
   expect_equal(stale.live, std::uint8_t{0}, "stale after the object's end");
-  expect_error(call::frame_alloc(no_grant, abi::any_frame, 1, 0), Error::stale);
+  expect_error(call::frame_alloc(no_grant, abi::any_frame, 1, 0, 0), Error::stale);
   must(rt::drop(no_grant));
   must(rt::drop(source));
   must(rt::destroy_and_drop(table));
   const auto after = settled_account();
   // Leaves of the own table stay.
-  expect(after.objects - before.objects == after.used_frames - before.used_frames, "tables paid back");
+  expect(rt::use_of(after, abi::Resource::objects) - rt::use_of(before, abi::Resource::objects) == rt::use_of(after, abi::Resource::frames) - rt::use_of(before, abi::Resource::frames), "tables paid back");
 }
 
 void frame_ranges() {
-  const FrameNumber first = must_frame(call::frame_alloc(boot::account, abi::any_frame, 16, 0));
+  const FrameNumber first = must_frame(call::frame_alloc(boot::account, abi::any_frame, 16, 0, 0));
   const CapSlot all = new_slot(), part = new_slot(), none = new_slot();
   must(call::frame_cap(boot::account, all, first, 16, abi::all_rights));
   must(call::cap_derive(all, part, bits(abi::FramesRight::read), (first + 4).raw(), 4));

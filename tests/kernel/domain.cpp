@@ -44,7 +44,7 @@ void copy_image(const Domain& d) {
       must(rt::map(d.space, va, frame_at(va), 1, flags, boot::account));
       continue;
     }
-    const FrameNumber copy = must_frame(call::frame_alloc(d.account, abi::any_frame, 1, 0));
+    const FrameNumber copy = must_frame(call::frame_alloc(d.account, abi::any_frame, 1, 0, 0));
     must(rt::map(abi::no_slot, temporary, copy, 1, read_write, d.account));
     std::memcpy(reinterpret_cast<void*>(temporary), reinterpret_cast<const void*>(va), page_size);
     must(rt::map(d.space, va, copy, 1, read_write | abi::map_owned, d.account));
@@ -56,7 +56,7 @@ void copy_image(const Domain& d) {
 
 Domain make_domain(std::uint64_t limit_frames) {
   Domain d{.account = new_slot(), .space = new_slot(), .table = new_slot(), .env = new_slot()};
-  must(call::account_create(boot::account, d.account, limit_frames, abi::any_frame));
+  must(rt::create_account(boot::account, d.account, rt::frames_only(limit_frames)));
   must(call::space_create(d.account, d.space, abi::any_frame));
   must(call::table_create(d.account, d.table, abi::any_frame));
   must(call::table_grow(d.table, 0, d.account, abi::any_frame));

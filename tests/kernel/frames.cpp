@@ -21,16 +21,16 @@ constexpr std::uint32_t read_write = abi::map_read | abi::map_write;
 
 void any_and_named() {
   const auto before = settled_account();
-  const FrameNumber first = must_frame(call::frame_alloc(boot::account, abi::any_frame, 1, 0));
+  const FrameNumber first = must_frame(call::frame_alloc(boot::account, abi::any_frame, 1, 0, 0));
   expect_equal(frame_info(first).use, abi::FrameUse::plain, "use");
-  expect_equal(must(rt::read_account(boot::account)).used_frames, before.used_frames + 1, "charged");
+  expect_equal(rt::use_of(must(rt::read_account(boot::account)), abi::Resource::frames), rt::use_of(before, abi::Resource::frames) + 1, "charged");
   expect(is_zero(first, 1), "a new frame is zero");
-  expect_error(call::frame_alloc(boot::account, first, 1, 0), Error::no_frame, "taken by name twice");
+  expect_error(call::frame_alloc(boot::account, first, 1, 0, 0), Error::no_frame, "taken by name twice");
   expect_ok(call::frame_free(boot::account, first, 1));
   expect_equal(frame_info(first).use, abi::FrameUse::free, "use");
   expect_error(call::frame_free(boot::account, first, 1), Error::out_of_range, "freed twice");
 
-  const FrameNumber again = must_frame(call::frame_alloc(boot::account, first, 1, 0));
+  const FrameNumber again = must_frame(call::frame_alloc(boot::account, first, 1, 0, 0));
   expect_equal(again.raw(), first.raw(), "by name");
   expect(is_zero(again, 1), "zero for the second owner");
   expect_ok(call::frame_free(boot::account, again, 1));
@@ -40,13 +40,13 @@ void any_and_named() {
 void runs() {
   const auto before = settled_account();
   for (const std::uint64_t count : {2ull, 3ull, 64ull, 500ull, 2048ull}) {
-    const FrameNumber first = must_frame(call::frame_alloc(boot::account, abi::any_frame, count, 0));
+    const FrameNumber first = must_frame(call::frame_alloc(boot::account, abi::any_frame, count, 0, 0));
     for (std::uint64_t i = 0; i < count; ++i) expect_equal(frame_info(first + i).use, abi::FrameUse::plain, "run");
     expect(is_zero(first, count), "run is zero");
     expect_ok(call::frame_free(boot::account, first, count));
   }
   for (const std::uint32_t align : {1u, 4u, 9u, 10u}) {
-    const FrameNumber first = must_frame(call::frame_alloc(boot::account, abi::any_frame, 3, align));
+    const FrameNumber first = must_frame(call::frame_alloc(boot::account, abi::any_frame, 3, (1u << align) - 1, 0));
     expect_equal(first.raw() % (1ull << align), 0ull, "alignment");
     // Freed one by one as well as in runs.
     for (std::uint64_t i = 0; i < 3; ++i) expect_ok(call::frame_free(boot::account, first + i, 1));
@@ -56,14 +56,14 @@ void runs() {
 
 void hole_by_name() {
   // A run with one frame missing cannot be taken whole, and the failure takes nothing.
-  const FrameNumber first = must_frame(call::frame_alloc(boot::account, abi::any_frame, 8, 0));
+  const FrameNumber first = must_frame(call::frame_alloc(boot::account, abi::any_frame, 8, 0, 0));
   expect_ok(call::frame_free(boot::account, first, 3));
   expect_ok(call::frame_free(boot::account, first + 4, 4));
   const auto before = must(rt::read_account(boot::account));
-  expect_error(call::frame_alloc(boot::account, first, 8, 0), Error::no_frame, "run over a taken frame");
-  expect_equal(must(rt::read_account(boot::account)).used_frames, before.used_frames, "nothing charged");
+  expect_error(call::frame_alloc(boot::account, first, 8, 0, 0), Error::no_frame, "run over a taken frame");
+  expect_equal(rt::use_of(must(rt::read_account(boot::account)), abi::Resource::frames), rt::use_of(before, abi::Resource::frames), "nothing charged");
   expect_equal(frame_info(first).use, abi::FrameUse::free, "nothing taken");
-  expect_ok(call::frame_alloc(boot::account, first, 3, 0), "the part before it");
+  expect_ok(call::frame_alloc(boot::account, first, 3, 0, 0), "the part before it");
   expect_ok(call::frame_free(boot::account, first, 4));
 }
 
@@ -83,20 +83,20 @@ void busy_frames() {
 void whole_memory() {
   // All that is free can be had, one run after the other, and comes back.
   const auto before = settled_account();
-  const std::uint64_t left = before.limit_frames - before.used_frames;
+  const std::uint64_t left = rt::limit_of(before, abi::Resource::frames) - rt::use_of(before, abi::Resource::frames);
   std::array<std::pair<FrameNumber, std::uint64_t>, 512> taken{};
   std::size_t count = 0;
   std::uint64_t total = 0;
   for (std::uint64_t run = 4096; run > 0; run /= 2) {
     while (count < taken.size()) {
-      const auto first = call::frame_alloc(boot::account, abi::any_frame, run, 0);
+      const auto first = call::frame_alloc(boot::account, abi::any_frame, run, 0, 0);
       if (!first) break;
       taken[count++] = {FrameNumber{*first}, run};
       total += run;
     }
   }
   expect_equal(total, left, "all free frames were had");
-  const auto more = call::frame_alloc(boot::account, abi::any_frame, 1, 0);
+  const auto more = call::frame_alloc(boot::account, abi::any_frame, 1, 0, 0);
   expect(!more.has_value() && (more.error() == Error::over_limit || more.error() == Error::no_frame), "and no more");
   for (std::size_t i = 0; i < count; ++i) must(call::frame_free(boot::account, taken[i].first, taken[i].second));
   expect_settled(before, "whole memory");
@@ -105,14 +105,14 @@ void whole_memory() {
 void child_accounts() {
   const auto before = settled_account();
   const CapSlot child = new_slot(), grandchild = new_slot();
-  must(call::account_create(boot::account, child, 40, abi::any_frame));
-  expect_equal(must(rt::read_account(boot::account)).used_frames, before.used_frames + 41,
+  must(rt::create_account(boot::account, child, rt::frames_only(40)));
+  expect_equal(rt::use_of(must(rt::read_account(boot::account)), abi::Resource::frames), rt::use_of(before, abi::Resource::frames) + 41,
                "child's limit and its own frame");
-  expect_equal(must(rt::read_account(child)).limit_frames, 40ull, "child's limit");
-  must(call::account_create(child, grandchild, 10, abi::any_frame));
-  expect_equal(must(rt::read_account(child)).used_frames, 11ull, "grandchild's limit and its own frame");
-  const FrameNumber mine = must_frame(call::frame_alloc(child, abi::any_frame, 29, 0));
-  expect_error(call::frame_alloc(child, abi::any_frame, 1, 0), Error::over_limit, "one too many");
+  expect_equal(rt::limit_of(must(rt::read_account(child)), abi::Resource::frames), 40ull, "child's limit");
+  must(rt::create_account(child, grandchild, rt::frames_only(10)));
+  expect_equal(rt::use_of(must(rt::read_account(child)), abi::Resource::frames), 11ull, "grandchild's limit and its own frame");
+  const FrameNumber mine = must_frame(call::frame_alloc(child, abi::any_frame, 29, 0, 0));
+  expect_error(call::frame_alloc(child, abi::any_frame, 1, 0, 0), Error::over_limit, "one too many");
   expect_error(call::frame_free(boot::account, mine, 29), Error::out_of_range, "not the parent's to free");
   expect_error(rt::destroy(grandchild), Error::none);
   must(rt::drop(grandchild));

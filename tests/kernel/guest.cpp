@@ -138,13 +138,13 @@ abi::AccountInfo settled_account() {
 
 void expect_settled(const abi::AccountInfo& before, std::string_view what, Where at) {
   const abi::AccountInfo after = settled_account();
-  if (after.used_frames != before.used_frames || after.objects != before.objects || after.children != before.children)
-    fail(at, base::Text<200>{"{} left frames {} -> {}, objects {} -> {}, children {} -> {}", what, before.used_frames,
-                             after.used_frames, before.objects, after.objects, before.children, after.children}.view());
+  if (rt::use_of(after, abi::Resource::frames) != rt::use_of(before, abi::Resource::frames) || rt::use_of(after, abi::Resource::objects) != rt::use_of(before, abi::Resource::objects) || after.children != before.children)
+    fail(at, base::Text<200>{"{} left frames {} -> {}, objects {} -> {}, children {} -> {}", what, rt::use_of(before, abi::Resource::frames),
+                             rt::use_of(after, abi::Resource::frames), rt::use_of(before, abi::Resource::objects), rt::use_of(after, abi::Resource::objects), before.children, after.children}.view());
 }
 
 Page new_page(CapSlot account) {
-  const Page page{must_frame(call::frame_alloc(account, abi::any_frame, 1, 0)), new_va()};
+  const Page page{must_frame(call::frame_alloc(account, abi::any_frame, 1, 0, 0)), new_va()};
   must(rt::map(abi::no_slot, page.va, page.frame, 1, abi::map_read | abi::map_write, account));
   return page;
 }

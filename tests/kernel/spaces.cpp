@@ -73,7 +73,7 @@ void named_frames() {
   // The page tables first, lest they take the very frames.
   must(rt::map_new(abi::no_slot, va, 4, read_write | owned, boot::account));
   must(rt::unmap(abi::no_slot, va, 4));
-  const FrameNumber first = must_frame(call::frame_alloc(boot::account, abi::any_frame, 4, 0));
+  const FrameNumber first = must_frame(call::frame_alloc(boot::account, abi::any_frame, 4, 0, 0));
   must(call::frame_free(boot::account, first, 4));
   must(rt::update(abi::no_slot, std::array{rt::map_new_op(va, 4, read_write | owned, boot::account, first)}));
   for (std::uint64_t i = 0; i < 4; ++i)
@@ -206,9 +206,9 @@ void trim_tables() {
   const auto before = settled_account();
   const std::uint64_t va = 0x60'0000'0000;
   must(rt::map_new(abi::no_slot, va, 1, read_write | owned, boot::account));
-  expect_equal(must(rt::read_account(boot::account)).used_frames - before.used_frames, 3ull, "page and two new tables");
+  expect_equal(rt::use_of(must(rt::read_account(boot::account)), abi::Resource::frames) - rt::use_of(before, abi::Resource::frames), 3ull, "page and two new tables");
   must(rt::trim(abi::no_slot, va, 1));
-  expect_equal(must(rt::read_account(boot::account)).used_frames - before.used_frames, 3ull, "in use");
+  expect_equal(rt::use_of(must(rt::read_account(boot::account)), abi::Resource::frames) - rt::use_of(before, abi::Resource::frames), 3ull, "in use");
   must(rt::unmap(abi::no_slot, va, 1));
   must(rt::trim(abi::no_slot, va, 1));
   expect_settled(before, "trim");

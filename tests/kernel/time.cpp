@@ -22,7 +22,7 @@ void page() {
   expect(info.cpus >= 1 && info.frames > 1000 && info.free_frames > 0 && info.kernel_frames > 0, "figures");
   expect(info.tsc_mul != 0 && info.slice_ns != 0 && info.grace_ns != 0, "clock figures");
   const std::uint64_t before = info.free_frames;
-  const FrameNumber frame = must_frame(call::frame_alloc(boot::account, abi::any_frame, 1, 0));
+  const FrameNumber frame = must_frame(call::frame_alloc(boot::account, abi::any_frame, 1, 0, 0));
   expect_equal(info.free_frames, before - 1, "free frames are told live");
   must(call::frame_free(boot::account, frame, 1));
 }

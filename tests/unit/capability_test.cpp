@@ -31,7 +31,7 @@ TEST_F(Capabilities, RightsOnlyShrink) {
 }
 
 TEST_F(Capabilities, RangesOnlyShrink) {
-  const std::uint64_t first = w.call(Call::frame_alloc, {account, any, 16, 0}).value;
+  const std::uint64_t first = w.call(Call::frame_alloc, {account, any, 16, 0, 0}).value;
   ASSERT_EQ(w.call(Call::frame_cap, {account, 20, first, 16, abi::all_rights}).error, Error::none);
   EXPECT_EQ(w.call(Call::frame_free, {account, first, 16}).error, Error::busy);
   ASSERT_EQ(w.call(Call::cap_derive, {20, 21, abi::all_rights, first + 4, 4}).error, Error::none);
@@ -48,8 +48,8 @@ TEST_F(Capabilities, RangesOnlyShrink) {
 
 // Revoking a capability to frames takes the mappings that strangers made of them, though the capability is gone.
 TEST_F(Capabilities, RevocationBreaksForeignMappings) {
-  const std::uint64_t first = w.call(Call::frame_alloc, {account, any, 8, 0}).value;
-  ASSERT_EQ(w.call(Call::account_create, {account, 20, 40, any}).error, Error::none);
+  const std::uint64_t first = w.call(Call::frame_alloc, {account, any, 8, 0, 0}).value;
+  ASSERT_EQ(w.call(Call::account_create, {account, 20, w.limits(40), any}).error, Error::none);
   ASSERT_EQ(w.call(Call::space_create, {20, 21, any}).error, Error::none);
   ASSERT_EQ(w.call(Call::frame_cap, {account, 22, first, 8, abi::all_rights}).error, Error::none);
   ASSERT_EQ(w.call(Call::cap_derive, {22, 23, abi::all_rights, 0, 0}).error, Error::none);
@@ -68,7 +68,7 @@ TEST_F(Capabilities, TreeBehavesAsItsModel) {
   constexpr std::uint32_t leaves = 4, slots = leaves * 64, first = 16;
   for (std::uint32_t leaf = 1; leaf < leaves; ++leaf)
     ASSERT_EQ(w.call(Call::table_grow, {0, leaf, account, any}).error, Error::none);
-  const std::uint64_t frames = w.call(Call::frame_alloc, {account, any, 64, 0}).value;
+  const std::uint64_t frames = w.call(Call::frame_alloc, {account, any, 64, 0, 0}).value;
   ASSERT_EQ(w.call(Call::frame_cap, {account, first, frames, 64, abi::all_rights}).error, Error::none);
   std::array<int, slots> parent;  // -2: empty, -1: root
   parent.fill(-2);

@@ -169,7 +169,7 @@ TEST_F(Spaces, ReplaceAndOwnedFrames) {
 }
 
 TEST_F(Spaces, NothingIsTakenWhenTablesCannotBePaid) {
-  ASSERT_EQ(w.call(Call::account_create, {account, 21, 4, any}).error, Error::none);
+  ASSERT_EQ(w.call(Call::account_create, {account, 21, w.limits(4), any}).error, Error::none);
   ASSERT_EQ(w.call(Call::space_create, {21, 22, any}).error, Error::none);
   const abi::SpaceOp op{SpaceVerb::map_new, rw | owned, abi::boot::account, 0, va, 1, any};
   EXPECT_EQ(w.update(CapSlot{22}, op), Error::bad_argument) << "owned by another account";

@@ -189,7 +189,7 @@ aegis::Space& World::space_at(CapSlot number) { return aegis::object_at<aegis::S
 aegis::Account& World::root() { return aegis::object_at<aegis::Account>(slot(abi::boot::account).object.frame); }
 
 std::uint64_t World::make_env(CapSlot dst, CapSlot space, CapSlot caps) {
-  const std::uint64_t area = call(Call::frame_alloc, {abi::boot::account.raw(), abi::any_frame.raw(), 1, 0}).value;
+  const std::uint64_t area = call(Call::frame_alloc, {abi::boot::account.raw(), abi::any_frame.raw(), 1, 0, 0}).value;
   const Reply made = call(Call::env_create,
                           {abi::boot::account.raw(), dst.raw(), space.raw(), caps.raw(), area, abi::any_frame.raw()});
   if (made.error != Error::none) std::abort();

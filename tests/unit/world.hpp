@@ -46,6 +46,8 @@ class World {
     read(scratch() + offset, &value, sizeof value);
     return value;
   }
+  // AccountLimits of so many frames, put into memory.
+  std::uint64_t limits(std::uint64_t frames) { return put(abi::AccountLimits{.limit = {frames, 0, frames}, .minimum = {}}, 2048); }
   [[nodiscard]] std::uint64_t scratch() const { return facts_.free_va - 6 * 4096; }  // inside the first env's stack
   void write(std::uint64_t va, const void* from, std::size_t size);
   void read(std::uint64_t va, void* to, std::size_t size);
