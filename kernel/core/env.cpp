@@ -60,7 +60,7 @@ Status Env::destroy(Kernel& k, Cpu& here) {
 
 Status Env::configure(Kernel&, Cpu& here, const abi::EnvEntries& wanted, ObjectRef woken) {
   for (const std::uint64_t va :
-       {wanted.exception, wanted.foreign, wanted.prologue, wanted.epilogue, wanted.gs_base, wanted.fs_base})
+       {wanted.exception, wanted.foreign, wanted.prologue, wanted.epilogue, wanted.revoke, wanted.gs_base, wanted.fs_base})
     if (!is_user_address(va)) return fail(Error::bad_address);
   if (runs_elsewhere(here)) return fail(Error::wrong_state);
   // point of no return
@@ -80,6 +80,7 @@ Status Env::start(Kernel& k, std::uint64_t rip, std::uint64_t rsp, std::uint64_t
   // point of no return
   arch::init_context(context);
   vector_cpu = 0;
+  upcalls_due = 0;
   context.registers.rip = rip;
   context.registers.rsp = rsp;
   context.registers.rdi = argument;
@@ -191,6 +192,24 @@ bool Env::deliver(abi::EventFrame& frame, const abi::EventFrame& event, std::uin
   r.rip = entry;
   r.rflags = initial_flags;
   return true;
+}
+
+void Env::post_upcall(Kernel& k, abi::Upcall what) {
+  if (entries.revoke == 0) return;
+  upcalls_due |= static_cast<std::uint8_t>(1u << static_cast<unsigned>(what));
+  if (state == RunState::sleeping) {
+    k.sleepers.remove(*this);
+    become_ready(k);
+  } else if (state == RunState::running && cpu != arch::this_cpu().id.raw()) {
+    arch::poke(arch::CpuId{cpu});
+  }
+}
+
+void Env::deliver_due_upcall() {
+  if (upcalls_due == 0) return;
+  const auto first = static_cast<unsigned>(std::countr_zero(upcalls_due));
+  if (entries.revoke == 0 || deliver_upcall(static_cast<abi::Upcall>(first), entries.revoke))
+    upcalls_due &= static_cast<std::uint8_t>(~(1u << first));
 }
 
 bool Env::deliver_exception(std::uint64_t vector, std::uint64_t fault_error, std::uint64_t fault_address) {

@@ -20,6 +20,7 @@ struct Env {
   RunState state = RunState::created;
   Pending pending = Pending::nothing;
   bool wake_token = false;        // a wake came while it did not sleep
+  std::uint8_t upcalls_due = 0;   // bit per Upcall that was posted and not yet delivered
   ObjectRef monitor;
   std::uint32_t space = 0;        // its own count in the space keeps that alive
   std::uint32_t table = 0;        // and in the table
@@ -57,6 +58,11 @@ struct Env {
   void halt(Kernel& k, std::uint64_t exit_code);
   void get_stuck(Kernel& k, std::uint64_t vector, std::uint64_t fault_error, std::uint64_t fault_address);
   void become_ready(Kernel& k);
+
+  // Remembers a revoke or repossess upcall, which it gets as soon as it has a processor and its upcall frame is free; ends its
+  // sleep for that. Without an entry for such upcalls: nothing.
+  void post_upcall(Kernel& k, abi::Upcall what);
+  void deliver_due_upcall();  // of the env that has a processor
 
   // Makes it continue at its entry for the event, if it has one and is not busy with another of the class.
   [[nodiscard]] bool deliver_exception(std::uint64_t vector, std::uint64_t fault_error, std::uint64_t fault_address);

@@ -35,6 +35,7 @@ void start_next_slice(Kernel& k, Cpu& cpu) {
     cpu.phase = Phase::running;
     cpu.slice_end = arch::now() + slice_ns;
     run(cpu, *env);
+    env->deliver_due_upcall();  // before the prologue, which would take the frame every time
     (void)env->deliver_upcall(abi::Upcall::prologue, env->entries.prologue);  // without one it goes on where it was
     return;
   }
@@ -114,6 +115,7 @@ void settle(Kernel& k, Cpu& cpu) {
     else arch::bind_env(cpu, nullptr);
   }
   use_space(cpu);
+  if (cpu.current != nullptr) cpu.current->deliver_due_upcall();
   if (cpu.current != nullptr) k.idle_cpus &= ~cpu_bit(cpu);
   else k.idle_cpus |= cpu_bit(cpu);
   arm_timer(k, cpu);

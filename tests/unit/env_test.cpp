@@ -86,9 +86,42 @@ TEST_F(Envs, ExceptionsAreDeliveredOnceAtATime) {
   EXPECT_EQ(user_area().exception.rip, 0x9000u);
 }
 
+TEST_F(Envs, PostedUpcallsWaitForTheProcessorAndTheFrame) {
+  const auto post = [&](abi::Upcall what) {
+    aegis::KernelGuard guard;
+    env().post_upcall(*guard, what);
+  };
+  ASSERT_EQ(start(), Error::none);
+  post(abi::Upcall::revoke);
+  ASSERT_EQ(w.call(Call::env_yield, {20}).error, Error::none);
+  EXPECT_EQ(env().context.registers.rip, 0x1000u) << "it has no entry for them";
+  ASSERT_EQ(w.call(Call::env_sleep, {forever, 0}).error, Error::none);
+  ASSERT_EQ(configure({.revoke = 0x5000}), Error::none);
+  post(abi::Upcall::repossess);
+  post(abi::Upcall::revoke);
+  EXPECT_EQ(env().state, RunState::ready) << "woken for it";
+  EXPECT_EQ(user_area().upcall.busy, 0u);
+  ASSERT_EQ(w.call(Call::env_yield, {20}).error, Error::none);
+  EXPECT_EQ(env().context.registers.rip, 0x5000u);
+  EXPECT_EQ(user_area().upcall.kind, static_cast<std::uint64_t>(abi::Upcall::revoke));
+  EXPECT_EQ(user_area().upcall.rip, 0x1000u);
+  EXPECT_EQ(w.call(Call::nop, {}).error, Error::none);
+  EXPECT_EQ(user_area().upcall.kind, static_cast<std::uint64_t>(abi::Upcall::revoke)) << "the frame is busy";
+  user_area().upcall.busy = 0;
+  ASSERT_EQ(w.call(Call::env_yield, {abi::boot::self.raw()}).error, Error::none);
+  ASSERT_EQ(w.call(Call::env_yield, {20}).error, Error::none);
+  EXPECT_EQ(user_area().upcall.kind, static_cast<std::uint64_t>(abi::Upcall::repossess));
+  EXPECT_EQ(user_area().upcall.rip, 0x5000u);
+  EXPECT_EQ(env().upcalls_due, 0u);
+  user_area().upcall.busy = 0;
+  post(abi::Upcall::revoke);  // to the env that runs here: on its way out of the kernel
+  EXPECT_EQ(w.call(Call::env_wake, {20}).error, Error::none);
+  EXPECT_EQ(user_area().upcall.kind, static_cast<std::uint64_t>(abi::Upcall::revoke));
+}
+
 TEST_F(Envs, EntriesAreChecked) {
   for (auto member : {&abi::EnvEntries::exception, &abi::EnvEntries::foreign, &abi::EnvEntries::prologue,
-                      &abi::EnvEntries::epilogue, &abi::EnvEntries::gs_base, &abi::EnvEntries::fs_base}) {
+                      &abi::EnvEntries::epilogue, &abi::EnvEntries::revoke, &abi::EnvEntries::gs_base, &abi::EnvEntries::fs_base}) {
     abi::EnvEntries entries{};
     entries.*member = 0x8000'0000'0000;
     EXPECT_EQ(configure(entries), Error::bad_address);
