@@ -23,6 +23,7 @@ struct MachinePlan {
   std::uint64_t memory = 0;          // bytes
   unsigned cpus = 1;
   bool icount = false;
+  std::string plugin;                // of QEMU's translator, with its arguments; empty: none
   std::string kernel, command_line;
   int archive = -1;                  // descriptor of the archive
   std::string iso;                   // boots from this instead of kernel and archive

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "exo/bench.hpp"
+#include "exo/bench_kernel.hpp"
 #include "exo/gdb.hpp"
 #include "exo/image.hpp"
 #include "exo/run.hpp"
@@ -24,6 +25,7 @@ constexpr const char* help = R"(exo: runs programs on Aegis
   exo test [NAME...] [--long] [--list]    run the tests
   exo gdb [options] -- PROGRAM [ARGS]     the same as run, stopped, under gdb
   exo bench boot [--icount]               what a start costs
+  exo bench kernel [--json] [--no-times]  what the kernel's operations cost
   exo image iso OUT -- PROGRAM [ARGS]     a bootable ISO, for BIOS and UEFI
   exo image boot ISO [--firmware ovmf]    boot one in QEMU
 )";
@@ -46,7 +48,9 @@ Result<int> dispatch(const Words& words) {
   if (name == "test") return exo::test(at, rest);
   if (name == "image") return exo::image(at, rest);
   if (name == "bench" && !rest.empty() && rest[0] == "boot") return exo::bench_boot(at, {rest.begin() + 1, rest.end()});
-  if (name == "bench") return exo::fail(exo::own_failure, "use `exo bench boot`");
+  if (name == "bench" && !rest.empty() && rest[0] == "kernel")
+    return exo::bench_kernel(at, {rest.begin() + 1, rest.end()});
+  if (name == "bench") return exo::fail(exo::own_failure, "use `exo bench boot` or `exo bench kernel`");
   return exo::fail(exo::own_failure, "unknown command " + name + ": see `exo --help`");
 }
 

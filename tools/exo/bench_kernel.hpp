@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// `exo bench kernel`: what the kernel's operations cost. One boot counts instructions (-icount shift=0, which repeats), one
+// takes emulated time (which does not).
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "exo/failure.hpp"
+#include "exo/locations.hpp"
+
+namespace exo {
+
+// What the guest program bench/kernel.cpp said, by row. Divided by the operations, and without what measuring takes.
+struct Measured {
+  double instructions = 0;
+  std::optional<double> ring0, ring3;  // without QEMU's plugin interface they are not known
+  double nanoseconds = 0;
+  bool operator==(const Measured&) const = default;
+};
+using Measurements = std::map<std::string, Measured>;
+
+// Parses the guest's log and the plugin's file (empty: there is none).
+[[nodiscard]] Result<Measurements> read_measurements(const std::string& log, const std::string& shares);
+
+// `exo bench kernel [--json] [--no-times] [--twice]`; the last counts twice and fails when the two differ.
+[[nodiscard]] Result<int> bench_kernel(const Locations& at, const std::vector<std::string>& words);
+
+}  // namespace exo
