@@ -98,14 +98,14 @@ static_assert(sizeof(EnvInfo) == 64);
 
 // One per processor; at `calls` follows a counter for each Aegis call.
 struct CpuInfo {
-  std::uint64_t idle_ns;
+  std::uint64_t idle_ns;       // in the idle instruction (without the current stay)
   std::uint64_t switches;    // an env got the processor
   std::uint64_t exceptions;
   std::uint64_t interrupts;
   std::uint64_t flushes;     // translation shoot-downs asked of others
   std::uint64_t pokes;       // sent to it
   std::uint64_t space_loads; // writes of cr3 that changed the space
-  std::uint64_t reserved;
+  std::uint64_t idle_since_ns; // when the current stay began; 0: it is not idle
   std::uint64_t calls[];     // by call number
 };
 static_assert(sizeof(CpuInfo) == 64);

@@ -55,6 +55,7 @@ void flush_translations(std::uint64_t cpus, std::uint64_t start, std::uint64_t p
 [[nodiscard]] Cpu& cpu(CpuId id);
 [[nodiscard]] std::uint32_t cpu_count();
 [[nodiscard]] Nanoseconds now();
+[[nodiscard]] std::uint64_t time_stamp();  // the raw counter behind now()
 // One event per processor: traps::timer() runs at or soon after the deadline. Replaces what was set before.
 void set_timer(Nanoseconds deadline);
 // Makes another processor enter the kernel and call traps::poked().

@@ -25,6 +25,8 @@ struct Cpu {
   bool started = false;
   Nanoseconds slice_end{};
   Nanoseconds armed{0};                         // what the timer was last set to; 0: it has gone off
+  abi::CpuInfo* info = nullptr;                 // its counters, and its ring: in the information pages
+  abi::TraceRing* trace = nullptr;
 };
 
 }  // namespace aegis

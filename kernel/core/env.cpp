@@ -4,6 +4,7 @@
 #include "kernel/core/scheduler.hpp"
 #include "kernel/core/space.hpp"
 #include "kernel/core/table.hpp"
+#include "kernel/core/trace.hpp"
 
 namespace aegis {
 namespace {
@@ -20,6 +21,7 @@ Result<Env*> Env::create(Kernel& k, Account& payer, const Parts& parts, FrameNum
   FrameInfo& area = k.frames[parts.user_area];
   if (area.use != FrameUse::plain) return fail(Error::out_of_range);
   if (area.pins != 0) return fail(Error::busy);
+  if (k.envs.full()) return fail(Error::no_frame);
   const FrameNumber frame = TRY(payer.allocate(k, where, FrameUse::env));
   // point of no return
   auto* env = new (arch::frame_memory(frame)) Env;
@@ -27,6 +29,8 @@ Result<Env*> Env::create(Kernel& k, Account& payer, const Parts& parts, FrameNum
   env->user_area = parts.user_area;
   env->space = frame_index(&parts.space);
   env->table = frame_index(&parts.table);
+  env->info = &k.envs.take();
+  *env->info = {.env = frame_index(env), .account = k.frames[frame].owner, .space = env->space};
   ++area.pins;
   ++parts.space.envs;
   ++parts.table.envs;
@@ -43,7 +47,7 @@ Status Env::destroy(Kernel& k, Cpu& here) {
   }
   // point of no return
   if (state == RunState::running) {
-    state = RunState::halted;
+    set_state(RunState::halted);
     give_rest_to_owner(k, here);
   }
   k.sleepers.remove(*this);
@@ -54,6 +58,7 @@ Status Env::destroy(Kernel& k, Cpu& here) {
   --k.frames[user_area].pins;
   --object_at<Space>(space).envs;
   --object_at<Table>(table).envs;
+  k.envs.give_back(*info);
   release_frame(k, arch::frame_of(this));
   return {};
 }
@@ -105,7 +110,7 @@ Status Env::stop(Kernel& k, Cpu& here) {
   // point of no return
   k.sleepers.remove(*this);
   const bool was_running = state == RunState::running;
-  state = RunState::stopped;
+  set_state(RunState::stopped);
   if (was_running) give_rest_to_owner(k, here);
   return {};
 }
@@ -119,7 +124,7 @@ Status Env::resume(Kernel& k) {
 Status Env::read(abi::EnvState& out) const {
   if (state == RunState::running) return fail(Error::wrong_state);
   out = {.state = state, .reserved = 0, .code = code, .error = error, .address = address,
-         .overruns = overruns, .run_ns = run_ns, .registers = context.registers};
+         .overruns = info->overruns, .run_ns = info->run_ns, .registers = context.registers};
   return {};
 }
 
@@ -132,18 +137,26 @@ Status Env::write(const abi::Registers& registers) {
   // point of no return
   context.registers = registers;
   context.registers.rflags |= initial_flags;
-  if (state == RunState::created) state = RunState::stopped;  // it has registers now: env_resume sets it going
+  if (state == RunState::created) set_state(RunState::stopped);  // it has registers now: env_resume sets it going
   return {};
 }
 
 void Env::change_space(Kernel&, Cpu&, Space& to) {
   --object_at<Space>(space).envs;
   ++to.envs;
-  space = frame_index(&to);
+  space = info->space = frame_index(&to);
+}
+
+void Env::set_state(RunState to) {
+  state = to;
+  info->state = static_cast<std::uint32_t>(to);
+  // That it runs is an event of its own.
+  if (to != RunState::running)
+    trace(arch::this_cpu(), TraceEvent::env_state, frame_index(this), static_cast<std::uint64_t>(to));
 }
 
 void Env::become_ready(Kernel& k) {
-  state = RunState::ready;
+  set_state(RunState::ready);
   notice_ready(k, *this);
 }
 
@@ -157,7 +170,7 @@ void Env::wake(Kernel& k) {
 }
 
 void Env::fall_asleep(Kernel& k, Nanoseconds until) {
-  state = RunState::sleeping;
+  set_state(RunState::sleeping);
   deadline = until;
   if (until != abi::forever) k.sleepers.insert(*this);
 }
@@ -167,14 +180,14 @@ void Env::wake_monitor(Kernel& k) {
 }
 
 void Env::halt(Kernel& k, std::uint64_t exit_code) {
-  state = RunState::halted;
+  set_state(RunState::halted);
   code = exit_code;
   error = address = 0;
   wake_monitor(k);
 }
 
 void Env::get_stuck(Kernel& k, std::uint64_t vector, std::uint64_t fault_error, std::uint64_t fault_address) {
-  state = RunState::stuck;
+  set_state(RunState::stuck);
   code = vector;
   error = fault_error;
   address = fault_address;
@@ -214,11 +227,16 @@ void Env::deliver_due_upcall() {
 
 bool Env::deliver_exception(std::uint64_t vector, std::uint64_t fault_error, std::uint64_t fault_address) {
   const abi::EventFrame event{.busy = 1, .kind = vector, .error = fault_error, .address = fault_address};
-  return deliver(area().exception, event, entries.exception);
+  if (!deliver(area().exception, event, entries.exception)) return false;
+  ++info->exceptions;
+  return true;
 }
 
 bool Env::deliver_upcall(abi::Upcall what, std::uint64_t entry) {
-  return deliver(area().upcall, {.busy = 1, .kind = static_cast<std::uint64_t>(what)}, entry);
+  if (!deliver(area().upcall, {.busy = 1, .kind = static_cast<std::uint64_t>(what)}, entry)) return false;
+  ++info->upcalls;
+  trace(arch::this_cpu(), TraceEvent::upcall, frame_index(this), static_cast<std::uint64_t>(what));
+  return true;
 }
 
 }  // namespace aegis

@@ -29,8 +29,7 @@ struct Env {
   Nanoseconds deadline{};         // while sleeping
   SleepLink sleep;
   std::uint64_t code = 0, error = 0, address = 0;  // how it halted or got stuck
-  std::uint64_t overruns = 0;
-  std::uint64_t run_ns = 0;
+  abi::EnvInfo* info = nullptr;   // its counters, of which there is no other copy: in the information pages
   Nanoseconds run_since{};
 
   struct Parts {
@@ -64,6 +63,8 @@ struct Env {
   void post_upcall(Kernel& k, abi::Upcall what);
   void deliver_due_upcall();  // of the env that has a processor
 
+  // All changes of `state` go through here: the information pages show it, and so does the trace.
+  void set_state(RunState to);
   // Makes it continue at its entry for the event, if it has one and is not busy with another of the class.
   [[nodiscard]] bool deliver_exception(std::uint64_t vector, std::uint64_t fault_error, std::uint64_t fault_address);
   [[nodiscard]] bool deliver_upcall(abi::Upcall what, std::uint64_t entry);

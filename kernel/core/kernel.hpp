@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernel/core/frame_table.hpp"
+#include "kernel/core/info_tables.hpp"
 #include "kernel/core/lock.hpp"
 #include "kernel/core/sleepers.hpp"
 
@@ -25,7 +26,8 @@ struct ConsoleState {
 struct Kernel {
   FrameTable frames;
   Sleepers sleepers;
-  std::array<ObjectRef, std::size_t{abi::max_cpus} * abi::slices_per_cpu> slices{};  // owner of each position
+  std::span<ObjectRef> slices;  // owner of each position, in the information pages
+  EnvTable envs;
   std::uint64_t idle_cpus = 0;  // bit per processor that waits in idle()
   ConsoleState console;
 };

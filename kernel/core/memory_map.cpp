@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/core/memory_map.hpp"
 
+#include "kernel/core/trace.hpp"
+
 namespace aegis {
 namespace {
 
@@ -52,6 +54,19 @@ std::uint64_t find_place(const BootRecord& record, std::uint64_t size) {
   return place;
 }
 
+// The pages at `start` are all zero: so are the tables.
+void attach_tables(Kernel& k, const InfoLayout& layout, std::byte* start, std::uint32_t cpus) {
+  k.slices = {reinterpret_cast<ObjectRef*>(start + layout.slices), std::size_t{cpus} * abi::slices_per_cpu};
+  k.envs.attach({reinterpret_cast<abi::EnvInfo*>(start + layout.envs), layout.env_count});
+  for (std::uint32_t id = 0; id < cpus; ++id) {
+    Cpu& cpu = arch::cpu(arch::CpuId{id});
+    cpu.info = reinterpret_cast<abi::CpuInfo*>(start + layout.cpus + id * cpu_info_size);
+    cpu.trace = reinterpret_cast<abi::TraceRing*>(start + layout.traces + id * trace_ring_size);
+    cpu.trace->capacity = trace_capacity;
+  }
+  trace_mask.store(default_trace_mask, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 FrameRange archive_frames(const BootRecord& record) {
@@ -67,8 +82,8 @@ bool build_frame_table(Kernel& k, const BootRecord& record) {
   const FrameRange archive = archive_frames(record);
   if (archive.first + archive.count > frames) return false;
 
-  constexpr std::uint64_t table_offset = base::align_up<std::uint64_t>(sizeof(abi::SystemInfo), 64);
-  const std::uint64_t info_pages = base::pages_for(table_offset + frames * sizeof(FrameInfo));
+  const InfoLayout layout = info_layout(frames, record.cpus);
+  const std::uint64_t info_pages = layout.pages;
   const std::uint64_t words = (frames + 63) / 64;
   const std::uint64_t bitmap_pages = base::pages_for(words * sizeof(std::uint64_t));
   const std::uint64_t place = find_place(record, (info_pages + bitmap_pages) * base::page_size);
@@ -79,13 +94,17 @@ bool build_frame_table(Kernel& k, const BootRecord& record) {
   auto* info = new (arch::frame_memory(first)) abi::SystemInfo{
       .magic = abi::info_magic, .version = abi::info_version, .size = sizeof(abi::SystemInfo), .frames = frames,
       .free_frames = 0, .kernel_frames = 0, .info_base = first.raw(), .info_count = info_pages,
-      .frame_table_offset = table_offset, .tsc_base = record.tsc_base, .tsc_mul = record.tsc_mul,
+      .frame_table_offset = layout.frames, .tsc_base = record.tsc_base, .tsc_mul = record.tsc_mul,
       .tsc_shift = record.tsc_shift, .cpus = record.cpus, .wall_base_ns = record.wall_base_ns, .slice_ns = slice_ns,
       .grace_ns = grace_ns, .boot_tsc = record.boot_tsc, .xcr0 = record.xcr0, .xsave_size = record.xsave_size,
-      .features = record.features};
-  auto* table = reinterpret_cast<FrameInfo*>(arch::frame_memory(first) + table_offset);
+      .features = record.features,
+      .slice_table_offset = layout.slices, .env_table_offset = layout.envs, .env_table_count = layout.env_count,
+      .cpu_table_offset = layout.cpus, .cpu_info_size = cpu_info_size, .trace_offset = layout.traces,
+      .trace_size = trace_ring_size, .trace_mask = default_trace_mask};
+  auto* table = reinterpret_cast<FrameInfo*>(arch::frame_memory(first) + layout.frames);
   auto* bitmap = reinterpret_cast<std::uint64_t*>(arch::frame_memory(first + info_pages));
   k.frames.attach(*info, table, bitmap, frames);
+  attach_tables(k, layout, arch::frame_memory(first), record.cpus);
 
   // All memory is zero, and so is the table: "free". What is RAM and unclaimed gets its bit; the rest is said to be
   // taken.

@@ -23,6 +23,11 @@ struct ObjectRef {
   friend constexpr bool operator==(ObjectRef, ObjectRef) = default;
 };
 
+// The exported slice vectors are the ones that the kernel goes by.
+static_assert(sizeof(ObjectRef) == sizeof(abi::SliceOwner) &&
+              offsetof(ObjectRef, frame) == offsetof(abi::SliceOwner, env) &&
+              offsetof(ObjectRef, generation) == offsetof(abi::SliceOwner, generation));
+
 [[nodiscard]] constexpr base::Unexpected<Error> fail(Error error) { return base::Unexpected{error}; }
 
 template <typename T>

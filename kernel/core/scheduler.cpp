@@ -2,6 +2,7 @@
 #include "kernel/core/scheduler.hpp"
 
 #include "kernel/core/space.hpp"
+#include "kernel/core/trace.hpp"
 
 namespace aegis {
 namespace {
@@ -11,13 +12,13 @@ constexpr std::size_t wakes_per_interrupt = 64;  // more are due at once: the ti
 std::uint64_t cpu_bit(const Cpu& cpu) { return std::uint64_t{1} << cpu.id.raw(); }
 
 std::span<ObjectRef> slices_of(Kernel& k, std::uint32_t cpu) {
-  return std::span{k.slices}.subspan(std::size_t{cpu} * abi::slices_per_cpu, abi::slices_per_cpu);
+  return k.slices.subspan(std::size_t{cpu} * abi::slices_per_cpu, abi::slices_per_cpu);
 }
 
 bool can_run(const Env& env) { return env.state == RunState::ready && env.pending == Pending::nothing; }
 
 void run(Cpu& cpu, Env& env) {
-  env.state = RunState::running;
+  env.set_state(RunState::running);
   env.cpu = cpu.id.raw();
   cpu.current = &env;
 }
@@ -35,6 +36,7 @@ void start_next_slice(Kernel& k, Cpu& cpu) {
     cpu.phase = Phase::running;
     cpu.slice_end = arch::now() + slice_ns;
     run(cpu, *env);
+    ++env->info->slices;
     env->deliver_due_upcall();  // before the prologue, which would take the frame every time
     (void)env->deliver_upcall(abi::Upcall::prologue, env->entries.prologue);  // without one it goes on where it was
     return;
@@ -46,7 +48,7 @@ void unload(Cpu& cpu) {
   if (env == nullptr) return;
   arch::save_bases(env->context);
   arch::save_vector(env->context);
-  env->run_ns += arch::now() - env->run_since;
+  env->info->run_ns += arch::now() - env->run_since;
   env->pending = Pending::nothing;  // it has left: who asked for that asks again and finds it so
   cpu.loaded = nullptr;
 }
@@ -56,6 +58,9 @@ void load(Cpu& cpu, Env& env) {
   cpu.vector_of = &env;
   env.vector_cpu = cpu.id.raw() + 1;
   env.run_since = arch::now();
+  ++env.info->switches;
+  ++cpu.info->switches;
+  trace(cpu, TraceEvent::run, frame_index(&env), cpu.position);
   cpu.loaded = &env;
   arch::bind_env(cpu, &env);
 }
@@ -64,12 +69,19 @@ void use_space(Cpu& cpu) {
   if (cpu.current != nullptr) {
     if (cpu.space == cpu.current->space) return;
     cpu.space = cpu.current->space;
+    ++cpu.info->space_loads;
     return arch::load_space(FrameNumber{object_at<Space>(cpu.space).top});
   }
   // Idle: the last tables stay, unless they are to go.
   if (cpu.space == 0 || !object_at<Space>(cpu.space).dying) return;
   cpu.space = 0;
+  ++cpu.info->space_loads;
   arch::load_space(FrameNumber{0});
+}
+
+void note_idle(Kernel& k, Cpu& cpu) {
+  if ((k.idle_cpus & cpu_bit(cpu)) == 0) trace(cpu, TraceEvent::idle, 0, 0);
+  k.idle_cpus |= cpu_bit(cpu);
 }
 
 // Deadlines of sleepers are the first processor's business, and of those that have nothing better to do.
@@ -117,7 +129,7 @@ void settle(Kernel& k, Cpu& cpu) {
   use_space(cpu);
   if (cpu.current != nullptr) cpu.current->deliver_due_upcall();
   if (cpu.current != nullptr) k.idle_cpus &= ~cpu_bit(cpu);
-  else k.idle_cpus |= cpu_bit(cpu);
+  else note_idle(k, cpu);
   arm_timer(k, cpu);
 }
 
@@ -134,7 +146,7 @@ Status yield_to(Kernel& k, Cpu& cpu, Env* target) {
   if (target == &self && cpu.phase == Phase::running) return {};
   // point of no return
   const bool owner = k.frames.live<Env>(cpu.slice_owner) == &self;
-  self.state = RunState::ready;
+  self.set_state(RunState::ready);
   if (cpu.phase == Phase::grace || (target == nullptr && owner)) {
     cpu.current = nullptr;
     cpu.phase = Phase::idle;
@@ -173,7 +185,9 @@ void handle_time(Kernel& k, Cpu& cpu) {
     cpu.slice_end = now + grace_ns;
     return;
   }
-  if (cpu.phase == Phase::grace) ++env->overruns;
+  const bool overran = cpu.phase == Phase::grace;
+  if (overran) ++env->info->overruns;
+  trace(cpu, TraceEvent::slice_end, cpu.position, overran ? 1 : 0);
   cpu.current = nullptr;
   cpu.phase = Phase::idle;
   env->become_ready(k);
@@ -183,7 +197,7 @@ void handle_pending(Kernel& k, Cpu& cpu) {
   Env* env = cpu.current;
   if (env == nullptr || env->pending == Pending::nothing) return;
   env->pending = Pending::nothing;
-  env->state = RunState::stopped;
+  env->set_state(RunState::stopped);
   give_rest_to_owner(k, cpu);
 }
 

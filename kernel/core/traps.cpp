@@ -4,12 +4,28 @@
 #include "kernel/core/traps.hpp"
 
 #include "kernel/core/scheduler.hpp"
+#include "kernel/core/trace.hpp"
 
 namespace aegis::traps {
+namespace {
+
+// Time in the idle instruction alone: what it takes to find nothing to do is not idle.
+void enter_idle(const Cpu& cpu) {
+  if (cpu.info->idle_since_ns == 0) cpu.info->idle_since_ns = arch::now().raw();
+}
+void leave_idle(const Cpu& cpu) {
+  if (cpu.info->idle_since_ns == 0) return;
+  cpu.info->idle_ns += arch::now().raw() - cpu.info->idle_since_ns;
+  cpu.info->idle_since_ns = 0;
+}
+
+}  // namespace
 
 void exception(Cpu& cpu, std::uint64_t vector, std::uint64_t error, std::uint64_t address) {
   KernelGuard guard;
   Env& env = *cpu.current;
+  ++cpu.info->exceptions;
+  trace(cpu, TraceEvent::exception, vector, address != 0 ? address : env.context.registers.rip);
   if (env.deliver_exception(vector, error, address)) return;
   env.get_stuck(*guard, vector, error, address);
   give_rest_to_owner(*guard, cpu);
@@ -17,18 +33,21 @@ void exception(Cpu& cpu, std::uint64_t vector, std::uint64_t error, std::uint64_
 }
 
 void timer(Cpu& cpu) {
+  leave_idle(cpu);
   KernelGuard guard;
   handle_time(*guard, cpu);
   settle(*guard, cpu);
 }
 
 void poked(Cpu& cpu) {
+  leave_idle(cpu);
   KernelGuard guard;
   handle_pending(*guard, cpu);
   settle(*guard, cpu);
 }
 
 void console_event() {
+  leave_idle(arch::this_cpu());
   KernelGuard guard;
   if (Env* env = guard->frames.live<Env>(guard->console.bound)) env->wake(*guard);
   settle(*guard, arch::this_cpu());
@@ -42,7 +61,10 @@ void start_cpu(Cpu& cpu) {
 
 // `current` is changed by its own processor only, so no lock is needed to look at it.
 Env& next(Cpu& cpu) {
-  while (cpu.current == nullptr) arch::idle();
+  while (cpu.current == nullptr) {
+    enter_idle(cpu);
+    arch::idle();
+  }
   return *cpu.current;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "kernel/core/trace.hpp"
 #include "kernel/sys/calls.hpp"
 
 namespace aegis::sys {
@@ -19,7 +20,14 @@ Answer Calls::machine_log(slot machine, va text, u64 size) {
   return {};
 }
 
-Answer Calls::trace_set(slot, u32) { return fail(Error::unsupported); }
+Answer Calls::trace_set(slot machine, u32 mask) {
+  if ((mask & ~all_trace_events) != 0) return fail(Error::bad_argument);
+  (void)TRY(find_kind(machine, Kind::machine, abi::MachineRight::trace));
+  // point of no return
+  trace_mask.store(mask, std::memory_order_relaxed);
+  k.frames.info().trace_mask = mask;
+  return {};
+}
 Answer Calls::machine_check(slot) { return fail(Error::unsupported); }
 
 }  // namespace aegis::sys

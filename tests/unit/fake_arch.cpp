@@ -150,6 +150,7 @@ Cpu& this_cpu() { return machine().cpus[machine().running]; }
 Cpu& cpu(CpuId id) { return machine().cpus[id.raw()]; }
 std::uint32_t cpu_count() { return fake::cpu_count; }
 Nanoseconds now() { return Nanoseconds{machine().now_ns}; }
+std::uint64_t time_stamp() { return machine().now_ns; }
 void set_timer(Nanoseconds deadline) { machine().timer[machine().running] = deadline.raw(); }
 void poke(CpuId id) { ++machine().pokes[id.raw()]; }
 void idle() { std::abort(); }

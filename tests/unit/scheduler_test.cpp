@@ -91,7 +91,7 @@ TEST_F(Scheduler, EpilogueHasItsGrace) {
   EXPECT_EQ(area_of(0).upcall.kind, static_cast<std::uint64_t>(abi::Upcall::epilogue));
   ASSERT_EQ(w.call(Call::env_yield, {0}).error, Error::none);
   EXPECT_EQ(w.current(), &first());
-  EXPECT_EQ(a().overruns, 0u);
+  EXPECT_EQ(a().info->overruns, 0u);
   // The next time it overstays, with the upcall still busy: no prologue, no epilogue, switched by force.
   while (w.current() != &a()) w.pass(slice);
   EXPECT_EQ(a().context.registers.rip, 0x6000u) << "busy";
@@ -100,7 +100,7 @@ TEST_F(Scheduler, EpilogueHasItsGrace) {
   ASSERT_EQ(w.current(), &a());
   w.pass(grace);
   EXPECT_EQ(w.current(), &first());
-  EXPECT_EQ(a().overruns, 1u);
+  EXPECT_EQ(a().info->overruns, 1u);
 }
 
 TEST_F(Scheduler, AnIdleProcessorStartsAtOnce) {

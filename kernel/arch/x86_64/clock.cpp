@@ -138,6 +138,8 @@ Nanoseconds now() {
   return Nanoseconds{multiply_shift(x86::rdtsc() - parameters.base, parameters.mul, parameters.shift)};
 }
 
+std::uint64_t time_stamp() { return x86::rdtsc(); }
+
 void set_timer(Nanoseconds deadline) {
   this_per_cpu().timer_deadline_ns = deadline.raw();
   if (deadline == abi::forever) {

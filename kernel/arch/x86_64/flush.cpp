@@ -7,6 +7,7 @@
 #include "kernel/arch/x86_64/local_apic.hpp"
 #include "kernel/arch/x86_64/per_cpu.hpp"
 #include "kernel/arch/x86_64/processor.hpp"
+#include "kernel/core/trace.hpp"
 
 namespace aegis::arch {
 namespace {
@@ -50,6 +51,8 @@ void flush_translations(std::uint64_t cpus, std::uint64_t start, std::uint64_t p
   if ((cpus & own) != 0) flush_here({start, pages});
   std::uint64_t others = cpus & ~own;
   if (others == 0) return;
+  ++self.cpu.info->flushes;
+  trace(self.cpu, TraceEvent::flush, cpus, pages);
 
   while (request_taken.exchange(true, std::memory_order_acquire)) relax();
   request = {start, pages};

@@ -21,6 +21,7 @@ constexpr std::uint64_t fixed_flags = flag_interrupts | 1u << 1;
 enum class After : bool { same, reschedule };
 
 After interrupt(PerCpu& p, std::uint64_t number) {
+  ++p.cpu.info->interrupts;
   if (number == vector::spurious) return After::same;  // never to be acknowledged [intel/vol3 10.9]
   local_apic().end_of_interrupt();
   switch (number) {
@@ -178,6 +179,10 @@ void idle() {
   asm volatile("sti\n hlt\n cli" : : : "memory");
 }
 
-void poke(CpuId id) { local_apic().send(per_cpu(id).apic_id, vector::poke); }
+void poke(CpuId id) {
+  PerCpu& target = per_cpu(id);
+  ++target.cpu.info->pokes;
+  local_apic().send(target.apic_id, vector::poke);
+}
 
 }  // namespace aegis::arch

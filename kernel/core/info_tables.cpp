@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/core/info_tables.hpp"
+
+namespace aegis {
+namespace {
+
+// One env needs seven frames at the very least (its own, user area, four page tables, something to run), so this never
+// is what ends a fork bomb in a machine of some size.
+constexpr std::uint64_t frames_per_env = 16, min_envs = 256;
+
+}  // namespace
+
+InfoLayout info_layout(std::uint64_t frame_count, std::uint32_t cpu_count) {
+  std::uint64_t end = 0;
+  const auto place = [&](std::uint64_t bytes) {
+    const std::uint64_t at = end;
+    end = base::align_up(end + bytes, base::page_size);
+    return at;
+  };
+  InfoLayout layout{};
+  layout.env_count = frame_count / frames_per_env < min_envs ? min_envs : frame_count / frames_per_env;
+  (void)place(sizeof(abi::SystemInfo));
+  layout.frames = place(frame_count * sizeof(FrameInfo));
+  layout.slices = place(std::uint64_t{cpu_count} * abi::slices_per_cpu * sizeof(abi::SliceOwner));
+  layout.envs = place(layout.env_count * sizeof(abi::EnvInfo));
+  layout.cpus = place(cpu_count * cpu_info_size);
+  layout.traces = place(cpu_count * trace_ring_size);
+  layout.pages = end / base::page_size;
+  return layout;
+}
+
+abi::EnvInfo& EnvTable::take() {
+  AEGIS_ASSERT(!full());
+  if (free_ == end_of_list) return entries_[fresh_++];
+  abi::EnvInfo& entry = entries_[free_];
+  free_ = entry.account;
+  entry = {};
+  return entry;
+}
+
+void EnvTable::give_back(abi::EnvInfo& entry) {
+  entry.env = 0;
+  entry.account = free_;
+  free_ = static_cast<std::uint32_t>(&entry - entries_.data());
+}
+
+}  // namespace aegis
