@@ -33,7 +33,7 @@ std::string last_lines(const std::string& text) {
 
 Outcome failed(std::string why, const std::string& output = {}) {
   if (!output.empty()) why += "\n" + last_lines(output);
-  return {.passed = false, .detail = std::move(why)};
+  return {.passed = false, .detail = std::move(why), .log = {}};
 }
 
 class Scratch {
@@ -98,7 +98,7 @@ Outcome judge(const EndToEndTest& test, const Captured& got, const Captured* hos
     return failed("standard error: " + first_difference(got.err, host->err));
   if (test.err_line && (!is_one_line(got.err) || got.err.find(*test.err_line) == std::string::npos))
     return failed("standard error is not one line with \"" + *test.err_line + "\"", got.err);
-  return {.passed = true, .detail = {}};
+  return {.passed = true, .detail = {}, .log = {}};
 }
 
 Result<Captured> on_the_host(const EndToEndTest& test, const std::string& folder) {
@@ -160,7 +160,7 @@ Outcome run_host_test(const std::vector<std::string>& command, int timeout_s) {
   if (!result.has_value()) return failed(result.error().text);
   if (result->timed_out) return failed("not done after " + std::to_string(timeout_s) + " s", result->out + result->err);
   if (result->status != 0) return failed("exit status " + std::to_string(result->status), result->out + result->err);
-  return {.passed = true, .detail = {}};
+  return {.passed = true, .detail = {}, .log = {}};
 }
 
 Outcome run_guest_test(const Locations& at, const GuestTest& test) {
@@ -169,12 +169,18 @@ Outcome run_guest_test(const Locations& at, const GuestTest& test) {
   if (!archive.has_value()) return failed(archive.error().text);
   const auto qemu = find_qemu("");
   if (!qemu.has_value()) return failed(qemu.error().text);
+  const fs::path kernel =
+      test.kernel.empty() ? at.kernel : at.kernel.parent_path() / ("aegis-" + test.kernel + ".elf");
+  if (!fs::is_regular_file(kernel)) return failed(kernel.filename().string() + " has not been built");
+  std::string command_line = "wall=1700000000000000000";
+  if (!test.arguments.empty()) command_line += " " + test.arguments;
   auto machine = start_machine({.qemu = *qemu,
                                 .console = Console::none,
                                 .memory = test.memory,
                                 .cpus = test.cpus,
-                                .kernel = at.kernel.string(),
-                                .command_line = "wall=1700000000000000000",
+                                .icount = test.icount,
+                                .kernel = kernel.string(),
+                                .command_line = command_line,
                                 .archive = archive->file.get()});
   if (!machine.has_value()) return failed(machine.error().text);
 
@@ -195,7 +201,7 @@ Outcome run_guest_test(const Locations& at, const GuestTest& test) {
     if (log.find(text) == std::string::npos) return failed("not in its log: " + text, log);
   for (const std::string& text : test.must_not)
     if (log.find(text) != std::string::npos) return failed("must not be in its log: " + text, log);
-  return {.passed = true, .detail = {}};
+  return {.passed = true, .detail = {}, .log = unterminated};
 }
 
 Outcome run_end_to_end_test(const Locations& at, const EndToEndTest& test, const std::string& qemu) {

@@ -13,6 +13,7 @@ namespace exo {
 struct Outcome {
   bool passed = false;
   std::string detail;  // why not, with the last output
+  std::string log;     // what the guest wrote to the kernel's log
 };
 
 // A command that is run to its end, or for so long.

@@ -96,21 +96,27 @@ Result<std::vector<EndToEndTest>> load_end_to_end_tests(const fs::path& folder) 
 }
 
 Result<std::vector<GuestTest>> load_guest_tests(const fs::path& sources, const fs::path& programs) {
-  static const std::set<std::string_view> known{"cpus", "memory", "must", "must_not", "timeout_s", "name", "about"};
+  static const std::set<std::string_view> known{"cpus",    "memory", "must",      "must_not", "timeout_s", "name", "about",
+                                                "program", "kernel", "arguments", "icount",   "long"};
   std::vector<GuestTest> tests;
   for (const fs::path& file : files_of(sources)) {
     const toml::table table = TRY(parse(file));
     GuestTest test;
     test.name = sources.filename().string() + "/" + file.stem().string();
     TRY_VOID(check_keys(table, known, test.name));
+    const std::string program_name = table["program"].value_or(file.stem().string());
     for (const std::string& ending : {std::string{}, std::string{".elf"}}) {
-      const fs::path program = programs / (file.stem().string() + ending);
+      const fs::path program = programs / (program_name + ending);
       if (fs::is_regular_file(program)) test.program = program;
     }
     test.must = strings(table, "must");
     test.must_not = strings(table, "must_not");
     test.cpus = table["cpus"].value_or(test.cpus);
     test.timeout_s = table["timeout_s"].value_or(test.timeout_s);
+    test.kernel = table["kernel"].value_or(std::string{});
+    test.arguments = table["arguments"].value_or(std::string{});
+    test.icount = table["icount"].value_or(false);
+    test.is_long = table["long"].value_or(false);
     if (const auto text = table["memory"].value<std::string>()) test.memory = parse_size(*text).value_or(test.memory);
     else if (const auto number = table["memory"].value<std::int64_t>())
       test.memory = static_cast<std::uint64_t>(*number) * mib;

@@ -38,6 +38,10 @@ struct GuestTest {
   unsigned cpus = 1;
   std::uint64_t memory = 64u << 20;
   int timeout_s = 30;
+  std::string kernel;                      // which build of it: "check" for aegis-check.elf; empty: aegis.elf
+  std::string arguments;                   // at the end of the guest's command line
+  bool icount = false;                     // time is the number of instructions: runs repeat exactly
+  bool is_long = false;                    // only with --long
 };
 
 [[nodiscard]] Result<std::vector<EndToEndTest>> load_end_to_end_tests(const std::filesystem::path& folder);

@@ -27,6 +27,8 @@ struct Selection {
   std::vector<std::string> names;  // parts of names; none: all
   bool with_long = false;
   std::string qemu;                // for tests/e2e, instead of the usual one
+  std::string arguments;           // for the guest tests, at the end of the command line
+  bool with_log = false;           // the guests' logs are printed too
   [[nodiscard]] bool takes(const std::string& name) const {
     if (names.empty()) return true;
     for (const std::string& part : names)
@@ -41,7 +43,7 @@ void add_host_jobs(const Locations& at, const Selection& selection, std::vector<
   const auto add = [&](const std::string& name, std::vector<std::string> command, int timeout_s) {
     if (!selection.takes(name)) return;
     if (command[0].starts_with('/') && !fs::exists(command[0])) {
-      jobs.push_back({name, [] { return Outcome{.passed = false, .detail = "it has not been built"}; }});
+      jobs.push_back({name, [] { return Outcome{.passed = false, .detail = "it has not been built", .log = {}}; }});
       return;
     }
     jobs.push_back({name, [command, timeout_s] { return run_host_test(command, timeout_s); }});
@@ -59,8 +61,11 @@ void add_host_jobs(const Locations& at, const Selection& selection, std::vector<
 Status add_guest_jobs(const Locations& at, const Selection& selection, std::vector<Job>& jobs) {
   for (const char* family : {"kernel", "hostile"}) {
     const auto tests = TRY(load_guest_tests(at.source / "tests" / family, at.build / "tests" / family));
-    for (const GuestTest& test : tests)
-      if (selection.takes(test.name)) jobs.push_back({test.name, [&at, test] { return run_guest_test(at, test); }});
+    for (GuestTest test : tests) {
+      if (!selection.takes(test.name) || (test.is_long && !selection.with_long)) continue;
+      if (!selection.arguments.empty()) test.arguments += " " + selection.arguments;
+      jobs.push_back({test.name, [&at, test] { return run_guest_test(at, test); }});
+    }
   }
   const auto tests = TRY(load_end_to_end_tests(at.source / "tests/e2e"));
   for (const EndToEndTest& test : tests)
@@ -81,7 +86,8 @@ void print_indented(const std::string& text) {
 // Takes jobs in order until none is left.
 class Runner {
  public:
-  explicit Runner(const std::vector<Job>& jobs) : jobs_{jobs} {}
+  enum class Logs : bool { hidden, shown };
+  Runner(const std::vector<Job>& jobs, Logs logs) : jobs_{jobs}, logs_{logs} {}
   int run() {
     std::vector<std::thread> threads;
     for (unsigned i = 0; i < workers; ++i) threads.emplace_back([this] { work(); });
@@ -100,12 +106,14 @@ class Runner {
       const std::lock_guard lock{print_};
       std::printf("%s %s (%.1f s)\n", outcome.passed ? "ok  " : "FAIL", jobs_[i].name.c_str(), seconds);
       if (!outcome.passed) print_indented(outcome.detail);
+      else if (logs_ == Logs::shown) print_indented(outcome.log);
       std::fflush(stdout);
       ++(outcome.passed ? passed_ : failed_);
     }
   }
 
   const std::vector<Job>& jobs_;
+  const Logs logs_;
   std::atomic<std::size_t> next_ = 0;
   std::mutex print_;
   int passed_ = 0, failed_ = 0;  // under print_
@@ -119,9 +127,11 @@ Result<int> test(const Locations& at, const std::vector<std::string>& words) {
   for (const std::string& word : words) {
     if (word == "--long") selection.with_long = true;
     else if (word == "--list") only_list = true;
+    else if (word == "--log") selection.with_log = true;
     else if (word.starts_with("--qemu=")) selection.qemu = word.substr(7);
+    else if (word.starts_with("--arguments=")) selection.arguments = word.substr(12);
     else if (word.starts_with('-'))
-      return fail(own_failure, "unknown option " + word + ": `exo test [NAME...] [--long] [--list] [--qemu=PATH]`");
+      return fail(own_failure, "unknown option " + word + ": `exo test [NAME...] [--long] [--list] [--log] [--arguments=TEXT] [--qemu=PATH]`");
     else selection.names.push_back(word);
   }
   std::vector<Job> jobs;
@@ -133,7 +143,7 @@ Result<int> test(const Locations& at, const std::vector<std::string>& words) {
     return 0;
   }
   end_children_on_signal();
-  return Runner{jobs}.run();
+  return Runner{jobs, selection.with_log ? Runner::Logs::shown : Runner::Logs::hidden}.run();
 }
 
 }  // namespace exo
