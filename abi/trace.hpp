@@ -20,7 +20,9 @@ enum class TraceEvent : std::uint32_t {   // a: b:
   revoke = 10,       // account, units asked for
   force = 11,        // account, units taken
 };
-inline constexpr std::uint32_t trace_event_count = 12;
+inline constexpr std::array<std::string_view, 12> trace_event_names{
+    "call", "call_end", "exception", "run", "idle", "slice_end", "env_state", "upcall", "transfer", "flush", "revoke", "force"};
+inline constexpr std::uint32_t trace_event_count = trace_event_names.size();
 [[nodiscard]] constexpr std::uint32_t trace_bit(TraceEvent event) { return 1u << static_cast<std::uint32_t>(event); }
 
 struct TraceRecord {

@@ -152,7 +152,10 @@ std::uint32_t cpu_count() { return fake::cpu_count; }
 Nanoseconds now() { return Nanoseconds{machine().now_ns}; }
 std::uint64_t time_stamp() { return machine().now_ns; }
 void set_timer(Nanoseconds deadline) { machine().timer[machine().running] = deadline.raw(); }
-void poke(CpuId id) { ++machine().pokes[id.raw()]; }
+void poke(CpuId id) {
+  ++machine().pokes[id.raw()];
+  ++cpu(id).info->pokes;
+}
 void idle() { std::abort(); }
 void relax() { std::abort(); }  // one thread: waiting for the lock would be for ever
 

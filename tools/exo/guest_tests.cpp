@@ -12,6 +12,7 @@
 
 #include "exo/archive.hpp"
 #include "exo/machine.hpp"
+#include "exo/panic.hpp"
 #include "exo/session.hpp"
 
 namespace exo {

@@ -13,6 +13,7 @@
 #include "exo/crash.hpp"
 #include "exo/gdb.hpp"
 #include "exo/kvm_probe.hpp"
+#include "exo/panic.hpp"
 #include "exo/program.hpp"
 #include "exo/session.hpp"
 #include "exo/size.hpp"
@@ -113,7 +114,7 @@ void tell_last_lines(const SessionEnd& end) {
   if (!log.empty() && !log.ends_with('\n')) std::fputc('\n', stderr);
 }
 
-Result<int> conclude(const RunOptions& options, const SessionEnd& end) {
+Result<int> conclude(const Locations& at, const RunOptions& options, const SessionEnd& end) {
   switch (end.kind) {
     case SessionEnd::Kind::exited: return end.status;
     case SessionEnd::Kind::signalled: return 128 + end.status;
@@ -123,7 +124,9 @@ Result<int> conclude(const RunOptions& options, const SessionEnd& end) {
     case SessionEnd::Kind::timed_out: return fail(own_failure, "the guest took too long");
     case SessionEnd::Kind::machine_died: break;
   }
-  if (!options.verbose) tell_last_lines(end);
+  const std::string panic = report_panic(end.log, at.kernel);
+  if (!panic.empty()) std::fputs(panic.c_str(), stderr);
+  else if (!options.verbose) tell_last_lines(end);
   if (end.log.empty() && !end.qemu_words.empty())
     return fail(own_failure, "QEMU did not start the guest; its words are above");
   const auto code = debug_exit_code(end.wait_status);
@@ -198,7 +201,7 @@ Result<int> run(const Locations& at, const RunOptions& options) {
   const bool is_written = end.kind == SessionEnd::Kind::signalled || end.kind == SessionEnd::Kind::reader_gone
                               ? true  // ended from outside: the directories stay as they were
                               : write_volumes_back(options, end);
-  const int status = TRY(conclude(options, end));
+  const int status = TRY(conclude(at, options, end));
   return is_written ? status : own_failure;
 }
 
