@@ -189,15 +189,19 @@ Outcome run_guest_test(const Locations& at, const GuestTest& test) {
   Session session{*machine,
                   {.in = null.get(), .out = null.get(), .err = null.get(), .timeout_ms = test.timeout_s * 1000}};
   const SessionEnd end = session.run();
-  const std::string log = end.log + end.qemu_words;
+  std::string log = end.log + end.qemu_words;
+  const std::string panic = report_panic(end.log, kernel);
+  if (!panic.empty()) log = panic;
   if (end.kind == SessionEnd::Kind::timed_out)
     return failed("not done after " + std::to_string(test.timeout_s) + " s", log);
   const auto code = end.kind == SessionEnd::Kind::machine_died ? debug_exit_code(end.wait_status) : std::nullopt;
-  if (code != 0) return failed(code ? "the guest stopped with code " + std::to_string(*code) : "the guest died", log);
+  if (code != test.code && !panic.empty()) return {.passed = false, .detail = "the kernel panicked\n" + panic, .log = {}};
+  if (code != test.code)
+    return failed(code ? "the guest stopped with code " + std::to_string(*code) : "the guest died", log);
   std::string unterminated;
   for (const char c : log)
     if (c != '\r') unterminated += c;
-  if (("\n" + unterminated).find("\nPASS\n") == std::string::npos) return failed("no line PASS in its log", log);
+  if (test.code == 0 && ("\n" + unterminated).find("\nPASS\n") == std::string::npos) return failed("no line PASS in its log", log);
   for (const std::string& text : test.must)
     if (log.find(text) == std::string::npos) return failed("not in its log: " + text, log);
   for (const std::string& text : test.must_not)

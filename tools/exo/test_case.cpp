@@ -97,7 +97,7 @@ Result<std::vector<EndToEndTest>> load_end_to_end_tests(const fs::path& folder) 
 
 Result<std::vector<GuestTest>> load_guest_tests(const fs::path& sources, const fs::path& programs) {
   static const std::set<std::string_view> known{"cpus",    "memory", "must",      "must_not", "timeout_s", "name", "about",
-                                                "program", "kernel", "arguments", "icount",   "long"};
+                                                "program", "kernel", "arguments", "icount", "code", "long"};
   std::vector<GuestTest> tests;
   for (const fs::path& file : files_of(sources)) {
     const toml::table table = TRY(parse(file));
@@ -113,6 +113,7 @@ Result<std::vector<GuestTest>> load_guest_tests(const fs::path& sources, const f
     test.must_not = strings(table, "must_not");
     test.cpus = table["cpus"].value_or(test.cpus);
     test.timeout_s = table["timeout_s"].value_or(test.timeout_s);
+    test.code = table["code"].value_or(test.code);
     test.kernel = table["kernel"].value_or(std::string{});
     test.arguments = table["arguments"].value_or(std::string{});
     test.icount = table["icount"].value_or(false);
