@@ -30,6 +30,7 @@ struct Kernel {
   EnvTable envs;
   std::uint64_t idle_cpus = 0;  // bit per processor that waits in idle()
   ConsoleState console;
+  std::byte* recount = nullptr;  // the checker's memory; see check.hpp
 };
 
 class [[nodiscard]] KernelGuard {

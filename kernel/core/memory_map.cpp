@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/core/memory_map.hpp"
 
+#include "kernel/core/check.hpp"
 #include "kernel/core/trace.hpp"
 
 namespace aegis {
@@ -84,8 +85,8 @@ bool build_frame_table(Kernel& k, const BootRecord& record) {
 
   const InfoLayout layout = info_layout(frames, record.cpus);
   const std::uint64_t info_pages = layout.pages;
-  const std::uint64_t words = (frames + 63) / 64;
-  const std::uint64_t bitmap_pages = base::pages_for(words * sizeof(std::uint64_t));
+  const std::uint64_t bitmap_size = base::align_up((frames + 63) / 64 * sizeof(std::uint64_t), std::uint64_t{64});
+  const std::uint64_t bitmap_pages = base::pages_for(bitmap_size + frames * recount_size);  // the checker's behind it
   const std::uint64_t place = find_place(record, (info_pages + bitmap_pages) * base::page_size);
   if (place == 0) return false;
 
@@ -105,6 +106,7 @@ bool build_frame_table(Kernel& k, const BootRecord& record) {
   auto* bitmap = reinterpret_cast<std::uint64_t*>(arch::frame_memory(first + info_pages));
   k.frames.attach(*info, table, bitmap, frames);
   attach_tables(k, layout, arch::frame_memory(first), record.cpus);
+  k.recount = arch::frame_memory(first + info_pages) + bitmap_size;
 
   // All memory is zero, and so is the table: "free". What is RAM and unclaimed gets its bit; the rest is said to be
   // taken.

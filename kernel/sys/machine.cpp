@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "base/format.hpp"
+#include "kernel/core/check.hpp"
 #include "kernel/core/trace.hpp"
 #include "kernel/sys/calls.hpp"
 
@@ -28,6 +30,17 @@ Answer Calls::trace_set(slot machine, u32 mask) {
   k.frames.info().trace_mask = mask;
   return {};
 }
-Answer Calls::machine_check(slot) { return fail(Error::unsupported); }
+
+Answer Calls::machine_check(slot machine) {
+  (void)TRY(find_kind(machine, Kind::machine, abi::MachineRight::trace));
+  std::uint64_t lines = 0;
+  const CheckSink log{[](void* seen, std::string_view what, u64 where) {
+                        constexpr u64 most_lines = 64;
+                        if (++*static_cast<u64*>(seen) > most_lines) return;
+                        arch::log_write(base::Text<120>{"check: {} ({})\n", what, where}.view());
+                      },
+                      &lines};
+  return answer(TRY(check_tables(k, log)));
+}
 
 }  // namespace aegis::sys

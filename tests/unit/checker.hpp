@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Counts everything again from nothing and compares with what the kernel believes: owners, uses, maps, refs, pins,
-// accounts, page tables, links between slots, envs and processors.
+// The kernel's checker (kernel/core/check.hpp), and what only the fake machine can tell: which tables and translations
+// the processors have.
 #pragma once
 
 #include <string>

@@ -113,7 +113,8 @@ bool copy_to_user(std::uint64_t to, const void* from, std::size_t size) {
 
 void prepare_top_table(FrameNumber top) {
   auto* entries = fake::table(top.raw());
-  for (std::uint64_t i = 256; i < 512; ++i)
+  entries[abi::window_slot] = top.raw() << 12 | abi::pte_present | abi::pte_user | abi::pte_no_execute;
+  for (std::uint64_t i = abi::window_slot + 1; i < 512; ++i)
     entries[i] = 0x1000'0000'0000 + i;  // not present; the checker looks for them
 }
 void load_space(FrameNumber top) {
