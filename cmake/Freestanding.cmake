@@ -19,7 +19,7 @@ target_link_libraries(aegis_freestanding INTERFACE exo_warnings)
 # Ring 0: the kernel code model and a stack canary. (clang ignores -mstack-protector-guard=tls on a target without an OS,
 # so the canary is one global, seeded while booting and read-only from then on.)
 add_library(aegis_kernel_flags INTERFACE)
-target_compile_options(aegis_kernel_flags INTERFACE -mcmodel=kernel -DAEGIS_KERNEL=1
+target_compile_options(aegis_kernel_flags INTERFACE -mcmodel=kernel -momit-leaf-frame-pointer -DAEGIS_KERNEL=1
   $<$<NOT:$<COMPILE_LANGUAGE:ASM>>:-fstack-protector-strong>)
 target_link_libraries(aegis_kernel_flags INTERFACE aegis_freestanding)
 

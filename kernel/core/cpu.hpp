@@ -23,6 +23,7 @@ struct Cpu {
   ObjectRef slice_owner;
   Phase phase = Phase::idle;
   bool started = false;
+  bool look_again = false;                      // settle before the env goes on, also after a call that keeps it
   Nanoseconds slice_end{};
   Nanoseconds armed{0};                         // what the timer was last set to; 0: it has gone off
   abi::CpuInfo* info = nullptr;                 // its counters, and its ring: in the information pages

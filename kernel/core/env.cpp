@@ -213,8 +213,10 @@ void Env::post_upcall(Kernel& k, abi::Upcall what) {
   if (state == RunState::sleeping) {
     k.sleepers.remove(*this);
     become_ready(k);
-  } else if (state == RunState::running && cpu != arch::this_cpu().id.raw()) {
-    arch::poke(arch::CpuId{cpu});
+  } else if (state == RunState::running) {
+    Cpu& here = arch::this_cpu();
+    if (cpu == here.id.raw()) here.look_again = true;
+    else arch::poke(arch::CpuId{cpu});
   }
 }
 

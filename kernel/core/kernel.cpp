@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/core/kernel.hpp"
 
-namespace aegis {
-namespace {
+namespace aegis::detail {
 
-constinit TicketLock lock{};
+constinit TicketLock kernel_lock{};
 constinit Kernel kernel{};
 
-}  // namespace
-
-KernelGuard::KernelGuard() { lock.acquire(); }
-KernelGuard::~KernelGuard() { lock.release(); }
-Kernel& KernelGuard::operator*() const { return kernel; }
-
-}  // namespace aegis
+}  // namespace aegis::detail

@@ -33,13 +33,18 @@ struct Kernel {
   std::byte* recount = nullptr;  // the checker's memory; see check.hpp
 };
 
+namespace detail {
+extern constinit TicketLock kernel_lock;
+extern constinit Kernel kernel;
+}  // namespace detail
+
 class [[nodiscard]] KernelGuard {
  public:
-  KernelGuard();
-  ~KernelGuard();
+  KernelGuard() { detail::kernel_lock.acquire(); }
+  ~KernelGuard() { detail::kernel_lock.release(); }
   KernelGuard(const KernelGuard&) = delete;
   KernelGuard& operator=(const KernelGuard&) = delete;
-  [[nodiscard]] Kernel& operator*() const;
+  [[nodiscard]] Kernel& operator*() const { return detail::kernel; }
   [[nodiscard]] Kernel* operator->() const { return &**this; }
 };
 

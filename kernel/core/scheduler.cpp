@@ -120,6 +120,7 @@ void pass_on(Kernel& k, Cpu& cpu, Env* target) {
 
 void settle(Kernel& k, Cpu& cpu) {
   if (!cpu.started) return;
+  cpu.look_again = false;
   if (cpu.current == nullptr) start_next_slice(k, cpu);
   if (cpu.current != cpu.loaded) {
     unload(cpu);

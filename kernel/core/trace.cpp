@@ -8,7 +8,7 @@ abi::TraceRecord* records_of(abi::TraceRing& ring) { return reinterpret_cast<abi
 
 }  // namespace
 
-constinit std::atomic<std::uint32_t> trace_mask{0};
+extern "C" constinit std::atomic<std::uint32_t> trace_mask{0};
 
 void write_trace(Cpu& here, TraceEvent event, std::uint64_t a, std::uint64_t b) {
   if (here.trace == nullptr) return;  // tracing was never begun

@@ -19,10 +19,11 @@ inline constexpr std::uint32_t all_trace_events = (1u << abi::trace_event_count)
 inline constexpr std::uint64_t trace_capacity = (trace_ring_size - sizeof(abi::TraceRing)) / sizeof(abi::TraceRecord);
 
 // Read by every processor without the lock: an event more or less after a change does no harm.
-extern constinit std::atomic<std::uint32_t> trace_mask;
+extern "C" constinit std::atomic<std::uint32_t> trace_mask;  // the entry code reads it too
 
-[[nodiscard]] inline bool traced(TraceEvent event) {
-  return (trace_mask.load(std::memory_order_relaxed) & abi::trace_bit(event)) != 0;
+template <typename... Events>
+[[nodiscard]] bool traced(Events... events) {  // any of them
+  return (trace_mask.load(std::memory_order_relaxed) & (abi::trace_bit(events) | ...)) != 0;
 }
 void write_trace(Cpu& here, TraceEvent event, std::uint64_t a, std::uint64_t b);
 

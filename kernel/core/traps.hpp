@@ -11,6 +11,14 @@ namespace aegis::traps {
 
 // An Aegis call of cpu.current: number and arguments are in its saved registers, results are written there.
 void call(Cpu& cpu, std::uint64_t number);
+// One whose path is `keeps` (number < call_count, also for a processor that runs ahead): the six arguments are at hand, the saved registers are not touched, the
+// caller goes on with the answer in rax and rdx. Only when cpu.look_again is set afterwards are its registers to be saved,
+// with that answer in them, and look_again() called.
+struct CallAnswer {
+  std::uint64_t error, value;
+};
+extern "C" CallAnswer keeping_call(Cpu& cpu, std::uint64_t number, const std::uint64_t* arguments);
+void look_again(Cpu& cpu);
 // An exception in user mode. `address`: cr2 for page faults.
 void exception(Cpu& cpu, std::uint64_t vector, std::uint64_t error, std::uint64_t address);
 void timer(Cpu& cpu);            // the deadline given to set_timer passed

@@ -6,7 +6,7 @@
 
 namespace aegis::sys {
 
-using RawArguments = std::array<std::uint64_t, 6>;
+using RawArguments = const std::uint64_t*;  // six
 
 template <typename T>
 [[nodiscard]] constexpr Result<T> decode(std::uint64_t raw) {
@@ -30,13 +30,13 @@ template <typename... Arguments>
 struct Decoder<Answer (Calls::*)(Arguments...)> {
   static_assert(sizeof...(Arguments) <= 6);
   template <auto method>
-  static Answer run(Calls& calls, const RawArguments& raw) {
+  static Answer run(Calls& calls, RawArguments raw) {
     return run<method>(calls, raw, std::index_sequence_for<Arguments...>{});
   }
 
  private:
   template <auto method, std::size_t... I>
-  static Answer run(Calls& calls, [[maybe_unused]] const RawArguments& raw, std::index_sequence<I...>) {
+  static Answer run(Calls& calls, [[maybe_unused]] RawArguments raw, std::index_sequence<I...>) {
     Error error = Error::none;
     ((error == Error::none ? check(decode<Arguments>(raw[I]), error) : void()), ...);
     if (error != Error::none) return fail(error);
@@ -48,14 +48,27 @@ struct Decoder<Answer (Calls::*)(Arguments...)> {
   }
 };
 
-using Entry = Answer (*)(Calls&, const RawArguments&);
+using Entry = Answer (*)(Calls&, RawArguments);
 
-inline constexpr std::array<Entry, abi::call_count> entries{
+Answer no_such_call(Calls& calls, RawArguments raw);
+
+// A power of two, so that one `and` keeps an index inside, also while the processor runs ahead of the check of the number;
+// the entry code does that for keeping_call.
+inline constexpr std::size_t entry_count = 64;
+static_assert(abi::call_count <= entry_count);
+inline constexpr std::array<Entry, entry_count> entries = [] {
+  std::array<Entry, entry_count> all{};
+  all.fill(&no_such_call);
 #define AEGIS_CALL(number, name, arguments, value, path, rights, errors, meaning) \
-  &Decoder<decltype(&Calls::name)>::template run<&Calls::name>,
-    AEGIS_CALLS(AEGIS_CALL)
+  all[number] = &Decoder<decltype(&Calls::name)>::template run<&Calls::name>;
+  AEGIS_CALLS(AEGIS_CALL)
 #undef AEGIS_CALL
-};
+  return all;
+}();
+[[nodiscard]] inline std::uint64_t masked_number(std::uint64_t number) {
+  asm("" : "+r"(number));  // else the compiler would know from the check before that there is nothing to mask
+  return number % entry_count;
+}
 
 // The table is dense and in order, so a number is an index.
 inline constexpr std::array numbers{

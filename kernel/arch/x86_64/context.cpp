@@ -49,6 +49,7 @@ void bind_env(Cpu& cpu, Env* env) {
   if (env == nullptr) {
     p.registers = nullptr;
     p.foreign_frame = nullptr;
+    p.exception_frame = nullptr;
     return;
   }
   abi::Registers& registers = env->context.registers;
@@ -56,6 +57,9 @@ void bind_env(Cpu& cpu, Env* env) {
   auto* area = reinterpret_cast<abi::UserArea*>(frame_memory(env->user_area));
   p.foreign_frame = env->entries.foreign != 0 ? &area->foreign_rip : nullptr;
   p.foreign_entry = env->entries.foreign;
+  p.exception_frame = env->entries.exception != 0 ? &area->exception : nullptr;
+  p.exception_entry = env->entries.exception;
+  p.env_info = env->info;
   clear_selectors();
   x86::wrfsbase(x86::canonical(registers.fs_base));  // any other value would fault here
   x86::write_user_gs_base(x86::canonical(registers.gs_base));

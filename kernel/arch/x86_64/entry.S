@@ -64,7 +64,66 @@ syscall_entry:
   sysretq                                   // rcx must be canonical or this faults in ring 0 with the user's rsp
                                             // [intel/vol2 SYSRET]: the core binds only entries below user_end
 
+// Most calls let the caller go on: what C++ may change is kept on the stack, and sysret leads back at once. The masks keep
+// the number inside the tables while the processor runs ahead of the comparison above.
 aegis_call:
+  andl $call_mask, %esp
+  cmpb $0, call_switches(%rsp)
+  jne switching_call
+  movq %gs:per_cpu_call_stack, %rsp
+  pushq %gs:per_cpu_scratch
+  pushq %rcx
+  pushq %r11
+  pushq %r9
+  pushq %r8
+  pushq %r10
+  pushq %rdx
+  pushq %rsi
+  pushq %rdi
+  movq %gs:per_cpu_core, %rdi
+  leal -call_base(%rax), %esi
+  andl $call_mask, %esi
+  movq %rsp, %rdx                           // the six arguments
+  call keeping_call
+  cmpb $0, %gs:per_cpu_look_again
+  jne save_and_look_again
+  popq %rdi
+  popq %rsi
+  popq %rcx                                 // rdx has the value
+  popq %r10
+  popq %r8
+  popq %r9
+  popq %r11
+  popq %rcx
+  popq %rsp
+  swapgs
+  sysretq
+
+save_and_look_again:
+  movq %rdx, %rcx
+  popq %rdi
+  popq %rsi
+  popq %rdx
+  popq %r10
+  popq %r8
+  popq %r9
+  movq %rcx, %rdx
+  movq %gs:per_cpu_registers, %rcx
+  save_registers %rcx
+  movq %rax, registers_rax(%rcx)
+  popq %r11
+  movq %r11, registers_r11(%rcx)
+  movq %r11, registers_rflags(%rcx)
+  popq %r11
+  movq %r11, registers_rcx(%rcx)
+  movq %r11, registers_rip(%rcx)
+  popq registers_rsp(%rcx)
+  movq %gs:per_cpu_self, %rdi
+  xorl %ebp, %ebp
+  call look_again_from_user
+  jmp resume
+
+switching_call:
   movq %gs:per_cpu_registers, %rsp
   save_registers %rsp
   movq %rax, registers_rax(%rsp)
@@ -127,7 +186,67 @@ resume:
   swapgs
   iretq
 
-// Stack: vector, error code, rip, cs, rflags, rsp, ss. AC and DF may be the user's.
+// An exception in ring 3 whose env has a handler that is not busy: its event frame is written here, without lock and C++.
+// All else goes the long way, and so does what C++ has to judge. Stack: vector, error code, rip, cs, rflags, rsp, ss.
+.macro begin_exception
+  smap_site clac
+  cld
+  testb $3, 24(%rsp)
+  jz from_kernel
+  swapgs
+  lfence                                    // no speculation past here with the wrong gs
+  pushq %rax
+  testb $trace_exceptions, trace_mask(%rip)
+  jnz long_way
+  movq %gs:per_cpu_exception_frame, %rax
+  testq %rax, %rax
+  jz long_way
+  cmpq $0, event_busy(%rax)
+  jne long_way
+  pushq %rcx
+.endm
+page_fault_entry:
+  begin_exception
+  movq %cr2, %rcx
+  testq %rcx, %rcx
+  js long_way_with_rcx                      // what is mapped up there is not for ring 3 to know
+  cmpl $1, 24(%rsp)
+  je long_way_with_rcx                      // perhaps an iretq that QEMU refused (trap.cpp)
+  movq %rcx, event_address(%rax)
+  jmp write_event
+exception_entry:
+  begin_exception
+  movq $0, event_address(%rax)
+write_event:
+  movq 16(%rsp), %rcx
+  movq %rcx, event_kind(%rax)
+  movq 24(%rsp), %rcx
+  movq %rcx, event_error(%rax)
+  movq 32(%rsp), %rcx
+  movq %rcx, event_rip(%rax)
+  movq 48(%rsp), %rcx
+  movq %rcx, event_rflags(%rax)
+  movq 56(%rsp), %rcx
+  movq %rcx, event_rsp(%rax)
+  movq $0, event_reserved(%rax)
+  movq %gs:per_cpu_env_info, %rcx
+  incq env_info_exceptions(%rcx)
+  movq %gs:per_cpu_info, %rcx
+  incq cpu_info_exceptions(%rcx)
+  movq $1, event_busy(%rax)
+  movq %gs:per_cpu_exception_entry, %rcx    // below user_end, or iretq would fault
+  movq %rcx, 32(%rsp)
+  movq $0x202, 48(%rsp)
+  popq %rcx
+  popq %rax
+  addq $16, %rsp
+  swapgs
+  iretq
+long_way_with_rcx:
+  popq %rcx
+  jmp long_way
+
+// Interrupts, and exceptions that need C++. AC and DF may be the user's.
 common_entry:
   smap_site clac
   cld
@@ -136,6 +255,7 @@ common_entry:
   swapgs
   lfence                                    // no speculation past here with the wrong gs
   pushq %rax
+long_way:
   movq %gs:per_cpu_registers, %rax
   save_registers %rax
   movq %rcx, registers_rcx(%rax)
@@ -191,6 +311,10 @@ vector_stubs:
   pushq $number
   .if number == 2 || number == 8 || number == 18
   jmp isolated_entry
+  .elseif number == 14
+  jmp page_fault_entry
+  .elseif number < 32
+  jmp exception_entry
   .else
   jmp common_entry
   .endif

@@ -20,12 +20,25 @@ void write_offsets() {
   CONSTANT(user_data_selector, selector::user_data);
   CONSTANT(call_base, abi::call_base);
   CONSTANT(call_count, abi::call_count);
+  CONSTANT(call_mask, 63);  // sys::entry_count - 1
   CONSTANT(per_cpu_self, offsetof(PerCpu, self));
   CONSTANT(per_cpu_kernel_stack, offsetof(PerCpu, kernel_stack));
+  CONSTANT(per_cpu_call_stack, offsetof(PerCpu, call_stack));
   CONSTANT(per_cpu_scratch, offsetof(PerCpu, scratch));
   CONSTANT(per_cpu_registers, offsetof(PerCpu, registers));
   CONSTANT(per_cpu_foreign_frame, offsetof(PerCpu, foreign_frame));
   CONSTANT(per_cpu_foreign_entry, offsetof(PerCpu, foreign_entry));
+  CONSTANT(per_cpu_exception_frame, offsetof(PerCpu, exception_frame));
+  CONSTANT(per_cpu_exception_entry, offsetof(PerCpu, exception_entry));
+  CONSTANT(per_cpu_core, offsetof(PerCpu, core));
+  CONSTANT(per_cpu_look_again, offsetof(PerCpu, cpu) + offsetof(Cpu, look_again));
+  CONSTANT(per_cpu_env_info, offsetof(PerCpu, env_info));
+  CONSTANT(per_cpu_info, offsetof(PerCpu, cpu) + offsetof(Cpu, info));
+  CONSTANT(env_info_exceptions, offsetof(abi::EnvInfo, exceptions));
+  CONSTANT(cpu_info_exceptions, offsetof(abi::CpuInfo, exceptions));
+  CONSTANT(trace_exceptions, abi::trace_bit(abi::TraceEvent::exception));
+#define EVENT(name) CONSTANT(event_##name, offsetof(abi::EventFrame, name))
+  EVENT(busy); EVENT(kind); EVENT(error); EVENT(address); EVENT(rip); EVENT(rflags); EVENT(rsp); EVENT(reserved);
   CONSTANT(foreign_rflags_from_rip, offsetof(abi::UserArea, foreign_rflags) - offsetof(abi::UserArea, foreign_rip));
 #define REGISTER(name) CONSTANT(registers_##name, offsetof(Registers, name))
   REGISTER(rax); REGISTER(rbx); REGISTER(rcx); REGISTER(rdx); REGISTER(rsi); REGISTER(rdi); REGISTER(rbp);

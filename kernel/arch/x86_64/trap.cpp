@@ -110,6 +110,7 @@ std::optional<IretFault> carry_out_iret(abi::Registers& r) {
 
 extern "C" {
 Resume call_from_user(PerCpu* p, std::uint64_t number);
+Resume look_again_from_user(PerCpu* p);
 Resume foreign_call_without_entry(PerCpu* p);
 Resume trap_from_user(PerCpu* p, std::uint64_t number, std::uint64_t error);
 void trap_from_kernel(KernelFrame* frame);
@@ -119,6 +120,12 @@ void isolated_trap(KernelFrame* frame);
 // `syscall` with an Aegis number; the caller's registers are saved.
 Resume call_from_user(PerCpu* p, std::uint64_t number) {
   traps::call(p->cpu, number);
+  return next(*p);
+}
+
+// After a call that kept the caller, when there is more to do: its registers are saved by now.
+Resume look_again_from_user(PerCpu* p) {
+  traps::look_again(p->cpu);
   return next(*p);
 }
 

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// What the fast ways through the kernel cost, in instructions: the machine runs with -icount shift=0, where the TSC counts them.
+#include "tests/kernel/domain.hpp"
+
+using namespace guest;
+
+namespace {
+
+constexpr std::uint64_t rounds = 1000;
+
+std::uint64_t tsc() {
+  std::uint32_t low, high;
+  asm volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+  return std::uint64_t{high} << 32 | low;
+}
+
+// Instructions of one round, the loop's own taken off.
+template <typename F>
+std::uint64_t measure(F body) {
+  body();
+  const std::uint64_t start = tsc();
+  for (std::uint64_t i = 0; i < rounds; ++i) {
+    asm volatile("" : : : "memory");
+    body();
+  }
+  const std::uint64_t middle = tsc();
+  for (std::uint64_t i = 0; i < rounds; ++i) asm volatile("" : : : "memory");
+  const std::uint64_t end = tsc();
+  return ((middle - start) - (end - middle)) / rounds;
+}
+
+void say(std::string_view what, std::uint64_t instructions, std::uint64_t most) {
+  rt::log("{}: {} instructions", what, instructions);
+  if (instructions > most) fail(here(), base::Text<100>{"{}: {}, want at most {}", what, instructions, most}.view());
+}
+
+void null_call() {
+  say("null call", measure([] { asm volatile("mov %0, %%eax\n syscall" : : "i"(abi::call_base) : "rax", "rcx", "rdx", "r11", "memory"); }), 72);
+}
+
+// Notes when it began and goes on behind the faulting instruction, which is two bytes long.
+std::uint64_t handler_began;
+extern "C" [[gnu::naked]] void costs_exception() {
+  asm volatile(
+      "rdtsc\n shl $32, %%rdx\n or %%rdx, %%rax\n mov %%rax, %[began]\n"
+      "movq $0, %%gs:0\n mov %%gs:32, %%rcx\n add $2, %%rcx\n jmp *%%rcx\n"
+      : [began] "=m"(handler_began));
+}
+
+template <typename F>
+std::uint64_t measure_fault(F fault) {
+  for (int warm = 0; warm < 3; ++warm) fault();
+  const std::uint64_t start = tsc();
+  fault();
+  return handler_began - start;
+}
+
+void exceptions() {
+  const abi::EnvEntries own{.exception = reinterpret_cast<std::uint64_t>(&costs_exception),
+                            .gs_base = reinterpret_cast<std::uint64_t>(&own_area())};
+  const abi::EnvEntries usual{.exception = reinterpret_cast<std::uint64_t>(&rt::rt_exception_entry),
+                              .gs_base = reinterpret_cast<std::uint64_t>(&own_area())};
+  must(call::env_configure(abi::no_slot, &own));
+  const std::uint64_t opcode = measure_fault([] { asm volatile("ud2" : : : "rax", "rcx", "rdx", "memory", "cc"); });
+  const std::uint64_t page = measure_fault([] {
+    std::uint64_t nowhere = 0x1111'0000'0000;
+    asm volatile("mov (%0), %%eax" : "+b"(nowhere) : : "rax", "rcx", "rdx", "memory", "cc");
+  });
+  must(call::env_configure(abi::no_slot, &usual));
+  say("invalid opcode to the handler", opcode, 80);
+  say("page fault to the handler", page, 80);
+}
+
+}  // namespace
+
+std::uint64_t program(const boot::Facts& facts) {
+  begin(facts);
+  null_call();
+  exceptions();
+  finish();
+}
