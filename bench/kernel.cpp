@@ -16,7 +16,9 @@ void report(std::string_view key, std::uint64_t operations, const Batch& best) {
 void report_unsupported(std::string_view key) { rt::log("unsupported {}", key); }
 
 namespace {
-rt::EventHandler& handler() { return std::launder(reinterpret_cast<rt::EventStacks*>(own_area().library))->exception.handler; }
+rt::EventHandler& handler() {
+  return std::launder(reinterpret_cast<rt::EventStacks*>(own_area().library))->exception.handler;
+}
 }  // namespace
 
 Handling::Handling(rt::EventHandler wanted) : old_{std::exchange(handler(), wanted)} {}

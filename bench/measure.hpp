@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// How a row is measured: batches of equal work between two marks, warm; the batch that took least counts, so that a timer
-// interrupt in one of them does not. Under -icount the counter counts instructions, and all of it repeats exactly.
-// A line of the log for each: `row KEY OPERATIONS COUNTER NANOSECONDS INTERVAL`; the interval is the batch's number among
-// all marked ones, by which the host finds the shares of the rings (bench/rings.cpp).
+// How a row is measured: batches of equal work between two marks, warm; the batch that took least counts, so that a
+// timer interrupt in one of them does not. Under -icount the counter counts instructions, and all of it repeats
+// exactly. A line of the log for each: `row KEY OPERATIONS COUNTER NANOSECONDS INTERVAL`; the interval is the batch's
+// number among all marked ones, by which the host finds the shares of the rings (bench/rings.cpp).
 #pragma once
 
 #include "tests/kernel/domain.hpp"
@@ -13,8 +13,12 @@ using namespace guest;
 
 inline constexpr std::uint32_t read_write = abi::map_read | abi::map_write;
 
-[[gnu::always_inline]] inline void mark_begin() { asm volatile(".byte 0x0f, 0x1f, 0x80, 0x01, 0x0b, 0xe6, 0x4a" ::: "memory"); }
-[[gnu::always_inline]] inline void mark_end() { asm volatile(".byte 0x0f, 0x1f, 0x80, 0x02, 0x0b, 0xe6, 0x4a" ::: "memory"); }
+[[gnu::always_inline]] inline void mark_begin() {
+  asm volatile(".byte 0x0f, 0x1f, 0x80, 0x01, 0x0b, 0xe6, 0x4a" ::: "memory");
+}
+[[gnu::always_inline]] inline void mark_end() {
+  asm volatile(".byte 0x0f, 0x1f, 0x80, 0x02, 0x0b, 0xe6, 0x4a" ::: "memory");
+}
 
 struct Batch {
   std::uint64_t counter = ~std::uint64_t{0};

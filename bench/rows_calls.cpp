@@ -49,7 +49,8 @@ std::uint64_t address(void (*function)()) { return reinterpret_cast<std::uint64_
 void crossings() {
   measure_each("nop", many, [] { static_cast<void>(call::nop.raw()); });
   {
-    const Entered entered{{.exception = address(bench_raised), .gs_base = reinterpret_cast<std::uint64_t>(&own_area())}};
+    const Entered entered{
+        {.exception = address(bench_raised), .gs_base = reinterpret_cast<std::uint64_t>(&own_area())}};
     measure("exception", many, [] {}, [] { bench_raise(many); });
   }
   {

@@ -36,7 +36,8 @@ void creation() {
 void switching() {
   Thread same = make_thread();
   start(same, yields_back);
-  measure("yield_same_space", 200, [] {}, [&] { repeat(100, [&] { static_cast<void>(call::env_yield.raw(same.env)); }); });
+  measure(
+      "yield_same_space", 200, [] {}, [&] { repeat(100, [&] { static_cast<void>(call::env_yield.raw(same.env)); }); });
   destroy(same);
 
   Domain other = make_domain();
@@ -44,18 +45,22 @@ void switching() {
   start(other, [](std::uint64_t) {
     for (;;) static_cast<void>(call::env_yield.raw(CapSlot{12}));
   });
-  measure("yield_other_space", 200, [] {}, [&] { repeat(100, [&] { static_cast<void>(call::env_yield.raw(other.env)); }); });
+  measure(
+      "yield_other_space", 200, [] {},
+      [&] { repeat(100, [&] { static_cast<void>(call::env_yield.raw(other.env)); }); });
   destroy(other);
 
   Thread sleeper = make_thread();
   start(sleeper, sleeps);
   must(call::env_yield(sleeper.env));
-  measure("wake_sleep", 100, [] {}, [&] {
-    repeat(100, [&] {
-      static_cast<void>(call::env_wake.raw(sleeper.env));
-      static_cast<void>(call::env_yield.raw(sleeper.env));
-    });
-  });
+  measure(
+      "wake_sleep", 100, [] {},
+      [&] {
+        repeat(100, [&] {
+          static_cast<void>(call::env_wake.raw(sleeper.env));
+          static_cast<void>(call::env_yield.raw(sleeper.env));
+        });
+      });
   measure_each("wake", 100, [&] { static_cast<void>(call::env_wake.raw(sleeper.env)); });
   destroy(sleeper);
 }

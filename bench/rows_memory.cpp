@@ -6,8 +6,8 @@ namespace bench {
 namespace {
 
 constexpr std::uint64_t pages = 100;
-std::uint64_t base;              // of `pages` mapped pages
-std::uint64_t protect_next;      // Appel1: what the handler protects
+std::uint64_t base;          // of `pages` mapped pages
+std::uint64_t protect_next;  // Appel1: what the handler protects
 
 std::uint64_t page(std::uint64_t index) { return base + index * page_size; }
 
@@ -16,9 +16,7 @@ void protect_now(std::uint64_t va, std::uint64_t count, std::uint32_t flags) {
   static_cast<void>(call::space_update.raw(abi::no_slot, &op, 1));
 }
 
-void on_fault(rt::Event& event) {
-  protect_now(event.address & ~(page_size - 1), 1, read_write);
-}
+void on_fault(rt::Event& event) { protect_now(event.address & ~(page_size - 1), 1, read_write); }
 void on_fault_protecting(rt::Event& event) {
   const std::array ops{rt::protect_op(protect_next, 1, abi::map_read),
                        rt::protect_op(event.address & ~(page_size - 1), 1, read_write)};
@@ -26,15 +24,16 @@ void on_fault_protecting(rt::Event& event) {
 }
 
 void protection() {
-  measure_each("protect_1", 100, [] {
-    protect_now(base, 1, abi::map_read);
-  });
+  measure_each("protect_1", 100, [] { protect_now(base, 1, abi::map_read); });
   measure_each("protect_1_pair", 100, [] {
     protect_now(base, 1, abi::map_read);
     protect_now(base, 1, read_write);
   });
-  measure("protect_100", 1, [] { protect_now(base, pages, read_write); }, [] { protect_now(base, pages, abi::map_read); });
-  measure("unprotect_100", 1, [] { protect_now(base, pages, abi::map_read); }, [] { protect_now(base, pages, read_write); });
+  measure(
+      "protect_100", 1, [] { protect_now(base, pages, read_write); }, [] { protect_now(base, pages, abi::map_read); });
+  measure(
+      "unprotect_100", 1, [] { protect_now(base, pages, abi::map_read); },
+      [] { protect_now(base, pages, read_write); });
   measure_each("dirty", 1000, [] {
     const std::uint64_t entry = load(abi::pte_window(base));
     asm volatile("" : : "r"(entry & abi::pte_dirty));
@@ -44,23 +43,30 @@ void protection() {
 void faults() {
   {
     const Handling handling{on_fault};
-    measure("protection_fault", pages, [] { protect_now(base, pages, abi::map_read); },
-            [] { for (std::uint64_t i = 0; i < pages; ++i) store(page(i), i); });
-    measure("appel2", pages, [] { protect_now(base, pages, read_write); }, [] {
-      protect_now(base, pages, abi::map_read);
-      for (std::uint64_t i = 0; i < pages; ++i) store(page(i), i);
-    });
+    measure(
+        "protection_fault", pages, [] { protect_now(base, pages, abi::map_read); },
+        [] {
+          for (std::uint64_t i = 0; i < pages; ++i) store(page(i), i);
+        });
+    measure(
+        "appel2", pages, [] { protect_now(base, pages, read_write); },
+        [] {
+          protect_now(base, pages, abi::map_read);
+          for (std::uint64_t i = 0; i < pages; ++i) store(page(i), i);
+        });
   }
   // All are protected but the last, which the first fault protects; and so on: one is open at any time.
   const Handling handling{on_fault_protecting};
   protect_now(base, pages, abi::map_read);
-  measure("appel1", pages, [] { protect_next = page(pages - 1); }, [] {
-    for (std::uint64_t i = 0; i < pages; ++i) {
-      const std::uint64_t at = page(i * 37 % pages);  // every page once, in no order
-      store(at, i);
-      protect_next = at;
-    }
-  });
+  measure(
+      "appel1", pages, [] { protect_next = page(pages - 1); },
+      [] {
+        for (std::uint64_t i = 0; i < pages; ++i) {
+          const std::uint64_t at = page(i * 37 % pages);  // every page once, in no order
+          store(at, i);
+          protect_next = at;
+        }
+      });
   protect_now(base, pages, read_write);
 }
 

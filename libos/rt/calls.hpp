@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One stub per Aegis call, generated from abi/syscalls.def.hpp: `rt::call::frame_alloc(account, first, count, align)`.
+// One stub per Aegis call, generated from abi/syscalls.def.hpp: `rt::call::cap_drop(slot)`.
 // Argument types are those of the table; the answer is a Status, or a Result with the value.
 #pragma once
 
@@ -49,16 +49,25 @@ template <typename T>
   requires requires(T t) { t.raw(); }
 [[nodiscard]] constexpr std::uint64_t to_register(T value) { return value.raw(); }
 
+// The transfers carry their message in registers that other calls keep: rt/transfer.hpp has functions for them.
+[[nodiscard]] constexpr bool is_transfer(abi::Call number) {
+  return number == abi::Call::pct_call || number == abi::Call::pct_send || number == abi::Call::pct_reply;
+}
+
 template <abi::Call Number, typename Value, typename Arguments>
 struct Stub;
 
 template <abi::Call Number, typename Value, typename... Arguments>
 struct Stub<Number, Value, void(Arguments...)> {
   static_assert(sizeof...(Arguments) <= 6);
-  RawAnswer raw(Arguments... arguments) const {
+  RawAnswer raw(Arguments... arguments) const
+    requires(!is_transfer(Number))
+  {
     return raw_syscall(abi::call_base + static_cast<std::uint64_t>(Number), to_register(arguments)...);
   }
-  abi::Result<Value> operator()(Arguments... arguments) const {
+  abi::Result<Value> operator()(Arguments... arguments) const
+    requires(!is_transfer(Number))
+  {
     const RawAnswer answer = raw(arguments...);
     if (answer.error != 0) [[unlikely]] return base::Unexpected{answer.code()};
     if constexpr (std::is_void_v<Value>) return {};

@@ -40,6 +40,11 @@ using abi::SpaceVerb;
 [[nodiscard]] constexpr SpaceOp clone_op(std::uint64_t va, std::uint64_t pages, std::uint32_t flags, CapSlot source) {
   return {SpaceVerb::clone, flags, source, 0, va, pages, 0};
 }
+// 2 MiB mappings: map_large among the flags of map_op and map_new_op; pages count as small ones. Splitting makes them small.
+inline constexpr std::uint64_t large_pages = 512;
+[[nodiscard]] constexpr SpaceOp split_op(std::uint64_t va, std::uint64_t pages) {
+  return {SpaceVerb::split, 0, abi::no_slot, 0, va, pages, 0};
+}
 [[nodiscard]] constexpr SpaceOp move_op(std::uint64_t to, std::uint64_t from, std::uint64_t pages) {
   return {SpaceVerb::move, 0, abi::no_slot, 0, to, pages, from};
 }

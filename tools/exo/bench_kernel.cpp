@@ -21,12 +21,12 @@ namespace {
 constexpr int limit_ms = 120'000;
 
 // A row of the table. `divide`: an operation of the guest's loop is so many of the row's (both ways of a transfer: 2).
-// `apart`: instructions that the row leaves out. `linux_row`: a row of the Linux baseline (Debian's 6.1 in the same QEMU,
-// mitigations off, no ERMS), by its count.
+// `apart`: instructions that the row leaves out. `linux_row`: a row of the Linux baseline (Debian's 6.1 in the same
+// QEMU, mitigations off, no ERMS), by its count.
 struct Row {
   const char* key;
   const char* title;
-  double aim;                // 0: none
+  double aim;  // 0: none
   const char* comparison;
   double apart = 0;
 };
@@ -156,7 +156,8 @@ std::string grouped(const std::optional<double>& value) { return value ? grouped
 void print_table(const Measurements& counted, const Measurements* timed) {
   std::printf("guest instructions under -icount shift=0, one processor, warm%s\n",
               timed != nullptr ? "; emulated time in a run without it" : "");
-  std::printf("%-50s %8s %8s %8s %8s %9s  %s\n", "operation", "aim", "total", "ring 0", "ring 3", "time, ns", "to compare");
+  std::printf("%-50s %8s %8s %8s %8s %9s  %s\n", "operation", "aim", "total", "ring 0", "ring 3", "time, ns",
+              "to compare");
   for (const Row& row : rows) {
     const auto found = counted.find(row.key);
     if (found == counted.end()) {
@@ -168,8 +169,8 @@ void print_table(const Measurements& counted, const Measurements* timed) {
     std::string time = "";
     if (timed != nullptr && timed->contains(row.key)) time = grouped(std::round(timed->at(row.key).nanoseconds));
     std::printf("%-50s %8s %8s %8s %8s %9s  %s\n", row.title, row.aim == 0 ? "" : grouped(row.aim).c_str(),
-                grouped(m.instructions - row.apart).c_str(), grouped(ring0).c_str(), grouped(m.ring3).c_str(), time.c_str(),
-                row.comparison);
+                grouped(m.instructions - row.apart).c_str(), grouped(ring0).c_str(), grouped(m.ring3).c_str(),
+                time.c_str(), row.comparison);
   }
 }
 
@@ -232,7 +233,9 @@ Result<Measurements> read_measurements(const std::string& log, const std::string
       continue;
     }
     const auto each = [&](double sum) { return sum / static_cast<double>(operations); };
-    Measured m{.instructions = each(static_cast<double>(counter) - empty_counter), .ring0 = {}, .ring3 = {},
+    Measured m{.instructions = each(static_cast<double>(counter) - empty_counter),
+               .ring0 = {},
+               .ring3 = {},
                .nanoseconds = each(static_cast<double>(ns) - empty_ns)};
     if (!intervals.empty()) {
       m.ring0 = each(static_cast<double>(share.ring0) - static_cast<double>(empty.ring0));
@@ -247,10 +250,14 @@ Result<Measurements> read_measurements(const std::string& log, const std::string
 Result<int> bench_kernel(const Locations& at, const std::vector<std::string>& words) {
   bool json = false, times = true, twice = false;
   for (const std::string& word : words) {
-    if (word == "--json") json = true;
-    else if (word == "--no-times") times = false;
-    else if (word == "--twice") twice = true;
-    else return fail(own_failure, "unknown option " + word + ": `exo bench kernel [--json] [--no-times] [--twice]`");
+    if (word == "--json")
+      json = true;
+    else if (word == "--no-times")
+      times = false;
+    else if (word == "--twice")
+      twice = true;
+    else
+      return fail(own_failure, "unknown option " + word + ": `exo bench kernel [--json] [--no-times] [--twice]`");
   }
   const Measurements counted = TRY(count(at));
   if (twice) TRY_VOID(compare(counted, TRY(count(at))));

@@ -12,6 +12,7 @@
 
 #include "exo/archive.hpp"
 #include "exo/machine.hpp"
+#include "exo/plot.hpp"
 #include "exo/panic.hpp"
 #include "exo/session.hpp"
 
@@ -206,6 +207,8 @@ Outcome run_guest_test(const Locations& at, const GuestTest& test) {
     if (log.find(text) == std::string::npos) return failed("not in its log: " + text, log);
   for (const std::string& text : test.must_not)
     if (log.find(text) != std::string::npos) return failed("must not be in its log: " + text, log);
+  const Status plotted = write_plots(unterminated, test.program.parent_path() / "output");
+  if (!plotted.has_value()) return failed(plotted.error().text);
   return {.passed = true, .detail = {}, .log = unterminated};
 }
 
