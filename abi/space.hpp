@@ -32,7 +32,8 @@ inline constexpr std::uint32_t map_large = 1u << 9;    // map, map_new: 2 MiB pa
 inline constexpr std::uint32_t map_all_flags = 0x33f;
 
 // `pages` counts 4 KiB pages, in large mappings too, and each of the 512 frames counts the mapping in its `maps`. unmap and
-// protect of a part of a large page, copy, move and clone of one: wrong_state; `split` it first (which takes a page table).
+// protect of a part of a large page, copy, move and clone of one, map with map_replace over a part: wrong_state; `split` it
+// first (which takes a page table). A large mapping over small ones: occupied, or with map_replace in their place.
 
 // A mapping made under a frames capability without the write right can never be made writable by `protect`: the kernel
 // keeps the ceiling in the entry (pte_may_write, pte_may_execute). Likewise `protect` can keep map_owned or give it up, not

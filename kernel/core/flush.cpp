@@ -35,12 +35,15 @@ void PendingFlush::everything() { everything_ = true; }
 
 void PendingFlush::removed(std::uint64_t old_entry, std::uint64_t va) {
   changed(va);
-  const FrameNumber frame = pte_frame(old_entry);
-  FrameInfo& info = k_.frames[frame];
-  AEGIS_ASSERT(info.maps > 0);
-  --info.maps;
-  // map_owned: the frame goes with its last mapping. Whether that was the last is looked at again in flush().
-  if ((old_entry & abi::pte_owned) != 0 && info.maps == 0 && info.aux == 0) enchain(frame);
+  const bool owned = (old_entry & abi::pte_owned) != 0;
+  const FrameNumber first = pte_frame(old_entry);
+  for (FrameNumber frame = first; frame < first + (is_large(old_entry) ? table_entries : 1); ++frame) {
+    FrameInfo& info = k_.frames[frame];
+    AEGIS_ASSERT(info.maps > 0);
+    --info.maps;
+    // map_owned: the frame goes with its last mapping. Whether that was the last is looked at again in finish().
+    if (owned && info.maps == 0 && info.aux == 0) enchain(frame);
+  }
 }
 
 void PendingFlush::table_gone(FrameNumber table) {
@@ -53,7 +56,7 @@ void PendingFlush::enchain(FrameNumber frame) {
   chain_ = static_cast<std::uint32_t>(frame.raw());
 }
 
-void PendingFlush::flush() {
+void PendingFlush::finish() {
   if (everything_ || start_ < end_) {
     const std::uint64_t cpus = cpus_using(k_, space_);
     const std::uint64_t pages = everything_ ? 0 : (end_ - start_) / abi::page_size;

@@ -19,12 +19,15 @@ class PendingFlush {
   void removed(std::uint64_t old_entry, std::uint64_t va);     // this one, and its frame loses a mapping
   void table_gone(FrameNumber table);                          // was taken out of the tree
   void everything();                                           // where the changes were is not known
-  void flush();
+  void flush() {
+    if (everything_ || start_ < end_ || holds_frames()) finish();
+  }
   [[nodiscard]] bool holds_frames() const { return chain_ != end_of_chain; }
 
  private:
   static constexpr std::uint32_t end_of_chain = ~std::uint32_t{0};
   void enchain(FrameNumber frame);
+  void finish();
 
   Kernel& k_;
   Space& space_;

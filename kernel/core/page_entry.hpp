@@ -8,12 +8,14 @@
 
 namespace aegis {
 
-inline constexpr std::uint64_t table_entries = 512;
+inline constexpr std::uint64_t table_entries = 512;   // and pages of a large mapping
 inline constexpr std::uint64_t pte_changed_by_cpu = abi::pte_accessed | abi::pte_dirty;
 inline constexpr std::uint64_t pte_table =
     abi::pte_present | abi::pte_write | abi::pte_user;  // an entry of level 2 to 4
 
 [[nodiscard]] constexpr bool is_present(std::uint64_t entry) { return (entry & abi::pte_present) != 0; }
+// Of a present entry of level 2: it maps 2 MiB itself.
+[[nodiscard]] constexpr bool is_large(std::uint64_t entry) { return (entry & abi::pte_large) != 0; }
 [[nodiscard]] constexpr FrameNumber pte_frame(std::uint64_t entry) {
   return FrameNumber{(entry & abi::pte_frame_mask) >> abi::page_bits};
 }
@@ -40,7 +42,7 @@ inline constexpr std::uint64_t pte_table =
 // `ceiling`: pte_may_* bits.
 [[nodiscard]] constexpr std::uint64_t make_pte(FrameNumber frame, std::uint32_t flags, std::uint64_t ceiling) {
   return frame.raw() << abi::page_bits | abi::pte_present | abi::pte_user | pte_permissions(flags) | ceiling |
-         ((flags & abi::map_owned) != 0 ? abi::pte_owned : 0);
+         ((flags & abi::map_owned) != 0 ? abi::pte_owned : 0) | ((flags & abi::map_large) != 0 ? abi::pte_large : 0);
 }
 
 // Fills an empty entry; its table counts it.

@@ -10,9 +10,14 @@ namespace {
 constexpr std::uint64_t table_steps = 8;       // what looking through a page table costs
 constexpr std::uint64_t entries_per_step = 64; // of the frame table
 
-bool stands_for(Kernel& k, const Slot& slot, FrameNumber frame) {
-  if (slot.kind == Kind::account) return k.frames[frame].owner == slot.object.frame;
-  return frame.raw() >= slot.base && frame.raw() - slot.base < slot.count;
+// For any of the frames that the entry maps: a large mapping is broken as a whole.
+bool stands_for(Kernel& k, const Slot& slot, std::uint64_t entry) {
+  const FrameNumber first = pte_frame(entry);
+  const std::uint64_t count = is_large(entry) ? table_entries : 1;
+  if (slot.kind != Kind::account) return first.raw() < slot.base + slot.count && slot.base < first.raw() + count;
+  for (FrameNumber f = first; f < first + count; ++f)
+    if (k.frames[f].owner == slot.object.frame) return true;
+  return false;
 }
 
 // A frames capability that nobody maps under needs no sweep.
@@ -28,8 +33,9 @@ void clean_table(Kernel& k, const Slot& slot, std::uint32_t table) {
   auto& space = object_at<Space>(k.frames[table].aux);
   auto* entries = reinterpret_cast<std::uint64_t*>(arch::frame_memory(FrameNumber{table}));
   PendingFlush pending{k, space};
+  const bool maps_all = k.frames[table].level == 1;
   for (std::uint64_t i = 0; i < table_entries; ++i)
-    if ((entries[i] & abi::pte_present) != 0 && stands_for(k, slot, pte_frame(entries[i])))
+    if (is_present(entries[i]) && (maps_all || is_large(entries[i])) && stands_for(k, slot, entries[i]))
       pending.removed(clear_entry(k, entries[i]), 0);
   pending.everything();
 }
@@ -46,7 +52,7 @@ Status break_foreign_mappings(Kernel& k, Slot& slot, std::uint64_t& budget) {
     if (budget == 0) return fail(Error::again);
     if (i % entries_per_step == 0) --budget;
     const FrameInfo& info = k.frames[slot.position];
-    if (info.use != FrameUse::page_table || info.level != 1 || info.maps == 0) continue;
+    if (info.use != FrameUse::page_table || info.level > 2 || info.maps == 0) continue;
     if (k.frames[info.aux].owner == slot.object.frame) continue;
     clean_table(k, slot, slot.position);
     spend(budget, table_steps);

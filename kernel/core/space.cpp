@@ -7,6 +7,7 @@ namespace aegis {
 namespace {
 
 constexpr std::uint32_t top_level = 4;
+constexpr std::uint64_t large_steps = 128;  // what forgetting a large page costs
 constexpr std::uint64_t user_space_end = abi::user_slots * abi::slot_size;
 
 std::uint32_t slot_of(std::uint64_t va) { return static_cast<std::uint32_t>(va / abi::slot_size); }
@@ -34,8 +35,9 @@ Result<Space::Region> Space::region_at(Kernel& k, std::uint64_t va) {
   if (source[slot_of(va)] != 0) return fail(Error::wrong_state);
   std::uint64_t* table = top_table();
   for (std::uint32_t level = top_level; level > 1; --level) {
-    const std::uint64_t entry = table[entry_index(va, level)];
+    std::uint64_t& entry = table[entry_index(va, level)];
     if (!is_present(entry)) return Region{nullptr, next_entry(va, level)};
+    if (level == 2 && is_large(entry)) return Region{nullptr, next_entry(va, level), &entry};
     table = table_at(entry);
   }
   if (k.frames[arch::frame_of(table)].maps == 0) return Region{nullptr, next_entry(va, 2)};
@@ -51,23 +53,44 @@ void Space::add_table(Kernel& k, std::uint64_t& entry, std::uint32_t level) {
   fill_entry(k, entry, frame->raw() << abi::page_bits | pte_table);
 }
 
-Result<std::uint64_t*> Space::make_tables(Kernel& k, std::uint64_t va) {
+Result<std::uint64_t*> Space::make_tables(Kernel& k, std::uint64_t va, std::uint32_t lowest) {
   if (source[slot_of(va)] != 0) return fail(Error::wrong_state);
   std::uint64_t* table = top_table();
   std::uint32_t level = top_level;
-  for (; level > 1 && is_present(table[entry_index(va, level)]); --level)
-    table = table_at(table[entry_index(va, level)]);
-  if (level == 1) return table;
-  const std::uint64_t missing = level - 1;
+  for (; level > lowest; --level) {
+    const std::uint64_t entry = table[entry_index(va, level)];
+    if (!is_present(entry)) break;
+    if (level == 2 && is_large(entry)) return fail(Error::occupied);
+    table = table_at(entry);
+  }
+  if (level == lowest) return table;
+  const std::uint64_t missing = level - lowest;
   if (account(k).room() < missing) return fail(Error::over_limit);
   if (k.frames.free_count() < missing) return fail(Error::no_frame);
   // point of no return
-  for (; level > 1; --level) {
+  for (; level > lowest; --level) {
     std::uint64_t& entry = table[entry_index(va, level)];
     add_table(k, entry, level - 1);
     table = table_at(entry);
   }
   return table;
+}
+
+Status Space::split(Kernel& k, std::uint64_t& large) {
+  const FrameNumber frame = TRY(account(k).allocate(k, abi::any_frame, FrameUse::page_table, Contents::overwritten));
+  // point of no return
+  k.frames[frame].level = 1;
+  k.frames[frame].aux = frame_index(this);
+  k.frames[frame].maps = table_entries;
+  auto* small = reinterpret_cast<std::uint64_t*>(arch::frame_memory(frame));
+  const std::uint64_t first = std::atomic_ref{large}.load(std::memory_order_relaxed) & ~abi::pte_large;
+  for (std::uint64_t i = 0; i < table_entries; ++i) small[i] = first + (i << abi::page_bits);
+  const std::uint64_t old = arch::exchange_entry(&large, frame.raw() << abi::page_bits | pte_table);
+  // Bits that the processor set since, it set for all of them.
+  const std::uint64_t late = old & pte_changed_by_cpu & ~first;
+  for (std::uint64_t i = 0; i < table_entries && late != 0; ++i)
+    std::atomic_ref{small[i]}.fetch_or(late, std::memory_order_relaxed);
+  return {};
 }
 
 Status Space::link(Kernel& k, std::uint32_t slot, Space& from) {
@@ -112,7 +135,7 @@ void Space::release_tables(Kernel& k, std::uint64_t va, std::uint64_t next, Pend
   std::uint32_t lowest = top_level;
   while (lowest > 1) {
     const std::uint64_t entry = path[lowest][entry_index(va, lowest)];
-    if (!is_present(entry)) break;
+    if (!is_present(entry) || (lowest == 2 && is_large(entry))) break;
     path[--lowest] = table_at(entry);
   }
   for (std::uint32_t level = lowest; level < top_level; ++level) {
@@ -177,6 +200,10 @@ Status Space::destroy(Kernel& k, std::uint64_t& budget) {
       continue;
     }
     const Region region = TRY(region_at(k, va));
+    if (region.large != nullptr) {
+      pending.removed(clear_entry(k, *region.large), va);
+      spend(budget, large_steps);
+    }
     if (region.entries != nullptr) {
       for (std::uint64_t i = entry_index(va, 1); i < table_entries; ++i) {
         if (!is_present(region.entries[i])) continue;

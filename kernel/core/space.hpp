@@ -33,14 +33,19 @@ struct Space {
     return reinterpret_cast<std::uint64_t*>(arch::frame_memory(FrameNumber{top}));
   }
 
-  // What lies at `va`: the level-1 table there, or nothing as far as `end`. wrong_state in a linked slot.
+  // What lies at `va`: the level-1 table there, or the entry of a large page, or nothing, as far as `end`. wrong_state in
+  // a linked slot.
   struct Region {
     std::uint64_t* entries;
     std::uint64_t end;
+    std::uint64_t* large = nullptr;
   };
   [[nodiscard]] Result<Region> region_at(Kernel& k, std::uint64_t va);
-  // The level-1 table for `va`, made if need be; no table is made when not all of them can be.
-  [[nodiscard]] Result<std::uint64_t*> make_tables(Kernel& k, std::uint64_t va);
+  // The table of `lowest` level for `va`, made if need be; no table is made when not all of them can be. occupied where a
+  // large page lies.
+  [[nodiscard]] Result<std::uint64_t*> make_tables(Kernel& k, std::uint64_t va, std::uint32_t lowest = 1);
+  // Turns a large page's entry into a table of small ones.
+  [[nodiscard]] Status split(Kernel& k, std::uint64_t& large);
 
  private:
   void add_table(Kernel& k, std::uint64_t& entry, std::uint32_t level);

@@ -23,7 +23,7 @@ struct VerbForm {
 };
 
 Result<VerbForm> form_of(SpaceVerb verb) {
-  constexpr std::uint32_t page_flags = abi::map_all_flags & ~abi::map_replace;
+  constexpr std::uint32_t page_flags = abi::map_all_flags & ~(abi::map_replace | abi::map_large);
   switch (verb) {
     case SpaceVerb::map: case SpaceVerb::map_new: return VerbForm{abi::map_read, abi::map_all_flags, true};
     case SpaceVerb::protect: return VerbForm{abi::map_read, page_flags, false};
@@ -51,9 +51,13 @@ Status SpaceUpdate::check_form(const SpaceOp& op) const {
       (op.flags & form.required_flags) == form.required_flags && (op.flags & ~form.allowed_flags) == 0;
   if (!flags_fit || op.reserved != 0 || op.pages == 0) return fail(Error::bad_argument);
   if (!form.authority && op.authority != abi::no_slot) return fail(Error::bad_argument);
-  const bool page_aligned = base::is_aligned(op.address, abi::page_size);
-  if (!page_aligned || !in_user_space(op.address, op.pages)) return fail(Error::bad_address);
-  if (op.verb == SpaceVerb::unmap || op.verb == SpaceVerb::protect || op.verb == SpaceVerb::clone)
+  const bool large = (op.flags & abi::map_large) != 0;
+  const bool aligned = base::is_aligned(op.address, large ? entry_span(2) : abi::page_size);
+  if (!aligned || !in_user_space(op.address, op.pages)) return fail(Error::bad_address);
+  if (large && (op.pages % table_entries != 0 || (FrameNumber{op.frame} != abi::any_frame && op.frame % table_entries != 0)))
+    return fail(Error::bad_argument);
+  if (op.verb == SpaceVerb::unmap || op.verb == SpaceVerb::protect || op.verb == SpaceVerb::clone ||
+      op.verb == SpaceVerb::split)
     return op.frame == 0 ? Status{} : fail(Error::bad_argument);
   if (op.verb != SpaceVerb::move) return {};
   if (!base::is_aligned(op.frame, abi::page_size) || !in_user_space(op.frame, op.pages))
@@ -101,10 +105,16 @@ Result<std::uint64_t> SpaceUpdate::ceiling_for(const Authority& by, FrameNumber 
 // --- walking
 // -----------------------------------------------------------------------------------------------------------
 
-Result<std::uint64_t*> SpaceUpdate::tables_at(std::uint64_t va, Tables tables) {
+Result<std::uint64_t*> SpaceUpdate::tables_at(std::uint64_t va, Tables tables, std::uint32_t flags) {
   spend(budget_, table_steps - 1);
-  if (tables == Tables::make) return space_.make_tables(k_, va);
+  if (tables == Tables::make) {
+    auto table = space_.make_tables(k_, va);
+    const bool large = !table.has_value() && table.error() == Error::occupied;
+    // Small pages cannot replace a part of a large one.
+    return large && (flags & abi::map_replace) != 0 ? fail(Error::wrong_state) : table;
+  }
   const Space::Region region = TRY(space_.region_at(k_, va));
+  if (region.large != nullptr) return fail(Error::wrong_state);
   if (region.entries == nullptr) return fail(Error::not_mapped);
   return region.entries;
 }
@@ -117,14 +127,50 @@ Status SpaceUpdate::each_page(const SpaceOp& op, std::uint64_t& pages, Tables ta
   for (; pages < op.pages; ++pages) {
     if (budget_ == 0) return fail(Error::again);
     const std::uint64_t va = op.address + pages * abi::page_size;
-    if (entries == nullptr || entry_index(va, 1) == 0) entries = TRY(tables_at(va, tables));
+    if (entries == nullptr || entry_index(va, 1) == 0) entries = TRY(tables_at(va, tables, op.flags));
     spend(budget_, 1);
     TRY_VOID(each(va, entries[entry_index(va, 1)], pages));
   }
   return {};
 }
 
-// each(va, entry) for present entries only; where no table is, the walk passes at once.
+// Leaves the work for another call when the budget is too small for it now.
+Status SpaceUpdate::afford(std::uint64_t steps) {
+  if (budget_ < steps) return fail(Error::again);
+  budget_ -= steps;
+  return {};
+}
+
+// each(va, entry, page) for every 2 MiB of a large mapping. The entry is free to be filled or replaced: with map_replace
+// there may still be a table behind it (see clear_way).
+template <typename F>
+Status SpaceUpdate::each_large(const SpaceOp& op, std::uint64_t& pages, F each) {
+  if (op.frame != abi::any_frame.raw() && op.frame >= k_.frames.count()) return fail(Error::out_of_range);
+  for (; pages < op.pages; pages += table_entries) {
+    const std::uint64_t va = op.address + pages * abi::page_size;
+    TRY_VOID(afford(table_entries));
+    std::uint64_t& entry = TRY(space_.make_tables(k_, va, 2))[entry_index(va, 2)];
+    const bool empty_table = is_present(entry) && !is_large(entry) && k_.frames[pte_frame(entry)].maps == 0;
+    if (is_present(entry) && !empty_table && (op.flags & abi::map_replace) == 0) return fail(Error::occupied);
+    TRY_VOID(each(va, entry, pages));
+  }
+  return {};
+}
+
+// Takes away the level-1 table behind the entry, and what it maps.
+void SpaceUpdate::clear_way(std::uint64_t& entry, std::uint64_t va) {
+  if (!is_present(entry) || is_large(entry)) return;
+  std::uint64_t* small = table_at(entry);
+  for (std::uint64_t i = 0; i < table_entries; ++i)
+    if (is_present(small[i])) pending_.removed(clear_entry(k_, small[i]), va + i * abi::page_size);
+  spend(budget_, table_entries);
+  (void)clear_entry(k_, entry);
+  pending_.everything();
+  pending_.table_gone(arch::frame_of(small));
+}
+
+// each(va, entry, span) for present entries only, `span` pages each; where no table is, the walk passes at once. What
+// `each` costs beyond one step it takes from the budget itself. wrong_state at a part of a large page.
 template <typename F>
 Status SpaceUpdate::each_present(Space& in, std::uint64_t start, std::uint64_t count, std::uint64_t& pages, F each) {
   while (pages < count) {
@@ -134,19 +180,30 @@ Status SpaceUpdate::each_present(Space& in, std::uint64_t start, std::uint64_t c
     const Space::Region region = TRY(in.region_at(k_, first));
     const std::uint64_t to_end = (region.end - first) / abi::page_size;
     const std::uint64_t stop = to_end < limit - pages ? pages + to_end : limit;
+    if (region.large != nullptr) {
+      if (entry_index(first, 1) != 0 || stop - pages < table_entries)
+        return fail(stop == count || entry_index(first, 1) != 0 ? Error::wrong_state : Error::again);
+      TRY_VOID(each(first, *region.large, table_entries));
+    }
     if (region.entries == nullptr) {
-      --budget_;
+      spend(budget_, 1);
       pages = stop;
       continue;
     }
-    for (; pages < stop; ++pages) {
-      const std::uint64_t va = start + pages * abi::page_size;
-      std::uint64_t& entry = region.entries[entry_index(va, 1)];
-      if (!is_present(entry)) continue;
-      if (budget_ == 0) return fail(Error::again);
-      --budget_;
-      TRY_VOID(each(va, entry));
+    // In locals, so that they stay in registers.
+    std::uint64_t* entry = region.entries + entry_index(first, 1);
+    std::uint64_t va = first, at = pages, left = budget_;
+    Status status{};
+    for (; at < stop; ++at, ++entry, va += abi::page_size) {
+      if (!is_present(*entry)) continue;
+      if (left == 0) [[unlikely]] status = fail(Error::again);
+      else status = each(va, *entry, std::uint64_t{1});
+      if (!status.has_value()) [[unlikely]] break;
+      --left;
     }
+    pages = at;
+    budget_ = left;
+    if (!status.has_value()) return status;
     spend(budget_, table_steps);
   }
   return {};
@@ -157,18 +214,47 @@ Status SpaceUpdate::each_present(Space& in, std::uint64_t start, std::uint64_t c
 
 // Writes a present entry over an empty or a present one and counts the mapping.
 void SpaceUpdate::put(std::uint64_t& entry, std::uint64_t va, std::uint64_t value) {
-  ++k_.frames[pte_frame(value)].maps;
+  const FrameNumber first = pte_frame(value);
+  for (FrameNumber f = first; f < first + (is_large(value) ? table_entries : 1); ++f) ++k_.frames[f].maps;
   if (!is_present(entry)) return fill_entry(k_, entry, value);
   pending_.removed(arch::exchange_entry(&entry, value), va);
 }
 
+// What can be told in advance is, so that a request that reaches too far changes nothing.
+Status SpaceUpdate::inside_capability(const SpaceOp& op, const Authority& by) const {
+  const Slot* cap = by.frames;
+  if (cap == nullptr) return {};
+  const bool inside = op.frame >= cap->base && base::range_within(op.frame - cap->base, op.pages, cap->count);
+  return inside ? Status{} : fail(Error::out_of_range);
+}
+
+Status SpaceUpdate::map_large(const SpaceOp& op, const Authority& by, std::uint64_t& pages) {
+  return each_large(op, pages, [&](std::uint64_t va, std::uint64_t& entry, std::uint64_t page) -> Status {
+    const FrameNumber first{op.frame + page};
+    std::uint64_t ceiling = may_all;
+    for (FrameNumber f = first; f < first + table_entries; ++f) ceiling &= TRY(ceiling_for(by, f, op.flags));
+    // point of no return
+    clear_way(entry, va);
+    put(entry, va, make_pte(first, op.flags, ceiling));
+    return {};
+  });
+}
+
+Status SpaceUpdate::map_new_large(const SpaceOp& op, const Authority& by, std::uint64_t& pages) {
+  constexpr std::uint32_t large_align = 9;
+  return each_large(op, pages, [&](std::uint64_t va, std::uint64_t& entry, std::uint64_t page) -> Status {
+    const FrameNumber first = TRY(by.account->allocate_run(k_, named(op, page), table_entries, large_align));
+    // point of no return
+    clear_way(entry, va);
+    put(entry, va, make_pte(first, op.flags, may_all));
+    return {};
+  });
+}
+
 Status SpaceUpdate::map(const SpaceOp& op, std::uint64_t& pages) {
   const Authority by = TRY(authority(op));
-  // What can be told in advance is, so that a request that reaches too far changes nothing.
-  if (const Slot* cap = by.frames; cap != nullptr) {
-    const bool inside = op.frame >= cap->base && base::range_within(op.frame - cap->base, op.pages, cap->count);
-    if (!inside) return fail(Error::out_of_range);
-  }
+  TRY_VOID(inside_capability(op, by));
+  if ((op.flags & abi::map_large) != 0) return map_large(op, by, pages);
   return each_page(op, pages, Tables::make, [&](std::uint64_t va, std::uint64_t& entry, std::uint64_t page) -> Status {
     const FrameNumber frame{op.frame + page};
     const std::uint64_t ceiling = TRY(ceiling_for(by, frame, op.flags));
@@ -180,6 +266,7 @@ Status SpaceUpdate::map(const SpaceOp& op, std::uint64_t& pages) {
 
 Status SpaceUpdate::map_new(const SpaceOp& op, std::uint64_t& pages) {
   const Authority by = TRY(authority(op));
+  if ((op.flags & abi::map_large) != 0) return map_new_large(op, by, pages);
   return each_page(op, pages, Tables::make, [&](std::uint64_t va, std::uint64_t& entry, std::uint64_t page) -> Status {
     if (is_present(entry) && (op.flags & abi::map_replace) == 0) return fail(Error::occupied);
     const FrameNumber frame = TRY(by.account->allocate(k_, named(op, page), FrameUse::plain));
@@ -189,7 +276,8 @@ Status SpaceUpdate::map_new(const SpaceOp& op, std::uint64_t& pages) {
 }
 
 Status SpaceUpdate::unmap(const SpaceOp& op, std::uint64_t& pages) {
-  return each_present(space_, op.address, op.pages, pages, [&](std::uint64_t va, std::uint64_t& entry) -> Status {
+  return each_present(space_, op.address, op.pages, pages, [&](std::uint64_t va, std::uint64_t& entry, std::uint64_t span) -> Status {
+    if (span != 1) TRY_VOID(afford(span));
     pending_.removed(clear_entry(k_, entry), va);
     return {};
   });
@@ -199,16 +287,24 @@ Status SpaceUpdate::unmap(const SpaceOp& op, std::uint64_t& pages) {
 Status SpaceUpdate::protect(const SpaceOp& op, std::uint64_t& pages) {
   const bool write = (op.flags & abi::map_write) != 0, execute = (op.flags & abi::map_execute) != 0;
   const bool owned = (op.flags & abi::map_owned) != 0;
-  const std::uint64_t drop_owned = owned ? 0 : abi::pte_owned;
-  return each_present(space_, op.address, op.pages, pages, [&](std::uint64_t va, std::uint64_t& entry) -> Status {
-    if (write && (entry & abi::pte_may_write) == 0) return fail(Error::missing_right);
-    if (execute && (entry & abi::pte_may_execute) == 0) return fail(Error::missing_right);
-    if (owned && (entry & abi::pte_owned) == 0) return fail(Error::missing_right);
-    const std::uint64_t bits = pte_permissions(op.flags);
-    const std::uint64_t old = change_entry(entry, permission_bits | drop_owned, bits);
-    if (((old ^ bits) & rights_bits) != 0) pending_.changed(va);
-    return {};
-  });
+  const std::uint64_t needed = (write ? abi::pte_may_write : 0) | (execute ? abi::pte_may_execute : 0) |
+                               (owned ? abi::pte_owned : 0);
+  const std::uint64_t mask = permission_bits | (owned ? 0 : abi::pte_owned), bits = pte_permissions(op.flags);
+  std::uint64_t first = ~std::uint64_t{0}, last = 0;  // where translations have changed
+  const Status status = each_present(
+      space_, op.address, op.pages, pages, [&](std::uint64_t va, std::uint64_t& entry, std::uint64_t) -> Status {
+        if ((entry & needed) != needed) [[unlikely]] return fail(Error::missing_right);
+        const std::uint64_t old = change_entry(entry, mask, bits);
+        if (((old ^ bits) & rights_bits) == 0) return {};
+        last = va;
+        if (first > va) first = va;
+        return {};
+      });
+  if (first <= last) {
+    pending_.changed(first);
+    pending_.changed(last);
+  }
+  return status;
 }
 
 Status SpaceUpdate::copy(const SpaceOp& op, std::uint64_t& pages) {
@@ -247,7 +343,9 @@ Status SpaceUpdate::clone(const SpaceOp& op, std::uint64_t& pages) {
   PendingFlush source_pending{k_, source};
   std::uint64_t* entries = nullptr;
   std::uint64_t region = ~std::uint64_t{0};
-  return each_present(source, op.address, op.pages, pages, [&](std::uint64_t va, std::uint64_t& original) -> Status {
+  return each_present(source, op.address, op.pages, pages, [&](std::uint64_t va, std::uint64_t& original,
+                                                               std::uint64_t span) -> Status {
+    if (span != 1) return fail(Error::wrong_state);
     if (region != va / entry_span(2)) {
       entries = TRY(space_.make_tables(k_, va));
       region = va / entry_span(2);
@@ -264,7 +362,9 @@ Status SpaceUpdate::clone(const SpaceOp& op, std::uint64_t& pages) {
 }
 
 Status SpaceUpdate::move(const SpaceOp& op, std::uint64_t& pages) {
-  return each_present(space_, op.frame, op.pages, pages, [&](std::uint64_t from, std::uint64_t& original) -> Status {
+  return each_present(space_, op.frame, op.pages, pages, [&](std::uint64_t from, std::uint64_t& original,
+                                                             std::uint64_t span) -> Status {
+    if (span != 1) return fail(Error::wrong_state);
     const std::uint64_t to = op.address + (from - op.frame);
     std::uint64_t& entry = TRY(space_.make_tables(k_, to))[entry_index(to, 1)];
     if (is_present(entry)) return fail(Error::occupied);
@@ -273,6 +373,25 @@ Status SpaceUpdate::move(const SpaceOp& op, std::uint64_t& pages) {
     fill_entry(k_, entry, moved);
     return {};
   });
+}
+
+// Every large page that the range touches.
+Status SpaceUpdate::split(const SpaceOp& op, std::uint64_t& pages) {
+  constexpr std::uint64_t split_steps = 32;
+  while (pages < op.pages) {
+    if (budget_ == 0 || pages == max_progress) return fail(Error::again);
+    const std::uint64_t va = op.address + pages * abi::page_size;
+    const Space::Region region = TRY(space_.region_at(k_, va));
+    if (region.large != nullptr) {
+      TRY_VOID(space_.split(k_, *region.large));
+      pending_.changed(va);
+    }
+    spend(budget_, region.large != nullptr ? split_steps : 1);
+    const std::uint64_t limit = op.pages < max_progress ? op.pages : max_progress;
+    const std::uint64_t to_end = (region.end - va) / abi::page_size;
+    pages = to_end < limit - pages ? pages + to_end : limit;
+  }
+  return {};
 }
 
 Status SpaceUpdate::dispatch(const SpaceOp& op, std::uint64_t& pages) {
@@ -284,16 +403,18 @@ Status SpaceUpdate::dispatch(const SpaceOp& op, std::uint64_t& pages) {
     case SpaceVerb::copy: return copy(op, pages);
     case SpaceVerb::clone: return clone(op, pages);
     case SpaceVerb::move: return move(op, pages);
-    case SpaceVerb::split: return fail(Error::unsupported);
+    case SpaceVerb::split: return split(op, pages);
   }
   return fail(Error::bad_argument);
 }
 
 Status SpaceUpdate::run(const SpaceOp& op, std::uint64_t& pages) {
   TRY_VOID(check_form(op));
-  const Status status = dispatch(op, pages);
-  if (pending_.holds_frames()) pending_.flush();  // so that the next operation can have the frames
-  return status;
+  Status status = dispatch(op, pages);
+  if (status.has_value() || !pending_.holds_frames()) return status;
+  if (status.error() != Error::no_frame && status.error() != Error::over_limit) return status;
+  pending_.flush();  // the frames that an operation before has freed can be had now
+  return dispatch(op, pages);
 }
 
 }  // namespace aegis

@@ -25,12 +25,17 @@ class SpaceUpdate {
   [[nodiscard]] Status check_form(const abi::SpaceOp& op) const;
   [[nodiscard]] Result<Authority> authority(const abi::SpaceOp& op) const;
   [[nodiscard]] Result<Space*> clone_source(const abi::SpaceOp& op) const;
+  [[nodiscard]] Status inside_capability(const abi::SpaceOp& op, const Authority& by) const;
   [[nodiscard]] Result<std::uint64_t> ceiling_for(const Authority& by, FrameNumber frame, std::uint32_t flags) const;
 
   enum class Tables : bool { make, find };
   template <typename F>
   [[nodiscard]] Status each_page(const abi::SpaceOp& op, std::uint64_t& pages, Tables tables, F each);
-  [[nodiscard]] Result<std::uint64_t*> tables_at(std::uint64_t va, Tables tables);
+  [[nodiscard]] Result<std::uint64_t*> tables_at(std::uint64_t va, Tables tables, std::uint32_t flags);
+  template <typename F>
+  [[nodiscard]] Status each_large(const abi::SpaceOp& op, std::uint64_t& pages, F each);
+  [[nodiscard]] Status afford(std::uint64_t steps);
+  void clear_way(std::uint64_t& entry, std::uint64_t va);
   template <typename F>
   [[nodiscard]] Status each_present(Space& in, std::uint64_t start, std::uint64_t count, std::uint64_t& pages, F each);
 
@@ -41,6 +46,9 @@ class SpaceUpdate {
   [[nodiscard]] Status protect(const abi::SpaceOp& op, std::uint64_t& pages);
   [[nodiscard]] Status copy(const abi::SpaceOp& op, std::uint64_t& pages);
   [[nodiscard]] Status clone(const abi::SpaceOp& op, std::uint64_t& pages);
+  [[nodiscard]] Status map_large(const abi::SpaceOp& op, const Authority& by, std::uint64_t& pages);
+  [[nodiscard]] Status map_new_large(const abi::SpaceOp& op, const Authority& by, std::uint64_t& pages);
+  [[nodiscard]] Status split(const abi::SpaceOp& op, std::uint64_t& pages);
   [[nodiscard]] Status move(const abi::SpaceOp& op, std::uint64_t& pages);
   [[nodiscard]] Status dispatch(const abi::SpaceOp& op, std::uint64_t& pages);
 

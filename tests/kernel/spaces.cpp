@@ -214,6 +214,48 @@ void trim_tables() {
   expect_settled(before, "trim");
 }
 
+[[nodiscard]] std::uint64_t directory_entry(std::uint64_t va) { return load(abi::pde_window(va)); }
+
+void large_pages() {
+  const auto before = settled_account();
+  constexpr std::uint64_t pages = 512, va = 0x61'0000'0000;
+  constexpr std::uint32_t flags = read_write | owned | abi::map_large;
+  must(rt::update(abi::no_slot, std::array{rt::map_new_op(va, 2 * pages, flags, boot::account)}));
+  expect((directory_entry(va) & abi::pte_large) != 0, "the window shows it");
+  expect((directory_entry(va) & abi::pte_dirty) == 0, "clean");
+  for (std::uint64_t i = 0; i < 2 * pages; ++i) {
+    if (load(va + i * page_size) != 0) fail(here(), "a new large page is not zero");
+    store(va + i * page_size, i + 3);
+  }
+  expect((directory_entry(va) & abi::pte_dirty) != 0, "dirty");
+  expect_error(rt::unmap(abi::no_slot, va, 1), Error::wrong_state, "a part");
+  must(rt::protect(abi::no_slot, va, pages, read_only | owned));
+  expect_fault([&] { store(va + 300 * page_size, 1); }, exception::page_fault, va + 300 * page_size, "all of it");
+  store(va + pages * page_size, 1);
+  // The kernel's own copies go through large mappings.
+  abi::CapInfo info{};
+  must(call::cap_read(boot::account, &info));
+  auto* inside = reinterpret_cast<abi::CapInfo*>(va + (pages + 1) * page_size);
+  must(call::cap_read(boot::account, inside));
+  expect_equal(inside->object, info.object, "written through a large page");
+  expect_error(call::cap_read(boot::account, reinterpret_cast<abi::CapInfo*>(va)), Error::bad_address, "read-only");
+  // Split, so that parts can be changed; the contents stay.
+  must(rt::update(abi::no_slot, std::array{abi::SpaceOp{abi::SpaceVerb::split, 0, abi::no_slot, 0, va, pages, 0}}));
+  expect((directory_entry(va) & abi::pte_large) == 0, "a table now");
+  must(rt::unmap(abi::no_slot, va + 9 * page_size, 1));
+  expect_fault([&] { load(va + 9 * page_size); }, exception::page_fault, va + 9 * page_size, "a page of it went");
+  for (std::uint64_t i = 0; i < pages; ++i)
+    if (i != 9 && load(va + i * page_size) != i + 3) fail(here(), "contents after the split");
+  const FrameNumber frame{(directory_entry(va + pages * page_size) & abi::pte_frame_mask) >> abi::page_bits};
+  expect_equal(frame_info(frame + 511).maps, 1u, "each frame counts");
+  must(rt::unmap(abi::no_slot, va, 2 * pages));
+  // Where the mapping was, nothing is, in the window's view of it neither.
+  expect_fault([&] { load(va + pages * page_size); }, exception::page_fault, va + pages * page_size, "gone");
+  expect_equal(directory_entry(va + pages * page_size), 0ull, "and its entry");
+  must(rt::trim(abi::no_slot, va, 2 * pages));
+  expect_settled(before, "large pages");
+}
+
 }  // namespace
 
 std::uint64_t program(const boot::Facts& facts) {
@@ -229,5 +271,6 @@ std::uint64_t program(const boot::Facts& facts) {
   batches();
   links();
   trim_tables();
+  large_pages();
   finish();
 }

@@ -27,25 +27,29 @@ void reset() {
   *guard = aegis::Kernel{};
 }
 
+Translation translation_of(std::uint64_t entry, bool large) {
+  return {FrameNumber{frame_bits(entry)}, (entry & abi::pte_write) != 0, (entry & abi::pte_no_execute) == 0, large};
+}
+
 std::optional<Translation> walk(std::uint64_t top, std::uint64_t va) {
   if (top == 0 || va >= abi::user_end) return std::nullopt;
   std::uint64_t at = top;
   for (int shift = 39; shift > 12; shift -= 9) {
     const std::uint64_t entry = table(at)[va >> shift & 511];
     if ((entry & abi::pte_present) == 0) return std::nullopt;
+    if (shift == 21 && (entry & abi::pte_large) != 0) return translation_of(entry + (va & 0x1f'f000), true);
     at = frame_bits(entry);
   }
   const std::uint64_t entry = table(at)[va >> 12 & 511];
   if ((entry & abi::pte_present) == 0) return std::nullopt;
-  return Translation{FrameNumber{frame_bits(entry)}, (entry & abi::pte_write) != 0, (entry & abi::pte_no_execute) == 0};
+  return translation_of(entry, false);
 }
 
 void fill_translations(std::uint32_t cpu) {
   Machine& m = machine();
   if (m.top[cpu] == 0) return;
   each_page(m.top[cpu], [&](std::uint64_t va, std::uint64_t entry) {
-    m.translations[cpu].insert_or_assign(va, Translation{FrameNumber{frame_bits(entry)}, (entry & abi::pte_write) != 0,
-                                                         (entry & abi::pte_no_execute) == 0});
+    m.translations[cpu].insert_or_assign(va, translation_of(entry, (entry & abi::pte_large) != 0));
   });
 }
 
@@ -129,7 +133,11 @@ void flush_translations(std::uint64_t cpus, std::uint64_t start, std::uint64_t p
     if ((cpus >> cpu & 1) == 0) continue;
     auto& known = machine().translations[cpu];
     if (pages == 0) known.clear();
-    else known.erase(known.lower_bound(start), known.lower_bound(start + pages * 4096));
+    else std::erase_if(known, [&](const auto& item) {
+      const auto& [va, cached] = item;
+      const std::uint64_t first = cached.large ? va & ~0x1f'ffffull : va, size = cached.large ? 0x20'0000 : 4096;
+      return first < start + pages * 4096 && start < first + size;
+    });
   }
 }
 
@@ -140,7 +148,9 @@ std::uint64_t exchange_entry(std::uint64_t* entry, std::uint64_t value) {
     FrameTable& frames = *fake::machine().frames;
     const FrameInfo& target = frames[FrameNumber{(value & abi::pte_frame_mask) >> 12}];
     AEGIS_ASSERT(frames[holder].use == FrameUse::page_table && frames[holder].maps > 0);
-    if (frames[holder].level == 1)
+    const bool large = (value & abi::pte_large) != 0;
+    AEGIS_ASSERT(!large || (frames[holder].level == 2 && (value >> 12 & 511) == 0));
+    if (frames[holder].level == 1 || large)
       AEGIS_ASSERT((target.use == FrameUse::plain || target.use == FrameUse::info) && target.maps > 0);
     else AEGIS_ASSERT(target.use == FrameUse::page_table && target.level == frames[holder].level - 1);
   }

@@ -27,6 +27,7 @@ struct PowerOff {
 struct Translation {
   FrameNumber frame;
   bool write, execute;
+  bool large = false;  // forgotten together with the rest of its 2 MiB
 };
 
 struct Machine {
@@ -71,6 +72,10 @@ void each_page(std::uint64_t top, F each) {
       const std::uint64_t* l2 = table(frame(l3[b]));
       for (std::uint64_t c = 0; c < 512; ++c) {
         if (!present(l2[c])) continue;
+        if ((l2[c] & abi::pte_large) != 0) {
+          for (std::uint64_t d = 0; d < 512; ++d) each(a << 39 | b << 30 | c << 21 | d << 12, l2[c] + (d << 12));
+          continue;
+        }
         const std::uint64_t* l1 = table(frame(l2[c]));
         for (std::uint64_t d = 0; d < 512; ++d)
           if (present(l1[d])) each(a << 39 | b << 30 | c << 21 | d << 12, l1[d]);

@@ -38,7 +38,7 @@ TEST_F(Spaces, FormIsChecked) {
     return w.update(CapSlot{20}, op);
   };
   EXPECT_EQ(with([](auto& o) { o.verb = static_cast<SpaceVerb>(0); }), Error::bad_argument);
-  EXPECT_EQ(with([](auto& o) { o.verb = static_cast<SpaceVerb>(8); }), Error::bad_argument);
+  EXPECT_EQ(with([](auto& o) { o.verb = static_cast<SpaceVerb>(9); }), Error::bad_argument);
   EXPECT_EQ(with([](auto& o) { o.flags = 0x40 | ro; }), Error::bad_argument);
   EXPECT_EQ(with([](auto& o) { o.flags = abi::map_write; }), Error::bad_argument);
   EXPECT_EQ(with([](auto& o) { o.reserved = 1; }), Error::bad_argument);

@@ -154,6 +154,7 @@ std::uint64_t World::entry(const aegis::Space& space, std::uint64_t va) {
   for (int shift = 39; shift > 12; shift -= 9) {
     const std::uint64_t e = table(at)[va >> shift & 511];
     if ((e & abi::pte_present) == 0) return 0;
+    if (shift == 21 && (e & abi::pte_large) != 0) return e;
     at = (e & abi::pte_frame_mask) >> 12;
   }
   return table(at)[va >> 12 & 511];
