@@ -54,9 +54,11 @@ void copy_image(const Domain& d) {
 
 }  // namespace
 
-Domain make_domain(std::uint64_t limit_frames) {
+Domain make_domain(std::uint64_t limit_frames, std::uint64_t slices) {
   Domain d{.account = new_slot(), .space = new_slot(), .table = new_slot(), .env = new_slot()};
-  must(rt::create_account(boot::account, d.account, rt::frames_only(limit_frames)));
+  abi::AccountLimits limits = rt::frames_only(limit_frames);
+  limits.limit[static_cast<std::size_t>(abi::Resource::slices)] = slices;
+  must(rt::create_account(boot::account, d.account, limits));
   must(call::space_create(d.account, d.space, abi::any_frame));
   must(call::table_create(d.account, d.table, abi::any_frame));
   must(call::table_grow(d.table, 0, d.account, abi::any_frame));

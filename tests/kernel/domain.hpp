@@ -30,7 +30,7 @@ struct Domain {
   Mailbox* mailbox = nullptr;
 };
 
-[[nodiscard]] Domain make_domain(std::uint64_t limit_frames = 256);
+[[nodiscard]] Domain make_domain(std::uint64_t limit_frames = 256, std::uint64_t slices = 0);
 
 // Sets it going; it runs when it is given time. The body's end, or halt(), ends it.
 void start(Domain& d, void (*body)(std::uint64_t), std::uint64_t argument = 0);

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <memory>
 #include <optional>
+#include <vector>
 
 // <cxxabi.h> would claim the namespace `abi`, which is ours.
 namespace __cxxabiv1 {
@@ -70,21 +71,13 @@ class Names {
       file = dwarf_linesrc(at, nullptr, nullptr);
       dwarf_lineno(at, &line);
     }
+    std::vector<Dwarf_Die> functions;
+    find_functions(*unit, address - bias, functions);
     std::string out;
-    Dwarf_Die* innermost = nullptr;
-    if (dwarf_getscopes(unit, address - bias, &innermost) <= 0) return symbol(address);
-    const Freed<Dwarf_Die> owned{innermost, &std::free};
-    Dwarf_Die* scopes = nullptr;
-    const int count = dwarf_getscopes_die(innermost, &scopes);
-    const Freed<Dwarf_Die> also_owned{scopes, &std::free};
-    for (int i = 0; i < count; ++i) {
-      Dwarf_Die& scope = also_owned.get()[i];
-      const int tag = dwarf_tag(&scope);
-      if (tag != DW_TAG_subprogram && tag != DW_TAG_inlined_subroutine) continue;
+    for (auto function = functions.rbegin(); function != functions.rend(); ++function) {
       if (!out.empty()) out += "\n                        in ";
-      out += name_of(scope) + " (" + place(file, line) + ")";
-      if (tag == DW_TAG_subprogram) break;
-      find_call(*unit, scope, file, line);
+      out += name_of(*function) + " (" + place(file, line) + ")";
+      find_call(*unit, *function, file, line);
     }
     return out.empty() ? symbol(address) : out;
   }
@@ -100,6 +93,26 @@ class Names {
     for (Dwarf_Die* unit = nullptr; (unit = dwfl_module_nextcu(module_, unit, &bias)) != nullptr;)
       if (dwarf_haspc(unit, address - bias) == 1) return unit;
     return nullptr;
+  }
+  // The function that holds the address, and within it those inlined there, from the outside in. (libdw's dwarf_getscopes
+  // does not look into namespaces.)
+  static bool find_functions(Dwarf_Die& parent, std::uint64_t address, std::vector<Dwarf_Die>& found) {
+    Dwarf_Die child{};
+    if (dwarf_child(&parent, &child) != 0) return false;
+    do {
+      switch (dwarf_tag(&child)) {
+        case DW_TAG_namespace: case DW_TAG_structure_type: case DW_TAG_class_type:
+          if (find_functions(child, address, found)) return true;
+          break;
+        case DW_TAG_subprogram: case DW_TAG_inlined_subroutine: case DW_TAG_lexical_block:
+          if (dwarf_haspc(&child, address) != 1) break;
+          if (dwarf_tag(&child) != DW_TAG_lexical_block) found.push_back(child);
+          find_functions(child, address, found);
+          return true;
+        default: break;
+      }
+    } while (dwarf_siblingof(&child, &child) == 0);
+    return false;
   }
   // Where an inlined function was called.
   static void find_call(Dwarf_Die& unit, Dwarf_Die& inlined, const char*& file, int& line) {
