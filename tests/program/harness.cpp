@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+#include "tests/program/harness.hpp"
+
+#include <sys/mman.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace program_test {
+namespace {
+
+constexpr std::size_t fence = 4096;
+constexpr std::byte fence_byte{0xa5};
+
+void must(bool good, const char* what) {
+  if (good) return;
+  std::fprintf(stderr, "harness: %s\n", what);
+  std::abort();
+}
+
+// Bytes with a fence of known ones on both sides.
+class Fenced {
+ public:
+  Fenced(std::span<const std::byte> bytes, std::size_t size) : memory_(size + 2 * fence, fence_byte), size_{size} {
+    std::fill_n(memory_.begin() + fence, size, std::byte{0});
+    std::copy(bytes.begin(), bytes.end(), memory_.begin() + fence);
+  }
+  [[nodiscard]] std::byte* data() { return memory_.data() + fence; }
+  [[nodiscard]] std::vector<std::byte> contents(std::size_t size) const {
+    return {memory_.begin() + fence, memory_.begin() + fence + static_cast<std::ptrdiff_t>(size)};
+  }
+  [[nodiscard]] bool intact() const {
+    const auto whole = [](auto from, auto to) { return std::all_of(from, to, [](std::byte b) { return b == fence_byte; }); };
+    return whole(memory_.begin(), memory_.begin() + fence) &&
+           whole(memory_.begin() + fence + static_cast<std::ptrdiff_t>(size_), memory_.end());
+  }
+
+ private:
+  std::vector<std::byte> memory_;
+  std::size_t size_;
+};
+
+}  // namespace
+
+// The memory of one run.
+class Program::World {
+ public:
+  World(const Program& program, std::span<const std::byte> context, std::span<const std::vector<std::byte>> regions)
+      : context_{context, std::max<std::size_t>(context.size(), abi::rules_of(program.header_.kind)->room)},
+        context_size_{context.size()},
+        run_{std::make_unique<Run>()} {
+    std::memset(run_->stack, 0xee, sizeof run_->stack);
+    run_->prepare({context_.data(), context.size()}, program.header_.steps, program.verifier_->functions().length(0));
+    run_->now = 123'456'789'012;
+    run_->caller = 77;
+    for (std::uint32_t i = 0; i < program.header_.region_count; ++i) {
+      const std::size_t size = program.header_.regions[i].count * base::page_size;
+      regions_.emplace_back(i < regions.size() ? std::span<const std::byte>{regions[i]} : std::span<const std::byte>{}, size);
+      run_->regions[slot_of(data_region(i))] = {regions_.back().data(), size};
+      sizes_.push_back(size);
+    }
+    // The vector may have moved its elements, but not what they point to.
+    for (std::uint32_t i = 0; i < program.header_.region_count; ++i)
+      run_->regions[slot_of(data_region(i))].start = regions_[i].data();
+  }
+  Run& run() { return *run_; }
+  Outcome outcome(std::uint64_t value, Refusal fault) {
+    must(context_.intact(), "wrote beside the context");
+    Outcome result{static_cast<ProgramEnd>(run_->end), value, fault, context_.contents(context_size_), {}};
+    for (std::size_t i = 0; i < regions_.size(); ++i) {
+      must(regions_[i].intact(), "wrote beside a region");
+      result.regions.push_back(regions_[i].contents(sizes_[i]));
+    }
+    return result;
+  }
+
+ private:
+  Fenced context_;
+  std::size_t context_size_;
+  std::vector<Fenced> regions_;
+  std::vector<std::size_t> sizes_;
+  std::unique_ptr<Run> run_;
+};
+
+Program::Program(Code code, const Options& options) : code_{std::move(code)}, 
+      workspace_((options.workspace != 0 ? options.workspace : Verifier::least_workspace(code_.size()) + 64 + code_.size() * 1800) / 8) {
+  header_.kind = options.kind;
+  header_.length = static_cast<std::uint32_t>(code_.size());
+  const abi::ProgramRules* rules = abi::rules_of(options.kind);
+  header_.steps = options.steps != 0 || rules == nullptr ? options.steps : rules->max_steps;
+  header_.min_context = options.min_context;
+  header_.region_count = static_cast<std::uint32_t>(options.regions.size());
+  for (std::size_t i = 0; i < options.regions.size() && i < abi::max_program_regions; ++i) header_.regions[i] = options.regions[i];
+  verifier_ = std::make_unique<Verifier>(header_, code_, std::as_writable_bytes(std::span{workspace_}));
+  Progress progress = Progress::more;
+  while (progress == Progress::more) {
+    std::uint64_t steps = 100;
+    progress = verifier_->advance(steps);
+  }
+  refusal_ = verifier_->refusal();
+  refused_at_ = verifier_->refused_at();
+  must((progress == Progress::refused) == (refusal_ != Refusal::none), "a refusal without a reason, or a reason without one");
+  if (accepted()) generate();
+}
+
+Program::~Program() {
+  if (native_ != nullptr) munmap(native_, mapped_);
+}
+
+void Program::generate() {
+  const auto notes = verifier_->notes();
+  const Source source{header_, code_, {const_cast<Note*>(notes.data()), notes.size()}, verifier_->functions()};
+  const auto finish = [](Generator& generator) {
+    for (bool done = false; !done;) {
+      std::uint64_t steps = 100;
+      done = generator.advance(steps);
+    }
+  };
+  Generator measure{source, {}, 1};
+  finish(measure);
+  native_size_ = measure.size();
+  mapped_ = base::align_up<std::size_t>(native_size_, 4096);
+  void* memory = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  must(memory != MAP_FAILED, "mmap");
+  native_ = static_cast<std::byte*>(memory);
+  Generator write{source, {native_, native_size_}, 0x9e3779b97f4a7c15};
+  finish(write);
+  must(write.size() == native_size_, "two sizes");
+  entry_ = write.entry();
+  must(mprotect(native_, mapped_, PROT_READ | PROT_EXEC) == 0, "mprotect");
+}
+
+Outcome Program::interpret(std::span<const std::byte> context, std::span<const std::vector<std::byte>> regions) const {
+  World world{*this, context, regions};
+  Image image{.code = code_, .first_function_length = verifier_->functions().length(0),
+              .rules = *abi::rules_of(header_.kind), .min_context = header_.min_context};
+  image.writable[slot_of(Region::context)] = image.rules.writable;
+  image.writable[slot_of(Region::stack)] = true;
+  for (std::uint32_t i = 0; i < header_.region_count; ++i)
+    image.writable[slot_of(data_region(i))] = header_.regions[i].writable != 0;
+  const Functions& functions = verifier_->functions();
+  const Result result = aegis::program::interpret(image, world.run(), {functions.start.data(), functions.count});
+  must(result.steps <= header_.steps + std::uint64_t{1}, "more steps than the limit");
+  return world.outcome(result.value, result.fault);
+}
+
+Outcome Program::execute(std::span<const std::byte> context, std::span<const std::vector<std::byte>> regions) const {
+  World world{*this, context, regions};
+  if (context.size() < header_.min_context) return world.run().end = 1, world.outcome(0, Refusal::none);
+  const auto entry = reinterpret_cast<std::uint64_t (*)(Run*)>(native_ + entry_);
+  const std::uint64_t value = entry(&world.run());
+  return world.outcome(value, Refusal::none);
+}
+
+}  // namespace program_test
