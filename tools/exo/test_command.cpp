@@ -60,6 +60,8 @@ void add_host_jobs(const Locations& at, const Selection& selection, std::vector<
       60);
   add("bench/kernel", {(at.build / "tools/exo/exo").string(), "bench", "kernel", "--no-times", "--twice"}, 120);
   add("unit/program", {(tests / "program/program_tests").string(), "--gtest_brief=1"}, 600);
+  add("fuzz/program", {(tests / "program/fuzz_program").string(), "-max_total_time=" + std::to_string(fuzz_s), "-seed=1", "-max_len=600"},
+      fuzz_s + 120);
   add("fuzz/calls", {(tests / "fuzz/fuzz_calls").string(), "-max_total_time=" + std::to_string(fuzz_s), "-seed=1"},
       fuzz_s + 120);
 }
