@@ -9,7 +9,8 @@
 //   va     u64, a user address                    u64/u32 a number; bits beyond the type are bad_argument
 // path: `keeps`: the caller goes on afterwards, so only what the call may change is saved; `switches`: another env may run next.
 // rights: per capability argument. errors: besides those that the arguments' types imply: u32, slot: bad_argument; va:
-// bad_address; slot: bad_slot, empty_slot, stale, wrong_kind, missing_right; slot dst: bad_slot, occupied.
+// bad_address; slot: bad_slot, empty_slot, stale, wrong_kind, and where `rights` names any missing_right; slot dst:
+// bad_slot, occupied. `-error`: implied, but cannot be. tests/hostile/arguments provokes each of them, and no other.
 // Order of checks: call number, argument form, slots (bad_slot, empty_slot, stale, wrong_kind, missing_right), state.
 #pragma once
 
@@ -22,19 +23,19 @@
     "account: divide", "over_limit no_frame bad_argument", \
     "Makes a child account with the AccountLimits read from `limits`, which are taken out of the parent's. The child's own frame is paid by the parent.") \
   AEGIS_CALL( 2, cap_derive, (slot src, slot dst, u32 rights, u64 base, u64 count), none, keeps, \
-    "", "bad_argument out_of_range over_limit missing_right", \
+    "", "bad_argument out_of_range over_limit missing_right -wrong_kind", \
     "Derives a capability with rights (a subset, or all_rights) into the own table. frames, slices: range [base, count) relative to nothing (absolute); count 0 keeps the whole range. Others: base and count must be 0.") \
   AEGIS_CALL( 3, cap_grant, (slot src, slot table, slot dst, u32 rights, u64 base, u64 count), none, keeps, \
     "src: grant; table: insert", "bad_argument out_of_range over_limit", \
     "As cap_derive, into another table (right on src: grant; right on table: insert).") \
   AEGIS_CALL( 4, cap_drop, (slot target), none, keeps, \
-    "", "again", \
+    "", "again -stale -wrong_kind", \
     "Empties a slot; capabilities derived from it become its parent's. `again` until done.") \
   AEGIS_CALL( 5, cap_revoke, (slot target), none, keeps, \
-    "", "again", \
+    "", "again -wrong_kind", \
     "Removes every capability derived from this one, in whatever table; mappings of a revoked frames capability in spaces of accounts other than the owner's are broken. `again` until done.") \
   AEGIS_CALL( 6, cap_read, (slot target, va out), none, keeps, \
-    "", "", \
+    "", "-stale -wrong_kind", \
     "Writes a CapInfo. A stale capability is read, not an error.") \
   AEGIS_CALL( 7, table_create, (slot account, slot dst, frame where), none, keeps, \
     "account: allocate", "over_limit no_frame", \

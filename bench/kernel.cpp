@@ -39,6 +39,5 @@ std::uint64_t program(const guest::boot::Facts& facts) {
   bench::calls();
   bench::memory();
   bench::control();
-  bench::messages();
   guest::finish();
 }

@@ -85,6 +85,5 @@ class Entered {
 void calls();
 void memory();
 void control();
-void messages();
 
 }  // namespace bench

@@ -71,6 +71,19 @@ inline void expect_same_account(const abi::AccountInfo& before, CapSlot account,
            .view());
 }
 
+// Any call, rax and six arguments as given. The protected control transfers bring registers that C++ wants kept.
+[[gnu::naked]] inline rt::RawAnswer any_call(std::uint64_t, const std::uint64_t*) {
+  asm volatile(
+      "push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n push %r15\n"
+      "mov %rdi, %rax\n mov %rsi, %r11\n"
+      "mov 0(%r11), %rdi\n mov 8(%r11), %rsi\n mov 16(%r11), %rdx\n"
+      "mov 24(%r11), %r10\n mov 32(%r11), %r8\n mov 40(%r11), %r9\n"
+      "syscall\n"
+      "cld\n"
+      "pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbp\n pop %rbx\n"
+      "ret\n");
+}
+
 // Deterministic, so that a failure can be had again.
 class Random {
  public:

@@ -161,11 +161,6 @@ std::vector<std::pair<std::string, std::string>> read_errors(const fs::path& hea
   return out;
 }
 
-bool mentions(const std::string& text, const std::string& word) {
-  const auto at = text.find(word + ":");
-  return at == 0 || (at != std::string::npos && (text[at - 1] == ' ' || text[at - 1] == ';'));
-}
-
 // What the types of the arguments imply, by the rule at the head of the table.
 std::set<std::string> implied_errors(const Row& row) {
   std::set<std::string> out;
@@ -179,11 +174,8 @@ std::set<std::string> implied_errors(const Row& row) {
       continue;
     }
     out.insert("empty_slot");
-    const bool any_kind = row.name.starts_with("cap_") && argument.name != "table";
-    const bool even_stale = row.name == "cap_drop" || row.name == "cap_read" || row.name == "cap_revoke";
-    if (!even_stale) out.insert("stale");
-    if (!any_kind) out.insert("wrong_kind");
-    if (!any_kind || mentions(row.rights, argument.name)) out.insert("missing_right");
+    out.insert({"stale", "wrong_kind"});
+    if (!row.rights.empty()) out.insert("missing_right");
   }
   return out;
 }
@@ -252,9 +244,11 @@ std::string page(const Row& row, const std::vector<std::pair<std::string, std::s
     out << "\nOn success rdx holds the value, " << (row.value == "u64" ? "64 bits" : row.value) << ".\n";
   if (!row.rights.empty()) out << "\n**Rights** " << row.rights << ".\n";
 
-  const std::set<std::string> implied = implied_errors(row);
-  std::set<std::string> own;
-  for (const std::string& error : split(row.errors, ' ')) own.insert(error);
+  std::set<std::string> implied = implied_errors(row), own;
+  for (const std::string& error : split(row.errors, ' ')) {
+    if (error.starts_with('-')) implied.erase(error.substr(1));  // implied, but cannot be
+    else own.insert(error);
+  }
   if (!implied.empty() || !own.empty()) out << "\n| error | of | meaning |\n|---|---|---|\n";
   for (const auto& [error, meaning] : errors) {
     if (!own.contains(error) && !implied.contains(error)) continue;
