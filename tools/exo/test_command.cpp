@@ -53,6 +53,7 @@ void add_host_jobs(const Locations& at, const Selection& selection, std::vector<
   add("check/licence", {"/bin/sh", (at.source / "tools/check/licence").string(), at.source.string()}, 60);
   add("unit/core", {(tests / "unit/unit_tests").string(), "--gtest_brief=1"}, 300);
   add("unit/exo", {(tests / "exo/exo_unit_tests").string(), "--gtest_brief=1"}, 300);
+  add("nocompile/rights", {"/bin/sh", (at.source / "tests/nocompile/run").string(), at.source.string()}, 300);
   add("docs/calls", {(at.build / "tools/docs/docs_calls").string(), at.source.string(), "--check"}, 60);
   add("bench/kernel", {(at.build / "tools/exo/exo").string(), "bench", "kernel", "--no-times", "--twice"}, 120);
   add("unit/program", {(tests / "program/program_tests").string(), "--gtest_brief=1"}, 600);
