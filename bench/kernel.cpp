@@ -39,5 +39,6 @@ std::uint64_t program(const guest::boot::Facts& facts) {
   bench::calls();
   bench::memory();
   bench::control();
+  bench::messages();
   guest::finish();
 }

@@ -85,5 +85,6 @@ class Entered {
 void calls();
 void memory();
 void control();
+void messages();
 
 }  // namespace bench

@@ -42,6 +42,27 @@ inline RawAnswer raw_syscall(std::uint64_t rax, std::uint64_t a0 = 0, std::uint6
   return {rax, a2};
 }
 
+// The same with no more registers than there are arguments.
+inline RawAnswer raw_syscall_few(std::uint64_t rax) {
+  std::uint64_t value;
+  asm volatile("syscall" : "+a"(rax), "=d"(value) : : "rcx", "r11", "memory");
+  return {rax, value};
+}
+inline RawAnswer raw_syscall_few(std::uint64_t rax, std::uint64_t a0) {
+  std::uint64_t value;
+  asm volatile("syscall" : "+a"(rax), "=d"(value) : "D"(a0) : "rcx", "r11", "memory");
+  return {rax, value};
+}
+inline RawAnswer raw_syscall_few(std::uint64_t rax, std::uint64_t a0, std::uint64_t a1) {
+  std::uint64_t value;
+  asm volatile("syscall" : "+a"(rax), "=d"(value) : "D"(a0), "S"(a1) : "rcx", "r11", "memory");
+  return {rax, value};
+}
+inline RawAnswer raw_syscall_few(std::uint64_t rax, std::uint64_t a0, std::uint64_t a1, std::uint64_t a2) {
+  asm volatile("syscall" : "+a"(rax), "+d"(a2) : "D"(a0), "S"(a1) : "rcx", "r11", "memory");
+  return {rax, a2};
+}
+
 namespace detail {
 
 [[nodiscard]] constexpr std::uint64_t to_register(std::uint64_t value) { return value; }
@@ -63,7 +84,9 @@ struct Stub<Number, Value, void(Arguments...)> {
   RawAnswer raw(Arguments... arguments) const
     requires(!is_transfer(Number))
   {
-    return raw_syscall(abi::call_base + static_cast<std::uint64_t>(Number), to_register(arguments)...);
+    constexpr std::uint64_t rax = abi::call_base + static_cast<std::uint64_t>(Number);
+    if constexpr (sizeof...(Arguments) <= 3) return raw_syscall_few(rax, to_register(arguments)...);
+    else return raw_syscall(rax, to_register(arguments)...);
   }
   abi::Result<Value> operator()(Arguments... arguments) const
     requires(!is_transfer(Number))

@@ -67,14 +67,16 @@ extern "C" [[gnu::naked]] std::uint64_t rt_accept(RequestHandler) {
       "and $-16, %%rsp\n"
       "push %%rdi\n"
       "push %%rdi\n"
-      "mov %[reply], %%eax\n"
+      "1: mov %[reply], %%eax\n"
       "xor %%edi, %%edi\n"
       "xor %%esi, %%esi\n"
       "syscall\n"
+      "cmp %[again], %%eax\n"  // an upcall came, or a stop: accept again
+      "je 1b\n"
       "leave\n"
       "ret\n"
       :
-      : [reply] "i"(number(abi::Call::pct_reply)));
+      : [reply] "i"(number(abi::Call::pct_reply)), [again] "i"(static_cast<int>(Error::again)));
 }
 
 // Entered by the kernel: rdi badge, rsi received slot, the message in its registers, rsp as at the last pct_reply.
@@ -91,13 +93,14 @@ extern "C" [[gnu::naked]] void rt_transfer_entry() {
       "pop %%rdx\n pop %%r10\n pop %%r8\n pop %%r9\n pop %%rbx\n pop %%rbp\n pop %%r12\n pop %%r13\n pop %%r14\n pop %%r15\n"
       "mov %[reply], %%eax\n"
       "syscall\n"
-      // Refused, because of the capability that should have gone along: without it, and with a status that says so.
-      "bts $63, %%rax\n"
+      // `again`: the caller has its answer, and an upcall or a stop ended the waiting for the next. Anything else is about the
+      // capability that should have gone along: without it, and with a status that says so.
+      "1: bts $63, %%rax\n"
       "mov %%rax, %%rdi\n"
       "xor %%esi, %%esi\n"
       "mov %[reply], %%eax\n"
       "syscall\n"
-      "ud2\n"
+      "jmp 1b\n"
       :
       : [reply] "i"(number(abi::Call::pct_reply)));
 }

@@ -55,6 +55,10 @@ void add_host_jobs(const Locations& at, const Selection& selection, std::vector<
   add("unit/exo", {(tests / "exo/exo_unit_tests").string(), "--gtest_brief=1"}, 300);
   add("nocompile/rights", {"/bin/sh", (at.source / "tests/nocompile/run").string(), at.source.string()}, 300);
   add("docs/calls", {(at.build / "tools/docs/docs_calls").string(), at.source.string(), "--check"}, 60);
+  add("docs/tutorial",
+      {(at.build / "tools/docs/docs_quotes").string(), (at.source / "docs/tutorial.md").string(),
+       (at.source / "libos/special/hello/hello.cpp").string()},
+      60);
   add("bench/kernel", {(at.build / "tools/exo/exo").string(), "bench", "kernel", "--no-times", "--twice"}, 120);
   add("unit/program", {(tests / "program/program_tests").string(), "--gtest_brief=1"}, 600);
   add("fuzz/program", {(tests / "program/fuzz_program").string(), "-max_total_time=" + std::to_string(fuzz_s), "-seed=1", "-max_len=600"},
