@@ -15,14 +15,11 @@ void report(std::string_view key, std::uint64_t operations, const Batch& best) {
 
 void report_unsupported(std::string_view key) { rt::log("unsupported {}", key); }
 
-namespace {
-rt::EventHandler& handler() {
-  return std::launder(reinterpret_cast<rt::EventStacks*>(own_area().library))->exception.handler;
+Handling::Handling(rt::FaultHandler handler)
+    : Entered{{.exception = reinterpret_cast<std::uint64_t>(&rt::rt_fault_entry),
+               .gs_base = reinterpret_cast<std::uint64_t>(&own_area())}} {
+  rt::handle_faults(own_area(), handler);
 }
-}  // namespace
-
-Handling::Handling(rt::EventHandler wanted) : old_{std::exchange(handler(), wanted)} {}
-Handling::~Handling() { handler() = old_; }
 
 Entered::Entered(const abi::EnvEntries& entries) { must(call::env_configure(abi::no_slot, &entries)); }
 Entered::~Entered() {

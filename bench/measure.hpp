@@ -61,17 +61,6 @@ void measure_each(std::string_view key, std::uint64_t operations, Operation oper
   measure(key, operations, [] {}, [&] { repeat(operations, operation); });
 }
 
-// While it lives the own env's exceptions go to `handler`, entered by libos/rt.
-class Handling {
- public:
-  explicit Handling(rt::EventHandler handler);
-  ~Handling();
-  Handling(const Handling&) = delete;
-  Handling& operator=(const Handling&) = delete;
-
- private:
-  rt::EventHandler old_;
-};
 // While it lives the own env has these entries.
 class Entered {
  public:
@@ -79,6 +68,12 @@ class Entered {
   ~Entered();
   Entered(const Entered&) = delete;
   Entered& operator=(const Entered&) = delete;
+};
+
+// While it lives the own env's page faults go to `handler`, entered by libos/rt.
+class Handling : Entered {
+ public:
+  explicit Handling(rt::FaultHandler handler);
 };
 
 // The rows of each file.

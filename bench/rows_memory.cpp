@@ -16,11 +16,15 @@ void protect_now(std::uint64_t va, std::uint64_t count, std::uint32_t flags) {
   static_cast<void>(call::space_update.raw(abi::no_slot, &op, 1));
 }
 
-void on_fault(rt::Event& event) { protect_now(event.address & ~(page_size - 1), 1, read_write); }
-void on_fault_protecting(rt::Event& event) {
+bool on_fault(std::uint64_t address, std::uint64_t) {
+  protect_now(address & ~(page_size - 1), 1, read_write);
+  return true;
+}
+bool on_fault_protecting(std::uint64_t address, std::uint64_t) {
   const std::array ops{rt::protect_op(protect_next, 1, abi::map_read),
-                       rt::protect_op(event.address & ~(page_size - 1), 1, read_write)};
+                       rt::protect_op(address & ~(page_size - 1), 1, read_write)};
   static_cast<void>(call::space_update.raw(abi::no_slot, ops.data(), ops.size()));
+  return true;
 }
 
 void protection() {

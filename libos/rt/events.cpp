@@ -6,6 +6,7 @@ namespace rt {
 
 namespace {
 
+constexpr int page_fault_vector = 14;
 constexpr std::size_t library = offsetof(abi::UserArea, library);
 constexpr std::size_t area_exception = offsetof(abi::UserArea, exception),
                       area_upcall = offsetof(abi::UserArea, upcall);
@@ -78,6 +79,47 @@ extern "C" [[gnu::naked]] void rt_upcall_entry() {
   asm volatile(RT_EVENT_ENTRY : : RT_EVENT_OPERANDS(area_upcall, upcall));
 }
 
+// The short way for page faults: only what C++ may clobber is saved, and iretq's frame is built where it is used. 40 bytes of
+// frame and nine registers keep the call aligned.
+extern "C" [[gnu::naked]] void rt_fault_entry() {
+  asm volatile(
+      "cmpq %[page_fault], %%gs:%c[kind]\n"
+      "jne rt_exception_entry\n"
+      "mov %%rax, %%gs:%c[scratch]\n"
+      "mov %%rsp, %%rax\n"
+      "sub %%gs:%c[bottom], %%rax\n"
+      "cmp %%gs:%c[size], %%rax\n"
+      "mov %%rsp, %%rax\n"
+      "jb 1f\n"
+      "mov %%gs:%c[top], %%rsp\n"
+      "1: and $-16, %%rsp\n"
+      "sub $40, %%rsp\n"
+      "mov %%rax, 24(%%rsp)\n"
+      "pushq %%gs:%c[scratch]\n"
+      "push %%rcx\n push %%rdx\n push %%rsi\n push %%rdi\n push %%r8\n push %%r9\n push %%r10\n push %%r11\n"
+      "mov %%gs:%c[rip], %%rax\n"
+      "mov %%gs:%c[rflags], %%rcx\n"
+      "mov %%cs, %%edx\n"
+      "mov %%ss, %%r8d\n"
+      "mov %%rax, 72(%%rsp)\n"
+      "mov %%rdx, 80(%%rsp)\n"
+      "mov %%rcx, 88(%%rsp)\n"
+      "mov %%r8, 104(%%rsp)\n"
+      "mov %%gs:%c[address], %%rdi\n"
+      "mov %%gs:%c[error], %%rsi\n"
+      "call *%%gs:%c[fault]\n"
+      "test %%al, %%al\n"
+      "pop %%r11\n pop %%r10\n pop %%r9\n pop %%r8\n pop %%rdi\n pop %%rsi\n pop %%rdx\n pop %%rcx\n pop %%rax\n"
+      "jz 2f\n"
+      "movq $0, %%gs:%c[busy]\n"
+      "iretq\n"
+      "2: mov 24(%%rsp), %%rsp\n"  // the long way, as if this one had not been taken
+      "jmp rt_exception_entry\n"
+      :
+      : [fault] "i"(library + offsetof(EventStacks, fault)), [page_fault] "i"(page_fault_vector),
+        RT_EVENT_OPERANDS(area_exception, exception));
+}
+
 #undef RT_EVENT_ENTRY
 #undef RT_EVENT_OPERANDS
 
@@ -90,7 +132,11 @@ void prepare_events(abi::UserArea& area, std::span<std::byte> exception_stack, E
     return EventStack{.bottom = bottom, .size = top - bottom + 1, .top = top, .handler = handler};
   };
   new (area.library)
-      EventStacks{.exception = stack_of(exception_stack, on_exception), .upcall = stack_of(upcall_stack, on_upcall)};
+      EventStacks{.exception = stack_of(exception_stack, on_exception), .upcall = stack_of(upcall_stack, on_upcall), .fault = nullptr};
+}
+
+void handle_faults(abi::UserArea& area, FaultHandler handler) {
+  std::launder(reinterpret_cast<EventStacks*>(area.library))->fault = handler;
 }
 
 void take_next_upcall() {

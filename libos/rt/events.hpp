@@ -20,6 +20,10 @@ struct Event {
 
 using EventHandler = void (*)(Event&);
 
+// For rt_fault_entry: true when the fault is dealt with and the instruction can be tried again; false: the exception handler
+// gets it. It sees no registers, which is why it costs half.
+using FaultHandler = bool (*)(std::uint64_t address, std::uint64_t error);
+
 struct EventStack {
   std::uint64_t bottom, size, top;  // top: 16-byte aligned
   EventHandler handler;
@@ -29,6 +33,7 @@ struct EventStack {
 // At the start of UserArea::library.
 struct EventStacks {
   EventStack exception, upcall;
+  FaultHandler fault;
 };
 
 // Prepares the area; EnvEntries then names the two entries below.
@@ -38,7 +43,11 @@ void prepare_events(abi::UserArea& area, std::span<std::byte> exception_stack, E
 // In an upcall handler: the next upcall may come although this one has not returned.
 void take_next_upcall();
 
+// Of an env whose EnvEntries::exception is rt_fault_entry; after prepare_events.
+void handle_faults(abi::UserArea& area, FaultHandler handler);
+
 extern "C" void rt_exception_entry();
+extern "C" void rt_fault_entry();
 extern "C" void rt_upcall_entry();
 
 }  // namespace rt

@@ -137,6 +137,47 @@ void inbox() {
   expect_equal(inbox.take_losses([](abi::Resource, std::uint64_t, std::uint64_t) {}), 0ull, "told once");
 }
 
+// --- the short way of page faults ---------------------------------------------------------------------------------
+std::uint64_t absent_va, faults_seen;
+
+bool brings_page(std::uint64_t address, std::uint64_t) {
+  ++faults_seen;
+  return (address & ~(page_size - 1)) == absent_va && own_space.map_new(absent_va, 1, read_write, root).has_value();
+}
+
+// Stores to `va` with a known value in every other register, and returns what they and the flags add up to.
+std::uint64_t store_with_full_registers(std::uint64_t va) {
+  std::uint64_t sum;
+  asm volatile(
+      "mov $1, %%ecx\n mov $2, %%edx\n mov $4, %%esi\n mov $8, %%edi\n mov $16, %%r8d\n mov $32, %%r9d\n"
+      "mov $64, %%r10d\n mov $128, %%r11d\n mov $256, %%ebx\n mov $512, %%r12d\n mov $1024, %%r13d\n"
+      "stc\n"
+      "movq $7, (%%rax)\n"
+      "adc %%rdx, %%rcx\n"  // the carry is 1, if it was kept
+      "add %%rsi, %%rcx\n add %%rdi, %%rcx\n add %%r8, %%rcx\n add %%r9, %%rcx\n add %%r10, %%rcx\n"
+      "add %%r11, %%rcx\n add %%rbx, %%rcx\n add %%r12, %%rcx\n add %%r13, %%rcx\n"
+      : "=&c"(sum), "+a"(va)
+      :
+      : "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "rbx", "r12", "r13", "memory", "cc");
+  return sum;
+}
+
+void short_faults() {
+  const abi::EnvEntries entries{.exception = rt::Va{rt::rt_fault_entry}.raw(), .gs_base = rt::Va{&own_area()}.raw()};
+  must(rt::configure_self(entries));
+  rt::handle_faults(own_area(), brings_page);
+  absent_va = new_va();
+  expect_equal(store_with_full_registers(absent_va), 2048ull, "registers and carry");
+  expect_equal(load(absent_va), 7ull, "the store was done after all");
+  expect_equal(faults_seen, 1ull);
+  // Those that it does not take go the long way, as do other exceptions.
+  const std::uint64_t nowhere = new_va();
+  expect_fault([=] { store(nowhere, 1); }, exception::page_fault, nowhere);
+  expect_equal(faults_seen, 2ull, "offered first");
+  expect_fault([] { asm volatile("ud2"); }, exception::invalid_opcode);
+  expect_equal(faults_seen, 2ull, "not a page fault");
+}
+
 }  // namespace
 
 std::uint64_t program(const boot::Facts& facts) {
@@ -145,5 +186,6 @@ std::uint64_t program(const boot::Facts& facts) {
   must(owners());
   must(pools());
   inbox();
+  short_faults();
   finish();
 }
