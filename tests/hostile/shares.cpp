@@ -106,8 +106,8 @@ void bombs_with_envs(std::uint64_t) {
         break;
       }
       static_cast<void>(call::env_start(slot, Va{reinterpret_cast<std::uint64_t>(&child_entry)}, Va{std::uint64_t{0}}, 0));
-      // Every tenth child spins away the rest of the slice.
-      if (made % 10 == 9) static_cast<void>(call::env_yield(slot));
+      // Two in a generation spin away the rest of a slice.
+      if (made % 128 == 127) static_cast<void>(call::env_yield(slot));
       count();
     }
     for (std::uint32_t i = 0; i < made; ++i) {
