@@ -27,7 +27,8 @@ inline constexpr std::uint64_t state_start_info = state_base + 0x1000'0000;   //
 inline constexpr std::uint64_t state_system_info = state_base + 0x1000'1000;  // the information page, read-only
 inline constexpr std::uint64_t state_root_area = state_base + 0x1000'2000;    // user area of the container's first env
 inline constexpr std::uint64_t state_root_stack = state_base + 0x1010'0000;   // its stack (64 KiB, grows down from +64 KiB)
-inline constexpr std::uint64_t state_heap = state_base + 0x2000'0000;         // the library's own from here up
+inline constexpr std::uint64_t state_heap = state_base + 0x2000'0000;         // the library's own from here up to state_swap
+inline constexpr std::uint64_t state_swap = state_base + 0x40'0000'0000;      // swap pages: the upper half of the slot
 inline constexpr std::uint64_t state_end = state_base + slot_size;
 
 inline constexpr std::uint64_t program_base = 0x5555'5555'4000;

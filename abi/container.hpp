@@ -19,7 +19,7 @@ inline constexpr CapSlot account{1},   // all rights but destroy
     monitor{10};                       // init's env: wake. To be kept as EnvEntries::monitor of the first env
 inline constexpr CapSlot first_free{16};
 
-inline constexpr std::uint32_t start_version = 1;
+inline constexpr std::uint32_t start_version = 2;
 
 struct StartInfo {
   std::uint32_t version;
@@ -29,9 +29,11 @@ struct StartInfo {
   std::uint64_t archive_frame;     // frame number of the page that archive_va & ~4095 lies in
   std::uint64_t memory_frames;     // the account's limit
   std::uint64_t heap_start;        // state slot: first unused address at or above map::state_heap
+  std::uint64_t swap_va;           // state slot: pages that init keeps, outside the account, for the library to swap to
+  std::uint64_t swap_pages;        // 0: none
   std::uint32_t command_size;      // the run description below, see docs/archive.md; when larger than `command`, only the
                                    // archive's member aegis/run holds the whole of it
-  char command[page_size - 56 - 4];
+  char command[page_size - 72 - 4];
 };
 static_assert(sizeof(StartInfo) <= page_size);
 

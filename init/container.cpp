@@ -24,11 +24,12 @@ constexpr std::uint64_t reserve_frames = 64;
 constexpr std::uint64_t stack_pages = 16;
 constexpr std::uint32_t data_flags = abi::map_read | abi::map_write | abi::map_owned;
 
-Status create_account() {
+Status create_account(const Plan& plan) {
   const abi::AccountInfo own = TRY(rt::read_account(given::account));
   const std::uint64_t left = rt::room_in(own, abi::Resource::frames);
-  if (left <= reserve_frames) return base::Unexpected{abi::Error::over_limit};
-  return rt::create_account(given::account, slots::account, rt::frames_only(left - reserve_frames));
+  const std::uint64_t kept = reserve_frames + plan.swap_frames;
+  if (left <= kept) return base::Unexpected{abi::Error::over_limit};
+  return rt::create_account(given::account, slots::account, rt::frames_only(left - kept));
 }
 
 Status create_space() {
@@ -37,7 +38,13 @@ Status create_space() {
   return call::space_link(slots::space, abi::map::archive_slot, slots::archive_space);
 }
 
-Status write_start_info(const Archive& archive) {
+// Swap pages are init's own frames: mapped where the library wants them, outside its account.
+Status map_swap(const Plan& plan) {
+  if (plan.swap_frames == 0) return {};
+  return rt::map_new(slots::space, abi::map::state_swap, plan.swap_frames, abi::map_read | abi::map_write, given::account);
+}
+
+Status write_start_info(const Archive& archive, const Plan& plan) {
   TRY_VOID(rt::map_new(slots::space, abi::map::state_start_info, 1, data_flags, slots::account));
   auto* info = new (reinterpret_cast<void*>(abi::map::state_start_info)) wanted::StartInfo{};
   const abi::AccountInfo account = TRY(rt::read_account(slots::account));
@@ -47,6 +54,8 @@ Status write_start_info(const Archive& archive) {
   info->archive_frame = archive.first_frame.raw();
   info->memory_frames = rt::limit_of(account, abi::Resource::frames);
   info->heap_start = abi::map::state_heap;
+  info->swap_va = plan.swap_frames == 0 ? 0 : abi::map::state_swap;
+  info->swap_pages = plan.swap_frames;
   const std::span run = archive.run.data;
   info->command_size = static_cast<std::uint32_t>(run.size());
   std::memcpy(info->command, run.data(), std::min(run.size(), sizeof info->command));
@@ -54,9 +63,10 @@ Status write_start_info(const Archive& archive) {
 }
 
 // The state slot: the library's data, its facts, the root env's user area and stack. Returns the user area's frame.
-rt::Result<abi::FrameNumber> fill_state(const Archive& archive, const Image& image, abi::FrameNumber info_frame) {
+rt::Result<abi::FrameNumber> fill_state(const Archive& archive, const Image& image, const Plan& plan, abi::FrameNumber info_frame) {
   TRY_VOID(load_data(image, slots::space, slots::account));
-  TRY_VOID(write_start_info(archive));
+  TRY_VOID(map_swap(plan));
+  TRY_VOID(write_start_info(archive, plan));
   TRY_VOID(rt::map(slots::space, abi::map::state_system_info, info_frame, 1, abi::map_read, given::info));
   TRY_VOID(rt::map_new(slots::space, abi::map::state_root_stack, stack_pages, data_flags, slots::account));
   const abi::FrameNumber area{TRY(call::frame_alloc(slots::account, abi::any_frame, 1, 0, 0))};
@@ -92,8 +102,8 @@ Status grant_all(abi::FrameNumber info_frame) {
 
 }  // namespace
 
-Status build_container(const Archive& archive, const Image& image) {
-  TRY_VOID(create_account());
+Status build_container(const Archive& archive, const Image& image, const Plan& plan) {
+  TRY_VOID(create_account(plan));
   TRY_VOID(create_space());
   TRY_VOID(call::table_create(slots::account, slots::table, abi::any_frame));
   TRY_VOID(call::table_grow(slots::table, 0, slots::account, abi::any_frame));
@@ -103,7 +113,7 @@ Status build_container(const Archive& archive, const Image& image) {
       [] { static_cast<void>(call::space_link(abi::no_slot, abi::map::state_slot, abi::no_slot)); }};
   const abi::CapInfo info = TRY(rt::read_cap(given::info));
   const abi::FrameNumber info_frame{info.base};
-  const abi::FrameNumber area = TRY(fill_state(archive, image, info_frame));
+  const abi::FrameNumber area = TRY(fill_state(archive, image, plan, info_frame));
   TRY_VOID(call::env_create(slots::account, slots::env, slots::space, slots::table, area, abi::any_frame));
   const abi::EnvEntries entries{.gs_base = abi::map::state_root_area, .monitor = given::self};
   TRY_VOID(call::env_configure(slots::env, &entries));

@@ -2,6 +2,7 @@
 // The first env: archive, library image, container; then it sleeps until the container's root env is done.
 // Machine stop codes: 0 the library OS halted with 0, 1 it ended otherwise, 2 it could not be started.
 #include "init/container.hpp"
+#include "init/reclaim.hpp"
 #include "init/slots.hpp"
 #include "libos/rt/clock.hpp"
 #include "libos/rt/log.hpp"
@@ -43,13 +44,16 @@ void log_registers(const abi::Registers& r) {
   return rt::Clock{*reinterpret_cast<const abi::SystemInfo*>(va)};
 }
 
-[[noreturn]] void watch(const std::optional<rt::Clock>& clock) {
+[[noreturn]] void watch(const std::optional<rt::Clock>& clock, const init::Plan& plan) {
+  init::Reclaimer reclaimer{plan, clock ? clock->now().raw() : 0};
   for (;;) {
     // The rest of the slice goes to the library, so that it starts at once. While it runs (on another processor), or
     // when it has no use for the time, the call may refuse it: then the slice's owner gets it.
-    const std::uint64_t deadline = clock ? clock->now().raw() + look_again_ns : abi::forever.raw();
+    const std::uint64_t deadline =
+        clock ? std::min(clock->now().raw() + look_again_ns, reclaimer.next_ns()) : abi::forever.raw();
     if (!rt::call::env_sleep(deadline, init::slots::env))
       static_cast<void>(rt::call::env_sleep(deadline, abi::no_slot));
+    if (clock) reclaimer.step(clock->now().raw());
     const auto state = rt::read_env(init::slots::env);
     if (!state) continue;  // it runs
     if (state->state == abi::RunState::halted || state->state == abi::RunState::stuck) end_machine(*state);
@@ -63,8 +67,14 @@ std::uint64_t program(const abi::boot::Facts& facts) {
   if (!archive) rt::stop_machine(abi::boot::machine, cannot_start);
   const auto image = init::build_image(*archive);
   if (!image) rt::stop_machine(abi::boot::machine, cannot_start);
+  const std::span run = archive->run.data;
+  const auto plan = init::read_plan({reinterpret_cast<const char*>(run.data()), run.size()});
+  if (!plan) {
+    rt::log("init: the run description's swap or reclaim lines are malformed");
+    rt::stop_machine(abi::boot::machine, cannot_start);
+  }
   const auto clock = map_clock(base::align_up(facts.free_va, abi::page_size));
-  if (const auto built = init::build_container(*archive, *image); !built) {
+  if (const auto built = init::build_container(*archive, *image, *plan); !built) {
     rt::log("init: cannot build the container: {}", built.error());
     rt::stop_machine(abi::boot::machine, cannot_start);
   }
@@ -72,5 +82,5 @@ std::uint64_t program(const abi::boot::Facts& facts) {
     rt::log("init: cannot start the container: {}", started.error());
     rt::stop_machine(abi::boot::machine, cannot_start);
   }
-  watch(clock);
+  watch(clock, *plan);
 }

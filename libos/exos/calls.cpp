@@ -5,6 +5,8 @@
 #include "libos/exos/crash.hpp"
 #include "libos/exos/exec.hpp"
 #include "libos/exos/link.hpp"
+#include "libos/exos/pager.hpp"
+#include "libos/exos/fs/memory_fs.hpp"
 #include "libos/exos/patch.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/strace.hpp"
@@ -106,6 +108,19 @@ bool resolve_page_fault(std::uint64_t address, std::uint64_t error, SignalInfo& 
   return false;
 }
 
+// The call failed for want of memory, and so has changed nothing: made again as long as others can make room.
+CallResult dispatch_with_room(std::uint64_t number, const Arguments& arguments, CallResult result) {
+  constexpr std::uint64_t least = 64, most = 4096;
+  const auto for_want = [](Errno error) { return error == Errno::nomem || error == Errno::nospc || error == Errno::again; };
+  for (std::uint64_t wanted = least; wanted <= most && !result && for_want(result.error()); wanted *= 2) {
+    if (!pager::make_room(room_for_files() + wanted)) return result;
+    const std::uint64_t failures = memory_failures;
+    result = dispatch(number, arguments);
+    if (memory_failures == failures) return result;
+  }
+  return result;
+}
+
 void tell_out_of_memory() {
   const base::Text<160> line{"exo: {}: out of memory: killed (a larger -m gives more)\n", std::string_view{current().name}};
   link::log_line(line.view());
@@ -131,7 +146,9 @@ std::uint64_t exos_call(Frame* frame) {
     patch_site(*task.process->memory, frame->rip - 2);
   }
   if (strace_wanted()) [[unlikely]] strace_enter(number, arguments);
-  const CallResult result = dispatch(number, arguments);
+  const std::uint64_t failures = memory_failures;
+  CallResult result = dispatch(number, arguments);
+  if (!result && memory_failures != failures) [[unlikely]] result = dispatch_with_room(number, arguments, result);
   if (strace_wanted()) [[unlikely]] strace_call(number, arguments, result);
   if (is_restart(result)) [[unlikely]] {
     task.pending_restart = result.error();

@@ -2,6 +2,7 @@
 #include "libos/exos/capability_slots.hpp"
 
 #include "abi/container.hpp"
+#include "libos/exos/heap.hpp"
 #include "libos/rt/objects.hpp"
 
 namespace exos {
@@ -43,7 +44,7 @@ void return_slot(abi::CapSlot slot) {
 Errno to_errno(abi::Error error) {
   switch (error) {
     case abi::Error::over_limit:
-    case abi::Error::no_frame: return Errno::nomem;
+    case abi::Error::no_frame: ++memory_failures; return Errno::nomem;
     case abi::Error::bad_address: return Errno::fault;
     default: return Errno::io;
   }

@@ -33,7 +33,7 @@ struct PageHeader {
 };
 static_assert(sizeof(PageHeader) <= header_size);
 
-// Addresses of runs that were given back: kept by size, never joined (the slot has half a terabyte).
+// Addresses of runs that were given back. They hold no page tables that matter: the slot has half a terabyte.
 struct FreeRun { FreeRun* next; std::uint64_t address; std::size_t pages; };
 
 constinit std::uint64_t next_address = 0;
@@ -60,7 +60,7 @@ std::uint64_t take_addresses(std::size_t pages) {
     }
     return address;
   }
-  if (!base::range_within(next_address, pages * abi::page_size, abi::map::state_end)) return 0;
+  if (!base::range_within(next_address, pages * abi::page_size, abi::map::state_swap)) return 0;
   return std::exchange(next_address, next_address + pages * abi::page_size);
 }
 
@@ -86,6 +86,7 @@ void return_addresses(std::uint64_t address, std::size_t pages) {
 
 bool map_pages(std::uint64_t address, std::size_t pages) {
   if (rt::map_new(abi::container::space, address, pages, page_flags, abi::container::account)) return true;
+  ++memory_failures;
   static_cast<void>(rt::unmap(abi::container::space, address, pages));  // what was mapped before the failure
   return_addresses(address, pages);
   return false;
@@ -145,6 +146,8 @@ void* allocate_large(std::size_t bytes) {
 
 }  // namespace
 
+constinit std::uint64_t memory_failures = 0;
+
 void heap_start(std::uint64_t first_va) { next_address = base::align_up<std::uint64_t>(first_va, abi::page_size); }
 
 void* allocate(std::size_t bytes) {
@@ -192,6 +195,56 @@ void release_pages(void* memory, std::size_t pages) {
   const auto address = reinterpret_cast<std::uint64_t>(memory);
   if (!rt::unmap(abi::container::space, address, pages)) __builtin_trap();
   return_addresses(address, pages);
+}
+
+void copy_page(void* to, const void* from) {
+  std::uint64_t words = abi::page_size / 8;
+  asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+}
+
+std::uint64_t reserve_addresses(std::size_t pages) {
+  const std::uint64_t address = take_addresses(pages);
+  if (address == 0) return 0;
+  // A page that comes and goes leaves its page table behind.
+  constexpr std::uint64_t table_span = 512 * abi::page_size;
+  const std::uint64_t end = address + pages * abi::page_size;
+  for (std::uint64_t at = address; at < end; at = base::align_down(at, table_span) + table_span) {
+    if (!rt::map_new(abi::container::space, at, 1, page_flags, abi::container::account)) return 0;
+    withdraw_page(reinterpret_cast<void*>(at));
+  }
+  return address;
+}
+
+void withdraw_page(void* page) {
+  if (!rt::unmap(abi::container::space, reinterpret_cast<std::uint64_t>(page), 1)) __builtin_trap();
+}
+
+bool restore_page(void* page) {
+  if (rt::map_new(abi::container::space, reinterpret_cast<std::uint64_t>(page), 1, page_flags, abi::container::account)) return true;
+  ++memory_failures;
+  return false;
+}
+
+void forget_page(void* page) { return_addresses(reinterpret_cast<std::uint64_t>(page), 1); }
+
+bool adopt_frame(void* page, abi::FrameNumber frame) {
+  return rt::map(abi::container::space, reinterpret_cast<std::uint64_t>(page), frame, 1, page_flags, abi::container::account)
+      .has_value();
+}
+
+std::size_t shrink_heap() {
+  std::size_t pages = ready_count;
+  while (ready_count > 0) release_pages(ready_pages[--ready_count], 1);
+  for (PageHeader* first : with_room) {
+    while (first != nullptr) {
+      PageHeader* page = std::exchange(first, first->next);
+      if (page->used != 0) continue;
+      unlink(page);
+      release_pages(page, 1);
+      ++pages;
+    }
+  }
+  return pages;
 }
 
 abi::FrameNumber frame_of_page(const void* page) {

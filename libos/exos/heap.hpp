@@ -13,6 +13,17 @@ void heap_start(std::uint64_t first_va);                 // once, by the root en
 void release(void* memory);                              // of allocate(); nullptr is fine
 [[nodiscard]] void* allocate_pages(std::size_t pages);   // page-aligned, zeroed, contiguous addresses (not frames)
 void release_pages(void* memory, std::size_t pages);
+void copy_page(void* to, const void* from);
+
+// --- for the pager: pages that leave and come back, caches that shrink ------------------------------------------------
+[[nodiscard]] std::uint64_t reserve_addresses(std::size_t pages);   // whose page tables are there; 0: no memory
+void withdraw_page(void* page);                          // its frame goes, its address stays taken
+[[nodiscard]] bool restore_page(void* page);             // a new frame (zero) at such an address
+void forget_page(void* page);                            // such an address is no longer wanted
+[[nodiscard]] bool adopt_frame(void* page, abi::FrameNumber frame);  // a frame of the account at a reserved address
+std::size_t shrink_heap();                               // gives back what is kept for later; how many pages
+// Grows whenever the kernel could not give memory: tells a call that failed for that reason from others.
+extern std::uint64_t memory_failures;
 // The frame behind a mapped page of the state slot (read from the page-table window).
 [[nodiscard]] abi::FrameNumber frame_of_page(const void* page);
 // Frames the container may still take; for ENOMEM decisions, /proc/meminfo and sysinfo.

@@ -6,7 +6,9 @@
 #include "abi/container.hpp"
 #include "libos/exos/capability_slots.hpp"
 #include "libos/exos/memory_internal.hpp"
+#include "libos/exos/pager.hpp"
 #include "libos/exos/patch.hpp"
+#include "libos/exos/swap.hpp"
 #include "libos/rt/objects.hpp"
 #include "libos/rt/space.hpp"
 
@@ -50,6 +52,12 @@ void delete_area(Vma* area) {
   destroy(area);
 }
 
+namespace {
+constinit MemoryList memories;
+}
+
+MemoryList& all_memories() { return memories; }
+
 Result<Ref<Memory>> Memory::create() {
   Ref<Memory> memory{make<Memory>()};
   if (!memory) return Fail{Errno::nomem};
@@ -64,10 +72,16 @@ Result<Ref<Memory>> Memory::create() {
   }
   memory->next_parking = parking_start;
   memory->mmap_top = abi::map::program_end;
+  all_memories().push_back(*memory);
   return memory;
 }
 
 void Memory::dispose(Memory* memory) {
+  if (memory->in_all.linked()) {
+    pager::forget(*memory);
+    memory->in_all.unlink();
+  }
+  swap::drop(*memory, 0, abi::map::program_end);
   for (Vma* area : memory->areas) delete_area(area);
   if (memory->space != abi::no_slot) {
     static_cast<void>(rt::destroy(memory->space));
@@ -202,7 +216,8 @@ CallResult Memory::map(std::uint64_t hint, std::uint64_t size, std::uint32_t pro
   size = base::align_up(size, abi::page_size);
   const bool shared = (flags & map_shared) != 0;
   // More than there is can never be used; reservations that are not meant to be used whole say so.
-  if (!shared && !inode && (prot & prot_write) != 0 && (flags & map_noreserve) == 0 && size / abi::page_size > memory_use().limit)
+  if (!shared && !inode && (prot & prot_write) != 0 && (flags & map_noreserve) == 0 &&
+      size / abi::page_size > memory_use().limit + swap::use().total)
     return Fail{Errno::nomem};
   const std::uint64_t start = TRY(place(hint, size, flags));
   if (shared && !inode) inode = TRY(make_shared_memory(size));
@@ -271,6 +286,7 @@ Status Memory::unmap(std::uint64_t start, std::uint64_t size) {
   TRY_VOID(split_at(end));
   const std::size_t first = index_of(start);
   if (const auto done = rt::unmap(space, start, size / abi::page_size); !done) return Fail{to_errno(done.error())};
+  swap::drop(*this, start, end);
   while (first < areas.size() && areas[first]->start < end) drop_area(first);
   drop_idle_stubs(end);
   if (size >= trim_size) static_cast<void>(rt::trim(space, start, size / abi::page_size));

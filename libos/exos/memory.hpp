@@ -4,8 +4,10 @@
 #pragma once
 
 #include "abi/syscall.hpp"
+#include "base/list.hpp"
 #include "libos/exos/errno.hpp"
 #include "libos/exos/file.hpp"
+#include "libos/exos/swap_map.hpp"
 #include "libos/exos/vector.hpp"
 
 namespace exos {
@@ -87,7 +89,9 @@ class Memory {
   InodeRef executable_inode;
   std::uint64_t auxv_entry = 0;
   std::uint64_t next_parking = 0;
-  std::uint64_t minor_faults = 0;
+  std::uint64_t minor_faults = 0, major_faults = 0;
+  SwapMap swapped;               // pages of private areas that lie in the swap object, by their address in the area
+  base::ListLink in_all;         // all_memories()
   bool unpatched = false;        // the program steps through its code: no patched pages (patch.cpp)
 
  private:
@@ -100,6 +104,9 @@ class Memory {
   void drop_idle_stubs(std::uint64_t end);                                   // those behind it that serve nothing more
   void merge(std::uint64_t start, std::uint64_t end);   // joins equal anonymous neighbours
 };
+
+using MemoryList = base::List<Memory, &Memory::in_all>;
+[[nodiscard]] MemoryList& all_memories();
 
 // Where a program may have mappings: below the stack's end, outside the library's slots and the parking.
 [[nodiscard]] bool is_program_range(std::uint64_t start, std::uint64_t size);

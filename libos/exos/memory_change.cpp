@@ -3,7 +3,9 @@
 #include "abi/container.hpp"
 #include "libos/exos/capability_slots.hpp"
 #include "libos/exos/memory_internal.hpp"
+#include "libos/exos/pager_internal.hpp"
 #include "libos/exos/patch.hpp"
+#include "libos/exos/swap.hpp"
 #include "libos/exos/task.hpp"
 #include "libos/rt/objects.hpp"
 #include "libos/rt/space.hpp"
@@ -104,6 +106,7 @@ Status Memory::discard(std::uint64_t start, std::uint64_t size) {
     const std::uint64_t from = std::max(start, area.start), to = std::min(end, area.end);
     const std::uint64_t at = area.parked == 0 ? from : area.parked + (from - area.start);
     if (const auto done = rt::unmap(space, at, (to - from) / abi::page_size); !done) return Fail{to_errno(done.error())};
+    swap::drop(*this, from, to);
   }
   if (!whole) return Fail{Errno::nomem};
   return {};
@@ -169,6 +172,7 @@ CallResult Memory::remap(std::uint64_t start, std::uint64_t old_size, std::uint6
     drop_area(index_of(to));
     return Fail{to_errno(done.error())};
   }
+  swap::move(*this, start, to, old_size);
   if (area->prot == 0) TRY_VOID(park(*moved));
   drop_area(index_of(start));
   return to;
@@ -215,6 +219,7 @@ Result<Ref<Memory>> Memory::fork() {
   child->auxv_entry = auxv_entry;
   child->next_parking = next_parking;
   child->unpatched = unpatched;
+  TRY_VOID(swap::copy(*this, *child));
   // Private pages become shared and read-only on both sides. Pages of shared files come to the child by its own faults.
   // One operation reaches over everything between two shared areas: what is not mapped costs next to nothing.
   rt::SpaceBatch batch{child->space};
@@ -243,10 +248,8 @@ Result<Ref<Memory>> Memory::fork() {
   return child;
 }
 
-// A private area of another space that holds copies of its own keeps its pages: which is which can be read only in place.
-// It then sees the file as it was, which for private mappings is unspecified.
+// In a private area with copies of its own, which page is which can be read only in place.
 void invalidate_mappings(Inode& inode, std::uint64_t first_page, std::uint64_t pages) {
-  const abi::CapSlot own = current_or_null() == nullptr ? abi::no_slot : current_process().memory->space;
   for (Vma* area = inode.mappings; area != nullptr; area = area->next_mapping) {
     const std::uint64_t count = pages_of(*area);
     const std::uint64_t area_end = area->file_page + count;
@@ -258,7 +261,9 @@ void invalidate_mappings(Inode& inode, std::uint64_t first_page, std::uint64_t p
     const abi::CapSlot space = area->memory->space;
     if ((area->flags & map_shared) != 0 || !area->copied) {
       static_cast<void>(rt::unmap(space, va, to - from));
-    } else if (space == own) {
+    } else {
+      pager::Visitor visitor;
+      visitor.go(space);
       for_each_present(va, end, [&](std::uint64_t page, std::uint64_t entry) {
         if ((entry & pte_file) != 0) static_cast<void>(rt::unmap(space, page, 1));
         return true;

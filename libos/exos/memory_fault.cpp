@@ -3,7 +3,9 @@
 #include "abi/container.hpp"
 #include "libos/exos/capability_slots.hpp"
 #include "libos/exos/memory_internal.hpp"
+#include "libos/exos/pager.hpp"
 #include "libos/exos/patch.hpp"
+#include "libos/exos/swap.hpp"
 #include "libos/rt/space.hpp"
 
 namespace exos {
@@ -31,6 +33,7 @@ class MemoryFault {
     }
     const std::uint64_t entry = rt::own_entry(page_);
     if ((entry & abi::pte_present) != 0) return present(entry);
+    if (memory_.swapped.find(page_ / abi::page_size) != nullptr) return from_swap();
     ++memory_.minor_faults;
     if (!area_.inode) return anonymous();
     if (area_.stubs) return stubs();
@@ -40,6 +43,7 @@ class MemoryFault {
  private:
   bool update(std::span<const abi::SpaceOp> ops) {
     if (rt::update(memory_.space, ops)) return true;
+    ++memory_failures;
     code_ = no_memory;
     return false;
   }
@@ -68,10 +72,25 @@ class MemoryFault {
     return true;
   }
 
+  // The page lies in the swap object. It comes back as one of the process's own, whoever else shares the slot.
+  bool from_swap() {
+    constexpr std::uint32_t filling = abi::map_read | abi::map_write | abi::map_owned;
+    if (!update(std::array{rt::map_new_op(page_, 1, filling, abi::container::account)})) return false;
+    swap::bring_back(memory_, page_);
+    ++memory_.major_faults;
+    std::uint32_t flags = entry_flags(area_.prot) | abi::map_owned;
+    if ((area_.prot & prot_write) != 0) flags |= abi::map_write;
+    return flags == filling || update(std::array{rt::protect_op(page_, 1, flags)});
+  }
+  // Nothing is mapped there and nothing waits to come back.
+  [[nodiscard]] bool is_vacant(std::uint64_t va) const {
+    return rt::own_entry(va) == 0 && memory_.swapped.find(va / abi::page_size) == nullptr;
+  }
+
   bool anonymous() {
     std::uint64_t pages = 1;
     area_.run = page_ == area_.next_fault ? std::min(area_.run * 2, longest_run) : 1;
-    while (pages < area_.run && page_ + pages * abi::page_size < area_.end && rt::own_entry(page_ + pages * abi::page_size) == 0)
+    while (pages < area_.run && page_ + pages * abi::page_size < area_.end && is_vacant(page_ + pages * abi::page_size))
       ++pages;
     std::uint32_t flags = entry_flags(area_.prot) | abi::map_owned;
     if ((area_.prot & prot_write) != 0) flags |= abi::map_write;
@@ -124,7 +143,7 @@ class MemoryFault {
     const std::uint64_t block = base::align_down(page_, around * abi::page_size);
     const auto follows = [&](std::uint64_t va) {
       if (va < area_.start || va >= area_.end || page.authority == abi::container::account) return false;
-      if (rt::own_entry(va) != 0 || patched_page(area_, file_index(va))) return false;
+      if (!is_vacant(va) || patched_page(area_, file_index(va))) return false;
       const auto other = file_page(va, false);
       return other && other->authority == page.authority &&
              other->frame.raw() + page_ / abi::page_size == page.frame.raw() + va / abi::page_size;
@@ -152,12 +171,18 @@ class MemoryFault {
   std::uint32_t& code_;
 };
 
+// Where memory is short others make room, and the fault is looked at anew: what it had found may be among what went.
 bool Memory::fault(std::uint64_t address, std::uint64_t error, std::uint32_t& code) {
-  code = segv_maperr;
-  if (!is_program_range(address, 1)) return false;
-  Vma* area = find(address);
-  if (area == nullptr) return false;
-  return MemoryFault{*this, *area, address, error, code}.resolve();
+  constexpr std::uint64_t room = 32;
+  constexpr int attempts = 8;
+  for (int i = 0; i < attempts; ++i) {
+    code = segv_maperr;
+    Vma* area = is_program_range(address, 1) ? find(address) : nullptr;
+    if (area == nullptr) return false;
+    if (MemoryFault{*this, *area, address, error, code}.resolve()) return true;
+    if (code != no_memory || !pager::make_room(room)) return false;
+  }
+  return false;
 }
 
 }  // namespace exos

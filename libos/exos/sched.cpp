@@ -5,6 +5,7 @@
 #include "libos/exos/capability_slots.hpp"
 #include "libos/exos/crash.hpp"
 #include "libos/exos/link.hpp"
+#include "libos/exos/pager.hpp"
 #include "libos/rt/objects.hpp"
 
 namespace exos {
@@ -166,6 +167,7 @@ void root_loop() {
     link::service();
     run_timers();
     reap();
+    pager::service();
     Task* next = ready.pop_front();
     if (next != nullptr) {
       on_processor = next;

@@ -9,6 +9,7 @@
 #include "libos/exos/crash.hpp"
 #include "libos/exos/exec.hpp"
 #include "libos/exos/link.hpp"
+#include "libos/exos/pager.hpp"
 #include "libos/exos/run_description.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/strace.hpp"
@@ -40,6 +41,7 @@ void prepare_root_area() {
   auto& area = *reinterpret_cast<abi::UserArea*>(abi::map::state_root_area);
   task_area(area) = {.self = &area};
   const abi::EnvEntries entries{.exception = reinterpret_cast<std::uint64_t>(&exos_exception_entry),
+                                .revoke = reinterpret_cast<std::uint64_t>(&exos_upcall_entry),
                                 .gs_base = abi::map::state_root_area, .monitor = abi::container::monitor};
   static_cast<void>(rt::call::env_configure(abi::no_slot, &entries));
 }
@@ -70,6 +72,7 @@ extern "C" [[noreturn]] void exos_main(const StartInfo* start) {
   if (system_info().xsave_size > area_vector_size) give_up("the processor's vector state is too large", Errno::inval);
   if (const Status files = files_start(run_text(*start)); !files) give_up("its files", files.error());
   strace_start(run_description().strace);
+  pager::start(*start);
   library_frames = memory_use().used;
   if (const auto process = create_first_process(); !process) give_up("its first process", process.error());
   sched::root_loop();

@@ -67,6 +67,12 @@ void release_task_stack(std::byte* stack) {
   else release_pages(stack, stack_pages);
 }
 
+std::size_t shrink_tasks() {
+  const std::size_t pages = free_stack_count * (stack_pages - 1);
+  while (free_stack_count > 0) release_pages(free_stacks[--free_stack_count], stack_pages);
+  return pages;
+}
+
 Process* find_process(std::uint32_t pid) {
   for (Process& process : table) if (process.pid == pid) return &process;
   return nullptr;

@@ -107,6 +107,7 @@ using ProcessTable = base::List<Process, &Process::in_table>;
 [[nodiscard]] Result<Task*> create_task(Process& process, const Memory& memory);
 void start_task(Task& task, const std::byte* vector_state);  // makes it ready; registers are those in task.frame
 void release_task_stack(std::byte* stack);
+std::size_t shrink_tasks();                                   // gives back stacks that are kept for later; how many pages
 inline constexpr std::size_t task_stack_size = 6 * abi::page_size;
 [[nodiscard]] std::uint32_t take_pid();
 [[nodiscard]] Process* first_process();

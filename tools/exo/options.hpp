@@ -11,11 +11,23 @@
 
 namespace exo {
 
+// Memory that init asks back while the program runs.
+struct Reclaim {
+  std::uint64_t bytes = 0;                // 0: `percent` of the container's memory
+  unsigned percent = 0;
+  std::uint64_t at_ns = 0, grace_ns = 0;
+  // SIZE@TIME[:GRACE] or N%@TIME[:GRACE].
+  [[nodiscard]] static std::optional<Reclaim> parse(std::string_view text);
+  [[nodiscard]] std::string for_init() const;   // as docs/archive.md has it
+};
+
 struct RunOptions {
   std::vector<std::string> environment;   // K=V
   std::vector<Volume> volumes;
   std::vector<std::string> copies;
   std::optional<std::uint64_t> memory;
+  std::optional<std::uint64_t> swap;
+  std::vector<Reclaim> reclaims;
   std::string folder = "/";
   bool strace = false, gdb = false, icount = false, verbose = false;
   MachineKind machine = MachineKind::q35;

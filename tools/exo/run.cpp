@@ -53,6 +53,11 @@ std::uint64_t wall_ns() {
   return static_cast<std::uint64_t>(duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count());
 }
 
+// Who bounds the memory wants what does not fit somewhere else; without -m there is room for what the program needs.
+std::uint64_t choose_swap(const RunOptions& options) {
+  return base::align_down(options.swap.value_or(options.memory.value_or(0) / 2), base::page_size);
+}
+
 RunDescription describe_run(const RunOptions& options, const std::string& program, const std::string& folder,
                             const std::vector<std::string>& places) {
   RunDescription run;
@@ -75,6 +80,8 @@ RunDescription describe_run(const RunOptions& options, const std::string& progra
   if (options.strace) run.add("strace", "1");
   for (std::size_t i = 0; i < places.size(); ++i)
     run.add("volume", std::to_string(i) + ":" + places[i] + (options.volumes[i].is_writable ? ":rw" : ":ro"));
+  if (const std::uint64_t swap = choose_swap(options); swap != 0) run.add("swap", swap / base::page_size);
+  for (const Reclaim& reclaim : options.reclaims) run.add("reclaim", reclaim.for_init());
   run.add("wall_ns", wall_ns());
   run.add("hostname", "exo");
   return run;
@@ -169,7 +176,7 @@ Result<Prepared> prepare(const Locations& at, const RunOptions& options) {
   packer.tree().make_folder(packer.tree().resolve(options.folder));
 
   Archive archive = TRY(make_archive(at, packer.tree(), describe_run(options, program, options.folder, places)));
-  machine.memory = TRY(choose_memory(options, archive.size));
+  machine.memory = TRY(choose_memory(options, archive.size)) + choose_swap(options);
   machine.accelerator = TRY(choose_accelerator(options));
   machine.archive = archive.file.get();
   machine.command_line = "wall=" + std::to_string(wall_ns());
@@ -189,7 +196,8 @@ Result<int> run(const Locations& at, const RunOptions& options) {
   {
     const char* accelerator = ready.machine.accelerator == Accelerator::kvm ? "KVM" : "emulation (TCG)";
     Session session{machine, {.show_log = options.verbose, .announce = options.verbose,
-                              .announcement = show_size(ready.machine.memory) + " of memory, " + accelerator}};
+                              .announcement = show_size(ready.machine.memory) + " of memory, " + accelerator,
+                              .told = "init: reclaim: "}};
     end = session.run();
   }
   const auto host_file = [&](const std::string& guest) -> std::string {

@@ -219,6 +219,19 @@ void Session::read_log() {
   const std::string_view text{buffer.data(), static_cast<std::size_t>(n)};
   keep_tail(end_.log, text);
   if (plan_.show_log) err().push(text);
+  else if (!plan_.told.empty()) tell_lines(text);
+}
+
+void Session::tell_lines(std::string_view text) {
+  constexpr std::size_t longest = 1024;
+  for (const char c : text) {
+    if (c != '\n') {
+      if (log_line_.size() < longest && c != '\r') log_line_ += c;
+      continue;
+    }
+    if (log_line_.starts_with(plan_.told)) err().push("exo: " + log_line_.substr(plan_.told.size()) + "\n");
+    log_line_.clear();
+  }
 }
 
 void Session::read_words() {

@@ -19,6 +19,7 @@ struct SessionPlan {
   bool show_log = false;      // the kernel's log goes to `err` as it comes
   bool announce = false;      // one line when the program starts
   std::string announcement;   // its end: memory and accelerator
+  std::string told;           // lines of the log that begin so go to `err` even if the log does not
   int timeout_ms = -1;
 };
 
@@ -59,6 +60,7 @@ class Session {
   void read_input();
   void read_signal();
   void read_log();
+  void tell_lines(std::string_view text);
   void read_words();
   void machine_ended();
   void finish(SessionEnd::Kind kind, int status = 0);
@@ -74,6 +76,7 @@ class Session {
   Terminal terminal_;
   Descriptor signals_;
   sigset_t old_mask_{};
+  std::string log_line_;      // the last, unfinished one
   std::string to_guest_;      // not yet taken by the link
   std::uint32_t wanted_ = 0;  // bytes of standard input that the guest has asked for
   bool input_ended_ = false;

@@ -5,6 +5,7 @@
 #include "libos/exos/archive.hpp"
 #include "libos/exos/fs/memory_fs.hpp"
 #include "libos/exos/memory.hpp"
+#include "libos/exos/pager.hpp"
 
 namespace exos {
 namespace {
@@ -14,8 +15,7 @@ using base::page_size;
 constexpr std::uint32_t fallocate_keep_size = 1, fallocate_punch_hole = 2, fallocate_zero_range = 0x10;
 constexpr std::uint32_t seal_shrink = 2, seal_grow = 4, seal_write = 8;
 
-// A file may not take the last memory: processes could then neither fork nor exit in order. Read every so often, the
-// figure is a call.
+// A file may not take the last memory. Read every so often, the figure is a call.
 bool room_for_page() {
   static constinit std::uint32_t countdown = 0;
   static constinit bool room = true;
@@ -23,11 +23,23 @@ bool room_for_page() {
     countdown = 31;
     const MemoryUse use = memory_use();
     room = use.used + use.limit / 64 + 64 < use.limit;
+    if (!room) ++memory_failures;
   }
   return room;
 }
 
+constinit MemoryFileList with_pages;
+
 }  // namespace
+
+MemoryFileList& files_with_pages() { return with_pages; }
+std::uint64_t room_for_files() { return memory_use().limit / 64 + 64; }
+
+MemoryFile::~MemoryFile() {
+  if (!in_all.linked()) return;
+  pager::forget(*this);
+  in_all.unlink();
+}
 
 void MemoryFile::adopt(const std::byte* data, std::uint64_t data_size) {
   archive_ = data;
@@ -41,8 +53,11 @@ std::span<const std::byte> MemoryFile::archive_page(std::uint64_t index) const {
   return {archive_ + at, static_cast<std::size_t>(bytes)};
 }
 
-Result<std::byte*> MemoryFile::own_page(std::uint64_t index) {
-  if (std::byte* page = pages_.find(index); page != nullptr) return page;
+Result<std::byte*> MemoryFile::own_page(std::uint64_t index, Purpose purpose) {
+  if (std::byte* page = TRY(pages_.find(index)); page != nullptr) {
+    if (purpose == Purpose::write && pages_.has(index, PageTree::PageMark::clean)) pages_.set_mark(index, PageTree::PageMark::clean, false);
+    return page;
+  }
   if (!room_for_page()) return Fail{Errno::nospc};
   auto* fresh = static_cast<std::byte*>(allocate_pages(1));
   if (fresh == nullptr) return Fail{Errno::nospc};
@@ -52,6 +67,10 @@ Result<std::byte*> MemoryFile::own_page(std::uint64_t index) {
     release_pages(fresh, 1);
     return Fail{Errno::nospc};
   }
+  if (!in_all.linked()) with_pages.push_back(*this);
+  pages_.set_mark(index, PageTree::PageMark::used, true);
+  // A copy of the archive's bytes can be made again, as long as nobody writes to it.
+  if (purpose == Purpose::read && !from.empty()) pages_.set_mark(index, PageTree::PageMark::clean, true);
   // Whoever has the archive's page mapped must see the new one from now on.
   if (!from.empty() && mappings != nullptr) invalidate_mappings(*this, index, 1);
   return fresh;
@@ -65,8 +84,12 @@ CallResult MemoryFile::read(std::uint64_t offset, Buffer& buffer) {
     if (piece > size - offset) piece = size - offset;
     if (piece > buffer.left()) piece = buffer.left();
     Status moved;
-    if (const std::byte* page = pages_.find(index); page != nullptr) {
-      moved = buffer.put(page + within, piece);
+    const Result<std::byte*> page = pages_.find(index);
+    if (!page.has_value()) {
+      moved = Fail{page.error()};
+    } else if (*page != nullptr) {
+      const PagePin pin{*page};
+      moved = buffer.put(*page + within, piece);
     } else if (const std::span from = archive_page(index); within < from.size()) {
       if (piece > from.size() - within) piece = from.size() - within;
       moved = buffer.put(from.data() + within, piece);
@@ -86,13 +109,14 @@ CallResult MemoryFile::write(std::uint64_t offset, Buffer& buffer) {
   if (offset >= max_file_size) return Fail{Errno::fbig};
   if (patches != nullptr) retire_patches(*this);
   if ((seals_ & seal_grow) != 0 && offset + buffer.left() > size) return Fail{Errno::perm};
-  if (offset > size) zero_within_page(size, base::align_up(size, page_size));
+  if (offset > size) TRY_VOID(zero_within_page(size, base::align_up(size, page_size)));
   std::uint64_t done = 0;
   while (buffer.left() > 0 && offset < max_file_size) {
     const std::uint64_t within = offset % page_size;
     std::uint64_t piece = page_size - within;
     if (piece > buffer.left()) piece = buffer.left();
-    const Result<std::byte*> page = own_page(offset / page_size);
+    const Result<std::byte*> page = own_page(offset / page_size, Purpose::write);
+    const PagePin pin{page.value_or(nullptr)};
     const Status moved = page.has_value() ? buffer.take(*page + within, piece) : Status{Fail{page.error()}};
     if (!moved.has_value()) {
       if (done > 0) break;
@@ -107,10 +131,11 @@ CallResult MemoryFile::write(std::uint64_t offset, Buffer& buffer) {
 }
 
 // Clears the part of one page that is in the tree; elsewhere zeroes are implied, except in the archive.
-void MemoryFile::zero_within_page(std::uint64_t offset, std::uint64_t end) {
-  if (offset >= end) return;
-  std::byte* page = pages_.find(offset / page_size);
-  if (page != nullptr) std::memset(page + offset % page_size, 0, end - offset);
+Status MemoryFile::zero_within_page(std::uint64_t offset, std::uint64_t end) {
+  if (offset >= end || !pages_.holds(offset / page_size)) return {};
+  std::byte* const page = TRY(own_page(offset / page_size, Purpose::write));
+  std::memset(page + offset % page_size, 0, end - offset);
+  return {};
 }
 
 Status MemoryFile::truncate(std::uint64_t new_size) {
@@ -120,18 +145,19 @@ Status MemoryFile::truncate(std::uint64_t new_size) {
   if (patches != nullptr) retire_patches(*this);
   const std::uint64_t old_size = size;
   if (new_size < old_size) {
+    // First what can fail: the tail of the page that is cut. Nobody sees it once the size is the new one.
+    TRY_VOID(zero_within_page(new_size, std::min(base::align_up(new_size, page_size), base::align_up(old_size, page_size))));
     const std::uint64_t first = base::pages_for(new_size);
     if (mappings != nullptr) invalidate_mappings(*this, first, base::pages_for(old_size) - first);
     size = new_size;
     // The page that is cut keeps its tail zero; if the archive holds it, its mapping would show the old tail.
-    if (mappings != nullptr && new_size % page_size != 0 && pages_.find(new_size / page_size) == nullptr &&
+    if (mappings != nullptr && new_size % page_size != 0 && !pages_.holds(new_size / page_size) &&
         new_size < archive_size_)
       invalidate_mappings(*this, new_size / page_size, 1);
     if (archive_size_ > new_size) archive_size_ = new_size;
     pages_.release_range(first, PageTree::no_page);
-    zero_within_page(new_size, base::align_up(new_size, page_size));
   } else if (new_size > old_size) {
-    zero_within_page(old_size, base::align_up(old_size, page_size));
+    TRY_VOID(zero_within_page(old_size, base::align_up(old_size, page_size)));
     size = new_size;
   }
   modified = changed = wall_time();
@@ -141,13 +167,15 @@ Status MemoryFile::truncate(std::uint64_t new_size) {
 Result<FilePage> MemoryFile::page(std::uint64_t index, bool for_write) {
   if (index >= base::pages_for(size)) return Fail{Errno::fault};
   if (for_write && patches != nullptr) retire_patches(*this);
-  if (const std::byte* page = pages_.find(index); page != nullptr)
+  if (pages_.holds(index)) {
+    const std::byte* page = TRY(own_page(index, for_write ? Purpose::write : Purpose::read));
     return FilePage{frame_of_page(page), abi::container::account, page};
+  }
   const std::span from = archive_page(index);
   const auto address = reinterpret_cast<std::uintptr_t>(from.data());
   if (!for_write && !from.empty() && base::is_aligned<std::uint64_t>(address, page_size) && archive::page_is_clean(from))
     return FilePage{archive::frame_of(from.data()), abi::container::archive, from.data()};
-  const std::byte* page = TRY(own_page(index));
+  const std::byte* page = TRY(own_page(index, for_write ? Purpose::write : Purpose::read));
   return FilePage{frame_of_page(page), abi::container::account, page};
 }
 
@@ -168,7 +196,7 @@ std::uint64_t MemoryFile::next_data(std::uint64_t offset) {
 
 std::uint64_t MemoryFile::next_hole(std::uint64_t offset) {
   std::uint64_t index = offset < archive_size_ ? base::pages_for(archive_size_) : offset / page_size;
-  while (pages_.find(index) != nullptr) ++index;
+  while (pages_.holds(index)) ++index;
   const std::uint64_t start = index * page_size > offset ? index * page_size : offset;
   return start < size ? start : size;
 }
@@ -182,14 +210,14 @@ Status MemoryFile::zero_range(std::uint64_t offset, std::uint64_t end) {
     std::uint64_t stop = (index + 1) * page_size;
     if (stop > end) stop = end;
     // What the archive shows below can only be hidden by a page above it.
-    if (index < archive_pages) static_cast<void>(TRY(own_page(index)));
+    if (index < archive_pages) static_cast<void>(TRY(own_page(index, Purpose::write)));
     if (offset % page_size == 0 && (stop % page_size == 0 || stop == size) && index >= archive_pages) {
       const std::uint64_t last = base::pages_for(end == size ? end : base::align_down(end, page_size));
       if (mappings != nullptr) invalidate_mappings(*this, index, last - index);
       pages_.release_range(index, last);
       stop = end == size ? end : last * page_size;
     } else {
-      zero_within_page(offset, stop);
+      TRY_VOID(zero_within_page(offset, stop));
     }
     offset = stop;
   }
@@ -211,7 +239,7 @@ Status MemoryFile::allocate_range(std::uint32_t mode_flags, std::uint64_t offset
   if ((seals_ & seal_grow) != 0 && end > size) return Fail{Errno::perm};
   if ((mode_flags & fallocate_zero_range) != 0) TRY_VOID(zero_range(offset, end));
   for (std::uint64_t index = offset / page_size; index < base::pages_for(end); ++index) {
-    if (!archive_page(index).empty() || own_page(index).has_value()) continue;
+    if (!archive_page(index).empty() || own_page(index, Purpose::write).has_value()) continue;
     pages_.release_range(base::pages_for(size), PageTree::no_page);  // nothing is left behind the end by a failure
     return Fail{Errno::nospc};
   }

@@ -11,7 +11,7 @@ namespace exos {
 
 class MemoryFile final : public Inode {
  public:
-  ~MemoryFile() override = default;
+  ~MemoryFile() override;
   // The first contents: bytes of the boot archive.
   void adopt(const std::byte* data, std::uint64_t data_size);
 
@@ -27,9 +27,11 @@ class MemoryFile final : public Inode {
   void make_sealable(std::uint32_t seals) { sealable_ = true; seals_ = seals; }
 
  private:
-  [[nodiscard]] Result<std::byte*> own_page(std::uint64_t index);
+  friend class FileSweep;   // pager_files.cpp
+  enum class Purpose { read, write };
+  [[nodiscard]] Result<std::byte*> own_page(std::uint64_t index, Purpose purpose);
   [[nodiscard]] std::span<const std::byte> archive_page(std::uint64_t index) const;   // its bytes, at most a page
-  void zero_within_page(std::uint64_t offset, std::uint64_t end);
+  [[nodiscard]] Status zero_within_page(std::uint64_t offset, std::uint64_t end);
   [[nodiscard]] Status zero_range(std::uint64_t offset, std::uint64_t end);
 
   PageTree pages_;
@@ -37,7 +39,16 @@ class MemoryFile final : public Inode {
   std::uint64_t archive_size_ = 0;    // bytes of it that still count
   std::uint32_t seals_ = 0;
   bool sealable_ = false;
+
+ public:
+  base::ListLink in_all;              // files_with_pages()
 };
+
+// Files that have, or had, pages of their own.
+using MemoryFileList = base::List<MemoryFile, &MemoryFile::in_all>;
+[[nodiscard]] MemoryFileList& files_with_pages();
+// Frames that files must leave to processes, which could otherwise neither fork nor exit in order.
+[[nodiscard]] std::uint64_t room_for_files();
 
 class MemorySymlink final : public Inode {
  public:

@@ -3,15 +3,64 @@
 #include "libos/exos/fs/page_tree.hpp"
 
 #include "base/bits.hpp"
+#include "libos/exos/swap.hpp"
 
 namespace exos {
 
-std::byte* PageTree::find(std::uint64_t index) const {
+void** PageTree::place_of(std::uint64_t index) const {
   if (!covers(index)) return nullptr;
-  void* at = root_;
-  for (std::uint32_t h = height_; h > 0 && at != nullptr; --h)
-    at = static_cast<Node*>(at)->slot[index >> ((h - 1) * bits) & (fanout - 1)];
-  return static_cast<std::byte*>(at);
+  void** at = &root_;
+  for (std::uint32_t h = height_; h > 0 && *at != nullptr; --h)
+    at = &static_cast<Node*>(*at)->slot[index >> ((h - 1) * bits) & (fanout - 1)];
+  return *at == nullptr ? nullptr : at;
+}
+
+Result<std::byte*> PageTree::find(std::uint64_t index) {
+  constexpr auto used = static_cast<std::uintptr_t>(PageMark::used), swapped = static_cast<std::uintptr_t>(PageMark::swapped);
+  void** const place = place_of(index);
+  if (place == nullptr) return nullptr;
+  auto value = reinterpret_cast<std::uintptr_t>(*place);
+  if ((value & swapped) != 0) [[unlikely]] {
+    const auto slot = static_cast<std::uint32_t>(value >> base::page_bits);
+    std::byte* const home = swap::home_of(slot);
+    if (!restore_page(home)) return Fail{Errno::nomem};
+    swap::read(slot, home);
+    swap::drop(slot);
+    value = reinterpret_cast<std::uintptr_t>(home);
+  }
+  *place = reinterpret_cast<void*>(value | used);
+  return reinterpret_cast<std::byte*>(value & ~mark_bits);
+}
+
+bool PageTree::has(std::uint64_t index, PageMark mark) const {
+  return (reinterpret_cast<std::uintptr_t>(*place_of(index)) & static_cast<std::uintptr_t>(mark)) != 0;
+}
+
+void PageTree::set_mark(std::uint64_t index, PageMark mark, bool on) {
+  void** const place = place_of(index);
+  const auto value = reinterpret_cast<std::uintptr_t>(*place) & ~static_cast<std::uintptr_t>(mark);
+  *place = reinterpret_cast<void*>(on ? value | static_cast<std::uintptr_t>(mark) : value);
+}
+
+std::byte* PageTree::page_in_memory(std::uint64_t index) const {
+  void** const place = place_of(index);
+  if (place == nullptr || has(index, PageMark::swapped)) return nullptr;
+  return reinterpret_cast<std::byte*>(reinterpret_cast<std::uintptr_t>(*place) & ~mark_bits);
+}
+
+void PageTree::put_in_slot(std::uint64_t index, std::uint32_t slot) {
+  std::byte* const page = page_in_memory(index);
+  swap::set_home(slot, page);
+  withdraw_page(page);
+  *place_of(index) = reinterpret_cast<void*>(std::uintptr_t{slot} << base::page_bits | static_cast<std::uintptr_t>(PageMark::swapped));
+}
+
+void PageTree::release_page(std::uintptr_t place) {
+  if ((place & static_cast<std::uintptr_t>(PageMark::swapped)) == 0)
+    return release_pages(reinterpret_cast<void*>(place & ~mark_bits), 1);
+  const auto slot = static_cast<std::uint32_t>(place >> base::page_bits);
+  forget_page(swap::home_of(slot));
+  swap::drop(slot);
 }
 
 PageTree::Node* PageTree::new_node() {
@@ -53,7 +102,7 @@ void* PageTree::prune(void* at, std::uint32_t height, std::uint64_t base, std::u
   if (at == nullptr) return nullptr;
   if (height == 0) {
     if (base < first || base >= end) return at;
-    release_pages(at, 1);
+    release_page(reinterpret_cast<std::uintptr_t>(at));
     --count_;
     return nullptr;
   }

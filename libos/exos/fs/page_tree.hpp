@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The pages of a memory file by index: a radix tree of 64 slots a node that is only as high as the highest index needs.
 // Owns its pages. A one-page file needs no node at all.
+//
+// A page that has left memory keeps its address and has its slot of the swap object in the tree; find() brings it back.
+// What the low bits of a page's place in the tree say is in PageMark.
 #pragma once
 
+#include "abi/types.hpp"
 #include "libos/exos/errno.hpp"
 #include "libos/exos/heap.hpp"
 
@@ -17,11 +21,20 @@ class PageTree {
 
   static constexpr std::uint64_t no_page = ~std::uint64_t{0};
 
-  [[nodiscard]] std::byte* find(std::uint64_t index) const;
+  // Null: there is none. An error: it could not be brought back for want of memory.
+  [[nodiscard]] Result<std::byte*> find(std::uint64_t index);
+  [[nodiscard]] bool holds(std::uint64_t index) const { return place_of(index) != nullptr; }
   [[nodiscard]] Status set(std::uint64_t index, std::byte* page);      // the slot must be empty
   void release_range(std::uint64_t first, std::uint64_t end);          // pages and the nodes that become empty
   [[nodiscard]] std::uint64_t next_present(std::uint64_t index) const; // no_page: none
   [[nodiscard]] std::uint64_t count() const { return count_; }
+
+  // --- for the pager (pager_files.cpp)
+  enum class PageMark : std::uintptr_t { swapped = 1, clean = 2, used = 4 };   // swapped: above the bits is the slot
+  [[nodiscard]] bool has(std::uint64_t index, PageMark mark) const;             // of a page that is there
+  void set_mark(std::uint64_t index, PageMark mark, bool on);
+  [[nodiscard]] std::byte* page_in_memory(std::uint64_t index) const;           // null also for one that has left
+  void put_in_slot(std::uint64_t index, std::uint32_t slot);                    // its contents are in the slot: frees the frame
 
  private:
   static constexpr std::uint32_t bits = 6, fanout = 1u << bits;
@@ -30,11 +43,15 @@ class PageTree {
     std::uint32_t used;
   };
   [[nodiscard]] bool covers(std::uint64_t index) const { return height_ * bits >= 64 || index >> (height_ * bits) == 0; }
+  static constexpr std::uintptr_t mark_bits = abi::page_size - 1;
+  // Where the tree holds the page; null: it does not.
+  [[nodiscard]] void** place_of(std::uint64_t index) const;
+  static void release_page(std::uintptr_t place);
   static Node* new_node();
   void* prune(void* at, std::uint32_t height, std::uint64_t base, std::uint64_t first, std::uint64_t end);
   static std::uint64_t search(const void* at, std::uint32_t height, std::uint64_t base, std::uint64_t from);
 
-  void* root_ = nullptr;       // height 0: the page of index 0
+  mutable void* root_ = nullptr;   // height 0: the page of index 0
   std::uint32_t height_ = 0;
   std::uint64_t count_ = 0;
 };
