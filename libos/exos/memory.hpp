@@ -92,6 +92,7 @@ class Memory {
   std::uint64_t minor_faults = 0, major_faults = 0;
   SwapMap swapped;               // pages of private areas that lie in the swap object, by their address in the area
   base::ListLink in_all;         // all_memories()
+  std::uint64_t counted_pages = 0;   // by the pager, before force was at work
   bool unpatched = false;        // the program steps through its code: no patched pages (patch.cpp)
 
  private:

@@ -78,6 +78,7 @@ class MemoryFault {
     if (!update(std::array{rt::map_new_op(page_, 1, filling, abi::container::account)})) return false;
     swap::bring_back(memory_, page_);
     ++memory_.major_faults;
+    ++pager::counters_to_change().in;
     std::uint32_t flags = entry_flags(area_.prot) | abi::map_owned;
     if ((area_.prot & prot_write) != 0) flags |= abi::map_write;
     return flags == filling || update(std::array{rt::protect_op(page_, 1, flags)});

@@ -26,8 +26,9 @@ void service();
 void forget(const Memory& memory);
 void forget(const MemoryFile& file);
 
-struct Counters { std::uint64_t out, in_files, dropped; };
+struct Counters { std::uint64_t out, in, dropped; };   // pages: to the swap object, back from it, forgotten (to be had again)
 [[nodiscard]] const Counters& counters();
+[[nodiscard]] Counters& counters_to_change();
 
 }  // namespace pager
 

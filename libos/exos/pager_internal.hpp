@@ -25,7 +25,8 @@ class Visitor {
   Visitor();
   Visitor(const Visitor&) = delete;
   Visitor& operator=(const Visitor&) = delete;
-  ~Visitor() { go(home_); }
+  ~Visitor() { go_home(); }
+  void go_home() { go(home_); }
   void go(abi::CapSlot space);
 
  private:
@@ -45,7 +46,8 @@ struct Hand {
 // Pages of one file from hand.index on, likewise.
 [[nodiscard]] bool sweep_file(MemoryFile& file, Hand& hand, Sweep& sweep);
 
-[[nodiscard]] Counters& counters_to_change();
+// Pages of the process's own that are in memory.
+[[nodiscard]] std::uint64_t own_pages(Memory& memory, Visitor& visitor);
 
 // For a request (pager_request.cpp): frees about `wanted` frames, or those that it names; how many.
 [[nodiscard]] std::uint64_t evict_for_request(const abi::RevocationRequest& request, std::uint64_t wanted);

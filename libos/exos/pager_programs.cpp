@@ -236,6 +236,20 @@ void Visitor::go(abi::CapSlot space) {
   at_ = space;
 }
 
+std::uint64_t own_pages(Memory& memory, Visitor& visitor) {
+  visitor.go(memory.space);
+  std::uint64_t pages = 0;
+  for (const Vma* area : memory.areas) {
+    if (area->stubs || (area->flags & map_shared) != 0) continue;
+    const std::uint64_t start = place_of(*area, area->start);
+    for_each_present(start, start + (area->end - area->start), [&](std::uint64_t, std::uint64_t entry) {
+      if (is_own_page(entry)) ++pages;
+      return true;
+    });
+  }
+  return pages;
+}
+
 bool sweep_memory(Memory& memory, Hand& hand, Sweep& sweep, Visitor& visitor) {
   return MemorySweep{memory, sweep, visitor}.run(hand);
 }

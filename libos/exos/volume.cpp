@@ -6,6 +6,7 @@
 #include "base/format.hpp"
 #include "libos/exos/fs/path.hpp"
 #include "libos/exos/link.hpp"
+#include "libos/exos/pager.hpp"
 
 namespace exos {
 namespace {
@@ -73,7 +74,10 @@ Status Writer::contents(Inode& inode) {
   static constinit std::array<std::byte, 4096> piece{};
   for (std::uint64_t at = 0; at < inode.size;) {
     Buffer buffer = Buffer::memory(piece.data(), piece.size());
-    const std::uint64_t n = TRY(inode.read(at, buffer));
+    CallResult read = inode.read(at, buffer);
+    constexpr std::uint64_t room = 32;   // its pages come back from the swap object one after the other
+    if (!read && read.error() == Errno::nomem && pager::make_room(room)) read = inode.read(at, buffer);
+    const std::uint64_t n = TRY(std::move(read));
     if (n == 0) break;
     stream_.put(piece.data(), static_cast<std::size_t>(n));
     at += n;

@@ -6,6 +6,7 @@
 #include "libos/exos/random.hpp"
 #include "libos/exos/run_description.hpp"
 #include "libos/exos/sched.hpp"
+#include "libos/exos/swap.hpp"
 #include "libos/exos/time_values.hpp"
 
 namespace exos {
@@ -64,7 +65,10 @@ CallResult linux_sysinfo(const Arguments& a) {
   SysInfo info{};
   info.uptime = static_cast<std::int64_t>(now().raw() / ns_per_second);
   info.total_ram = use.limit * abi::page_size;
-  info.free_ram = (use.limit - use.used) * abi::page_size;
+  info.free_ram = (use.limit > use.used ? use.limit - use.used : 0) * abi::page_size;
+  const swap::Use swapped = swap::use();
+  info.total_swap = swapped.total * abi::page_size;
+  info.free_swap = (swapped.total - swapped.used) * abi::page_size;
   for (Process& process : processes()) info.processes = static_cast<std::uint16_t>(info.processes + process.tasks_alive);
   info.unit = 1;
   return nothing(write_user(a.a, info));

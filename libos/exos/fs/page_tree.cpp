@@ -3,6 +3,7 @@
 #include "libos/exos/fs/page_tree.hpp"
 
 #include "base/bits.hpp"
+#include "libos/exos/pager.hpp"
 #include "libos/exos/swap.hpp"
 
 namespace exos {
@@ -26,6 +27,7 @@ Result<std::byte*> PageTree::find(std::uint64_t index) {
     if (!restore_page(home)) return Fail{Errno::nomem};
     swap::read(slot, home);
     swap::drop(slot);
+    ++pager::counters_to_change().in;
     value = reinterpret_cast<std::uintptr_t>(home);
   }
   *place = reinterpret_cast<void*>(value | used);

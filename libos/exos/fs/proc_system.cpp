@@ -3,8 +3,10 @@
 #include "abi/address_map.hpp"
 #include "abi/info.hpp"
 #include "libos/exos/fs/proc_nodes.hpp"
+#include "libos/exos/pager.hpp"
 #include "libos/exos/random.hpp"
 #include "libos/exos/run_description.hpp"
+#include "libos/exos/swap.hpp"
 #include "libos/exos/task.hpp"
 
 namespace exos {
@@ -29,12 +31,13 @@ Tally tally() {
 
 Status make_meminfo(Report& out, const Subject&) {
   const MemoryUse use = memory_use();
+  const swap::Use swapped = swap::use();
   const std::uint64_t total = use.limit * 4, left = (use.limit > use.used ? use.limit - use.used : 0) * 4;
   struct Row { std::string_view name; std::uint64_t kb; };
   const Row rows[] = {{"MemTotal:", total}, {"MemFree:", left}, {"MemAvailable:", left}, {"Buffers:", 0}, {"Cached:", 0},
-                      {"SwapCached:", 0}, {"Active:", 0}, {"Inactive:", 0}, {"Unevictable:", 0}, {"Mlocked:", 0}, {"SwapTotal:", 0},
-                      {"SwapFree:", 0}, {"Dirty:", 0}, {"Writeback:", 0}, {"AnonPages:", use.used * 4}, {"Mapped:", 0}, {"Shmem:", 0},
-                      {"KReclaimable:", 0}, {"Slab:", 0}, {"SReclaimable:", 0}, {"SUnreclaim:", 0}, {"CommitLimit:", total},
+                      {"SwapCached:", 0}, {"Active:", 0}, {"Inactive:", 0}, {"Unevictable:", 0}, {"Mlocked:", 0}, {"SwapTotal:", swapped.total * 4},
+                      {"SwapFree:", (swapped.total - swapped.used) * 4}, {"Dirty:", 0}, {"Writeback:", 0}, {"AnonPages:", use.used * 4}, {"Mapped:", 0}, {"Shmem:", 0},
+                      {"KReclaimable:", 0}, {"Slab:", 0}, {"SReclaimable:", 0}, {"SUnreclaim:", 0}, {"CommitLimit:", total + swapped.total * 4},
                       {"Committed_AS:", use.used * 4}, {"Hugepagesize:", 2048}};
   for (const Row& row : rows) out.print("{:<16}{:8} kB\n", row.name, row.kb);
   return {};
@@ -101,11 +104,15 @@ Status make_filesystems(Report& out, const Subject&) {
 }
 Status make_vmstat(Report& out, const Subject&) {
   const MemoryUse use = memory_use();
-  out.print("nr_free_pages {}\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n", use.limit > use.used ? use.limit - use.used : 0);
+  const pager::Counters& moved = pager::counters();
+  out.print("nr_free_pages {}\npgpgin 0\npgpgout 0\npswpin {}\npswpout {}\npgfault 0\npgmajfault {}\n",
+            use.limit > use.used ? use.limit - use.used : 0, moved.in, moved.out, moved.in);
   return {};
 }
 Status make_swaps(Report& out, const Subject&) {
   out.add("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+  const swap::Use use = swap::use();
+  if (use.total != 0) out.print("exo\t\t\t\t\tpartition\t{}\t\t{}\t\t-2\n", use.total * 4, use.used * 4);
   return {};
 }
 Status make_hostname(Report& out, const Subject&) {
