@@ -88,11 +88,6 @@ std::uint64_t evict(const EvictionPolicy& policy, std::uint64_t wanted) {
 
 std::uint64_t shrink_caches() { return shrink_tasks() + shrink_heap(); }
 
-std::uint64_t room() {
-  const MemoryUse use = memory_use();
-  return use.limit > use.used ? use.limit - use.used : 0;
-}
-
 }  // namespace
 
 const Counters& counters() { return counted; }
@@ -115,9 +110,9 @@ void forget(const MemoryFile& file) {
 bool make_room(std::uint64_t frames) {
   bool any = false;
   for (;;) {
-    const std::uint64_t left = room();
-    if (left >= frames) return true;
-    if (evict(*chosen, std::max(frames - left, smallest_batch)) == 0 && shrink_caches() == 0) return any;
+    const MemoryUse use = memory_use();
+    if (use.used + frames <= use.limit) return true;
+    if (evict(*chosen, std::max(use.used + frames - use.limit, smallest_batch)) == 0 && shrink_caches() == 0) return any;
     any = true;
   }
 }

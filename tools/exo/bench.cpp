@@ -58,6 +58,7 @@ Result<int> bench_boot(const Locations& at, const std::vector<std::string>& word
   options.icount = true;
   options.acceleration = RunOptions::Acceleration::tcg;
   options.memory = 64u << 20;
+  options.swap = 0;
   options.command = {"busybox", "true"};
   for (const std::string& word : words)
     if (word != "--icount") return fail(own_failure, "unknown option " + word + ": `exo bench boot [--icount]`");
