@@ -152,8 +152,8 @@
     "entry: call", "bad_argument would_block wrong_state occupied out_of_range over_limit", \
     "Protected control transfer, asynchronous: as pct_call, but the caller stays ready and no reply is expected; the callee gets the rest of the slice.") \
   AEGIS_CALL(45, pct_reply, (u64 status, u64 transfer), none, switches, \
-    "", "bad_argument occupied out_of_range over_limit wrong_state", \
-    "Answers the caller, if there is one, with the registers of pct_call and `status`, gives its time back, and accepts the next call. Returns only when it could not be done; the next call enters at its entry's rip with the stack pointer that this call had.") \
+    "", "bad_argument occupied out_of_range over_limit again bad_slot empty_slot stale missing_right", \
+    "Answers the caller, if there is one, with the registers of pct_call and `status`, gives its time back, and accepts the next call. Returns only when it could not be done, or with `again` when it was ended while accepting (an upcall, a stop): the caller has its answer, repeat to accept; the next call enters at its entry's rip with the stack pointer that this call had.") \
   AEGIS_CALL(46, trace_set, (slot machine, u32 mask), none, keeps, \
     "machine: trace", "bad_argument", \
     "Chooses the events (bit per TraceEvent) that the trace rings take.") \

@@ -74,6 +74,11 @@ void install(Slot& slot, Kind kind, ObjectRef object, std::uint64_t first, std::
   slot = Slot{.kind = kind, .rights = rights_of(kind), .object = object, .base = first, .count = count};
 }
 
+void install_entry(Slot& env, Slot& slot, std::uint64_t rip, std::uint64_t badge) {
+  install(slot, Kind::entry, env.object, badge, rip);
+  link_child(env, slot);
+}
+
 Status derive(Kernel& k, Slot& source, Slot& target, std::uint32_t wanted, std::uint64_t first, std::uint64_t count) {
   const std::uint16_t rights = TRY(narrow_rights(source.rights, wanted));
   if (count == 0 && first != 0) return fail(Error::bad_argument);

@@ -38,6 +38,8 @@ static_assert(sizeof(Slot) == 64);
 
 // Puts the first capability to an object into an empty slot: all rights, no parent.
 void install(Slot& slot, Kind kind, ObjectRef object, std::uint64_t first = 0, std::uint64_t count = 0);
+// A way to call the env behind `env`, as a child of that capability.
+void install_entry(Slot& env, Slot& slot, std::uint64_t rip, std::uint64_t badge);
 // Puts one with less into an empty slot, as a child of `source`.
 [[nodiscard]] Status derive(Kernel& k, Slot& source, Slot& target, std::uint32_t rights, std::uint64_t first,
                             std::uint64_t count);

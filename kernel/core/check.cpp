@@ -95,6 +95,11 @@ class Checker {
     const bool current = e.cpu < arch::cpu_count() && arch::cpu(arch::CpuId{e.cpu}).current == &e;
     expect((e.state == RunState::running) == current, "running means current", f);
     expect(!e.sleep.queued || e.state == RunState::sleeping, "only sleepers are queued", f);
+    expect((e.state == RunState::calling) == (e.callee != nullptr), "calling means a callee", f);
+    expect(e.callee == nullptr || e.callee->caller == &e, "a callee knows its caller", f);
+    expect(e.caller == nullptr || e.caller->callee == &e, "a caller knows its callee", f);
+    expect(e.state != RunState::accepting || e.caller == nullptr, "who accepts answers nobody", f);
+    expect(e.wait_count == 0 || e.state == RunState::sleeping, "only sleepers wait for words", f);
     if (e.sleep.queued) ++queued_;
   }
 
@@ -229,6 +234,7 @@ class Checker {
   void attenuated(const Slot& parent, const Slot& slot, std::uint32_t f) {
     expect(parent.object == slot.object, "a child's object", f);
     if (parent.kind == Kind::account && slot.kind == Kind::frames) return;
+    if (parent.kind == Kind::env && slot.kind == Kind::entry) return;
     expect(parent.kind == slot.kind && (slot.rights & ~parent.rights) == 0, "a child has more rights", f);
     if (!slot.is_range()) return;
     const bool inside = slot.base >= parent.base && slot.base + slot.count <= parent.base + parent.count;

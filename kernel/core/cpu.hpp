@@ -23,6 +23,8 @@ struct Cpu {
   ObjectRef slice_owner;
   Phase phase = Phase::idle;
   bool started = false;
+  bool deferred = false;                        // the slice's end has waited once
+  bool watching = false;                        // idle, but an env that waits for a word owns a position
   bool look_again = false;                      // settle before the env goes on, also after a call that keeps it
   Nanoseconds slice_end{};
   Nanoseconds armed{0};                         // what the timer was last set to; 0: it has gone off

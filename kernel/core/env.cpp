@@ -5,11 +5,12 @@
 #include "kernel/core/space.hpp"
 #include "kernel/core/table.hpp"
 #include "kernel/core/trace.hpp"
+#include "kernel/core/transfer.hpp"
+#include "kernel/core/wait.hpp"
 
 namespace aegis {
 namespace {
 
-constexpr std::uint64_t initial_flags = 0x202;        // IF, and the bit that is always 1 [intel/vol1 3.4.3]
 constexpr std::uint64_t writable_flags = 0xdd5;       // CF PF AF ZF SF TF DF OF
 
 bool is_user_address(std::uint64_t va) { return va < abi::user_end; }
@@ -51,6 +52,8 @@ Status Env::destroy(Kernel& k, Cpu& here) {
     give_rest_to_owner(k, here);
   }
   k.sleepers.remove(*this);
+  leave_transfer(*this);
+  end_call_of(k, *this);
   if (here.loaded == this) {
     here.loaded = nullptr;
     arch::bind_env(here, nullptr);
@@ -83,8 +86,11 @@ Status Env::start(Kernel& k, std::uint64_t rip, std::uint64_t rsp, std::uint64_t
   if (!at_rest) return fail(Error::wrong_state);
   if (!is_user_address(rip)) return fail(Error::bad_address);
   // point of no return
+  end_call_of(k, *this);  // it was stopped while it answered one
   arch::init_context(context);
   vector_cpu = 0;
+  forfeits = false;
+  info->strikes = 0;
   upcalls_due = 0;
   context.registers.rip = rip;
   context.registers.rsp = rsp;
@@ -109,6 +115,8 @@ Status Env::stop(Kernel& k, Cpu& here) {
   }
   // point of no return
   k.sleepers.remove(*this);
+  end_wait(*this, abi::wait_woken);
+  leave_transfer(*this);
   const bool was_running = state == RunState::running;
   set_state(RunState::stopped);
   if (was_running) give_rest_to_owner(k, here);
@@ -165,7 +173,12 @@ void Env::wake(Kernel& k) {
     wake_token = true;
     return;
   }
+  end_sleep(k, abi::wait_woken);
+}
+
+void Env::end_sleep(Kernel& k, std::uint64_t wait_value) {
   k.sleepers.remove(*this);
+  end_wait(*this, wait_value);
   become_ready(k);
 }
 
@@ -183,6 +196,7 @@ void Env::halt(Kernel& k, std::uint64_t exit_code) {
   set_state(RunState::halted);
   code = exit_code;
   error = address = 0;
+  end_call_of(k, *this);
   wake_monitor(k);
 }
 
@@ -191,6 +205,7 @@ void Env::get_stuck(Kernel& k, std::uint64_t vector, std::uint64_t fault_error, 
   code = vector;
   error = fault_error;
   address = fault_address;
+  end_call_of(k, *this);
   wake_monitor(k);
 }
 
@@ -211,13 +226,32 @@ void Env::post_upcall(Kernel& k, abi::Upcall what) {
   if (entries.revoke == 0) return;
   upcalls_due |= static_cast<std::uint8_t>(1u << static_cast<unsigned>(what));
   if (state == RunState::sleeping) {
-    k.sleepers.remove(*this);
+    end_sleep(k, abi::wait_woken);
+  } else if (state == RunState::accepting && can_take_upcall()) {
+    leave_transfer(*this);
     become_ready(k);
   } else if (state == RunState::running) {
     Cpu& here = arch::this_cpu();
     if (cpu == here.id.raw()) here.look_again = true;
     else arch::poke(arch::CpuId{cpu});
   }
+}
+
+bool Env::can_take_upcall() const {
+  return entries.revoke != 0 && std::atomic_ref{area().upcall.busy}.load(std::memory_order_acquire) == 0;
+}
+
+bool Env::defers() {
+  if (std::atomic_ref{area().defer}.load(std::memory_order_relaxed) == 0) return false;
+  std::atomic_ref{area().deferred}.store(1, std::memory_order_relaxed);  // the same processor reads it
+  return true;
+}
+
+void Env::overrun(Kernel& k) {
+  ++info->overruns;
+  if (++info->strikes > abi::overrun_limit) return get_stuck(k, abi::overrun_code, 0, 0);
+  forfeits = true;
+  become_ready(k);
 }
 
 void Env::deliver_due_upcall() {

@@ -11,6 +11,8 @@ namespace aegis {
 
 using abi::RunState;
 
+inline constexpr std::uint64_t initial_flags = 0x202;  // IF, and the bit that is always 1 [intel/vol1 3.4.3]
+
 enum class Pending : std::uint8_t { nothing, stop, end };  // asked of an env that runs on another processor
 
 struct Env {
@@ -31,6 +33,11 @@ struct Env {
   std::uint64_t code = 0, error = 0, address = 0;  // how it halted or got stuck
   abi::EnvInfo* info = nullptr;   // its counters, of which there is no other copy: in the information pages
   Nanoseconds run_since{};
+  Env* caller = nullptr;          // whose call it answers (transfer.hpp)
+  Env* callee = nullptr;          // while calling: who answers
+  bool forfeits = false;          // its next slice, for an overrun
+  std::uint32_t wait_count = 0;   // while sleeping: words that end that (wait.hpp)
+  std::array<abi::WaitWord, abi::max_wait_words> words{};
 
   struct Parts {
     Space& space;
@@ -52,6 +59,7 @@ struct Env {
   void change_space(Kernel& k, Cpu& cpu, Space& to);
 
   void wake(Kernel& k);  // ends its sleep, or its next one
+  void end_sleep(Kernel& k, std::uint64_t wait_value);  // of one that sleeps
   // Of the env that runs; the caller then gives the processor to somebody else.
   void fall_asleep(Kernel& k, Nanoseconds until);
   void halt(Kernel& k, std::uint64_t exit_code);
@@ -62,6 +70,9 @@ struct Env {
   // sleep for that. Without an entry for such upcalls: nothing.
   void post_upcall(Kernel& k, abi::Upcall what);
   void deliver_due_upcall();  // of the env that has a processor
+  [[nodiscard]] bool can_take_upcall() const;  // it has an entry for posted ones, and the frame is free
+  [[nodiscard]] bool defers();  // whether it asks for the end of its slice to wait; it is then told that it does
+  void overrun(Kernel& k);      // it has left the processor by force
 
   // All changes of `state` go through here: the information pages show it, and so does the trace.
   void set_state(RunState to);

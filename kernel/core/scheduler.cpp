@@ -3,6 +3,7 @@
 
 #include "kernel/core/space.hpp"
 #include "kernel/core/trace.hpp"
+#include "kernel/core/wait.hpp"
 
 namespace aegis {
 namespace {
@@ -17,26 +18,36 @@ std::span<ObjectRef> slices_of(Kernel& k, std::uint32_t cpu) {
 
 bool can_run(const Env& env) { return env.state == RunState::ready && env.pending == Pending::nothing; }
 
-void run(Cpu& cpu, Env& env) {
-  env.set_state(RunState::running);
-  env.cpu = cpu.id.raw();
-  cpu.current = &env;
+// The end of the chain of calls that begins with `env`.
+Env& end_of_chain(Env& env) {
+  Env* at = &env;
+  while (at->state == RunState::calling) at = at->callee;  // max_call_depth at most
+  return *at;
 }
 
 void start_next_slice(Kernel& k, Cpu& cpu) {
-  cpu.phase = Phase::idle;
+  end_slice(cpu);
   cpu.slice_owner = {};
+  cpu.watching = cpu.deferred = false;
   const auto slices = slices_of(k, cpu.id.raw());
+  const Env* refused = nullptr;
   for (std::uint32_t i = 1; i <= abi::slices_per_cpu; ++i) {
     const std::uint32_t position = (cpu.position + i) % abi::slices_per_cpu;
-    Env* env = k.frames.live<Env>(slices[position]);
-    if (env == nullptr || !can_run(*env)) continue;
+    Env* owner = k.frames.live<Env>(slices[position]);
+    if (owner == nullptr || owner == refused) continue;
+    Env* env = runnable_behind(k, *owner);
+    if (env == nullptr) {
+      refused = owner;
+      if (end_of_chain(*owner).wait_count != 0) cpu.watching = true;
+      continue;
+    }
+    if (std::exchange(owner->forfeits, false)) continue;
     cpu.position = position;
     cpu.slice_owner = slices[position];
     cpu.phase = Phase::running;
     cpu.slice_end = arch::now() + slice_ns;
-    run(cpu, *env);
-    ++env->info->slices;
+    give_processor(cpu, *env);
+    ++owner->info->slices;
     env->deliver_due_upcall();  // before the prologue, which would take the frame every time
     (void)env->deliver_upcall(abi::Upcall::prologue, env->entries.prologue);  // without one it goes on where it was
     return;
@@ -91,6 +102,10 @@ void arm_timer(Kernel& k, Cpu& cpu) {
     const Nanoseconds sleeper = k.sleepers.first_deadline();
     if (sleeper < deadline) deadline = sleeper;
   }
+  if (cpu.phase == Phase::idle && cpu.watching) {
+    const Nanoseconds next_look = arch::now() + slice_ns;
+    if (next_look < deadline) deadline = next_look;
+  }
   if (deadline == cpu.armed) return;
   cpu.armed = deadline;
   arch::set_timer(deadline);
@@ -100,20 +115,27 @@ void wake_sleepers(Kernel& k, Nanoseconds now) {
   for (std::size_t i = 0; i < wakes_per_interrupt; ++i) {
     Env* env = k.sleepers.first();
     if (env == nullptr || env->deadline > now) return;
-    k.sleepers.remove(*env);
-    env->become_ready(k);
+    env->end_sleep(k, abi::wait_deadline);
   }
 }
 
-Status check_target(const Cpu& cpu, const Env* target) {
-  if (target == nullptr || target == cpu.current || can_run(*target)) return {};
-  return fail(target->state == RunState::running ? Error::busy : Error::wrong_state);
+// Who gets the time that is given to `target` (nullptr: the slice's owner). The current env may name itself.
+Result<Env*> resolve_target(Kernel& k, const Cpu& cpu, Env* target) {
+  if (target == nullptr || target == cpu.current) return target;
+  if (Env* behind = runnable_behind(k, *target)) return behind;
+  return fail(end_of_chain(*target).state == RunState::running ? Error::busy : Error::wrong_state);
 }
 
 // The current env is out of the way; who gets the rest?
 void pass_on(Kernel& k, Cpu& cpu, Env* target) {
   if (cpu.phase != Phase::running || target == nullptr) return give_rest_to_owner(k, cpu);
-  run(cpu, *target);
+  give_processor(cpu, *target);
+}
+
+// A sleeper with the first deadline of all has to be seen by the first processor, whose business they are.
+void announce_deadline(Kernel& k, const Cpu& cpu, const Env& sleeper) {
+  const Cpu& first = arch::cpu(arch::CpuId{0});
+  if (&first != &cpu && k.sleepers.first() == &sleeper && sleeper.deadline < first.armed) arch::poke(first.id);
 }
 
 }  // namespace
@@ -134,34 +156,52 @@ void settle(Kernel& k, Cpu& cpu) {
   arm_timer(k, cpu);
 }
 
+Env* runnable_behind(Kernel& k, Env& env) {
+  Env& end = end_of_chain(env);
+  return can_run(end) || wakes_by_word(k, end) ? &end : nullptr;
+}
+
+void give_processor(Cpu& cpu, Env& to) {
+  to.set_state(RunState::running);
+  to.cpu = cpu.id.raw();
+  cpu.current = &to;
+}
+
+void end_slice(Cpu& cpu) {
+  cpu.current = nullptr;
+  cpu.phase = Phase::idle;
+}
+
+void note_in_time(const Cpu& cpu, Env& left) {
+  if (cpu.phase == Phase::idle && left.info->strikes > 0) --left.info->strikes;
+}
+
 void give_rest_to_owner(Kernel& k, Cpu& cpu) {
   cpu.current = nullptr;
   Env* owner = k.frames.live<Env>(cpu.slice_owner);
-  if (cpu.phase == Phase::running && owner != nullptr && can_run(*owner)) return run(cpu, *owner);
-  cpu.phase = Phase::idle;  // the slice is over
+  Env* env = cpu.phase == Phase::running && owner != nullptr ? runnable_behind(k, *owner) : nullptr;
+  if (env != nullptr) return give_processor(cpu, *env);
+  end_slice(cpu);
 }
 
 Status yield_to(Kernel& k, Cpu& cpu, Env* target) {
-  TRY_VOID(check_target(cpu, target));
   Env& self = *cpu.current;
-  if (target == &self && cpu.phase == Phase::running) return {};
+  Env* to = TRY(resolve_target(k, cpu, target));
+  if (to == &self && cpu.phase == Phase::running) return {};
   // point of no return
   const bool owner = k.frames.live<Env>(cpu.slice_owner) == &self;
   self.set_state(RunState::ready);
-  if (cpu.phase == Phase::grace || (target == nullptr && owner)) {
-    cpu.current = nullptr;
-    cpu.phase = Phase::idle;
-  } else {
-    pass_on(k, cpu, target);
-  }
+  if (cpu.phase == Phase::grace || (to == nullptr && owner)) end_slice(cpu);
+  else pass_on(k, cpu, to);
+  note_in_time(cpu, self);
   notice_ready(k, self);
   return {};
 }
 
 Status sleep_until(Kernel& k, Cpu& cpu, Nanoseconds deadline, Env* target) {
-  TRY_VOID(check_target(cpu, target));
   Env& self = *cpu.current;
-  if (target == &self) return fail(Error::wrong_state);
+  Env* to = TRY(resolve_target(k, cpu, target));
+  if (to == &self) return fail(Error::wrong_state);
   if (self.wake_token) {
     self.wake_token = false;
     return {};
@@ -169,10 +209,36 @@ Status sleep_until(Kernel& k, Cpu& cpu, Nanoseconds deadline, Env* target) {
   if (deadline != abi::forever && deadline <= arch::now()) return {};
   // point of no return
   self.fall_asleep(k, deadline);
-  pass_on(k, cpu, target);
-  Cpu& first = arch::cpu(arch::CpuId{0});
-  if (&first != &cpu && k.sleepers.first() == &self && deadline < first.armed) arch::poke(first.id);
+  pass_on(k, cpu, to);
+  note_in_time(cpu, self);
+  announce_deadline(k, cpu, self);
   return {};
+}
+
+Result<std::uint64_t> wait_until(Kernel& k, Cpu& cpu, std::span<const abi::WaitWord> words, Nanoseconds deadline,
+                                 Env* target) {
+  Env& self = *cpu.current;
+  const std::uint32_t word = TRY(find_true_word(object_at<Space>(self.space), words));
+  Env* to = TRY(resolve_target(k, cpu, target));
+  if (to == &self) return fail(Error::wrong_state);
+  if (word != no_word) return word;
+  if (self.wake_token) {
+    self.wake_token = false;
+    return abi::wait_woken;
+  }
+  if (deadline != abi::forever && deadline <= arch::now()) return abi::wait_deadline;
+  // point of no return
+  std::ranges::copy(words, self.words.begin());
+  self.wait_count = static_cast<std::uint32_t>(words.size());
+  self.fall_asleep(k, deadline);
+  pass_on(k, cpu, to);
+  note_in_time(cpu, self);
+  announce_deadline(k, cpu, self);
+  if (self.state == RunState::sleeping) return 0;
+  // A word came true meanwhile and the rest of the slice is its own: its registers say how it ended.
+  const abi::Registers& r = self.context.registers;
+  if (r.rax != 0) return fail(static_cast<Error>(r.rax));
+  return r.rdx;
 }
 
 void handle_time(Kernel& k, Cpu& cpu) {
@@ -181,17 +247,21 @@ void handle_time(Kernel& k, Cpu& cpu) {
   wake_sleepers(k, now);
   Env* env = cpu.current;
   if (env == nullptr || now < cpu.slice_end) return;
+  if (cpu.phase == Phase::running && !cpu.deferred && env->defers()) {
+    cpu.deferred = true;
+    cpu.slice_end = now + abi::defer_ns;
+    return;
+  }
   if (cpu.phase == Phase::running && env->deliver_upcall(abi::Upcall::epilogue, env->entries.epilogue)) {
     cpu.phase = Phase::grace;
     cpu.slice_end = now + grace_ns;
     return;
   }
   const bool overran = cpu.phase == Phase::grace;
-  if (overran) ++env->info->overruns;
   trace(cpu, TraceEvent::slice_end, cpu.position, overran ? 1 : 0);
-  cpu.current = nullptr;
-  cpu.phase = Phase::idle;
-  env->become_ready(k);
+  end_slice(cpu);
+  if (overran) env->overrun(k);
+  else env->become_ready(k);
 }
 
 void handle_pending(Kernel& k, Cpu& cpu) {
@@ -203,13 +273,18 @@ void handle_pending(Kernel& k, Cpu& cpu) {
 }
 
 void notice_ready(Kernel& k, const Env& env) {
-  const ObjectRef name = k.frames.ref_of(&env);
+  // A position of whoever waits for this env's answer gives it time too.
+  const auto serves = [&](ObjectRef owner) {
+    for (const Env* at = &env; at != nullptr; at = at->caller)
+      if (owner == k.frames.ref_of(at)) return true;
+    return false;
+  };
   for (std::uint64_t idle = k.idle_cpus; idle != 0; idle &= idle - 1) {
     const auto id = static_cast<std::uint32_t>(std::countr_zero(idle));
     const arch::CpuId target{id};
     if (&arch::this_cpu() == &arch::cpu(target)) continue;  // it settles before it leaves the kernel
     for (const ObjectRef owner : slices_of(k, id)) {
-      if (owner != name) continue;
+      if (!owner || !serves(owner)) continue;
       arch::poke(target);
       break;
     }

@@ -11,11 +11,23 @@ namespace aegis {
 // Makes the hardware agree with `current`, chooses the next slice when that is empty, and arms the timer.
 void settle(Kernel& k, Cpu& cpu);
 
+// Who runs when `env` is given time: itself, or who answers its call. nullptr: nobody can now. A wait whose word has come
+// true ends here.
+[[nodiscard]] Env* runnable_behind(Kernel& k, Env& env);
+// The pieces of a decision: `to` is ready, or answers or is answered; the slice is over.
+void give_processor(Cpu& cpu, Env& to);
+void end_slice(Cpu& cpu);
+
 // The current env has left (its state says why): the slice's owner goes on, or the slice is over.
 void give_rest_to_owner(Kernel& k, Cpu& cpu);
 // The current env stays ready and gives its time away. nullptr: to the slice's owner.
 [[nodiscard]] Status yield_to(Kernel& k, Cpu& cpu, Env* target);
 [[nodiscard]] Status sleep_until(Kernel& k, Cpu& cpu, Nanoseconds deadline, Env* target);
+// The words are the current env's, checked for form. The value is that of env_wait; 0 when it sleeps now.
+[[nodiscard]] Result<std::uint64_t> wait_until(Kernel& k, Cpu& cpu, std::span<const abi::WaitWord> words,
+                                               Nanoseconds deadline, Env* target);
+// The current env has left of its own will. Was it in time for the end of a slice, that forgives an overrun.
+void note_in_time(const Cpu& cpu, Env& left);
 
 // The timer went off, or may have: sleepers, the end of the slice, the end of the grace period.
 void handle_time(Kernel& k, Cpu& cpu);

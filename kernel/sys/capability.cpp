@@ -42,8 +42,8 @@ Answer Calls::cap_read(slot target, va out) {
                                     .live = is_live(k, read),
                                     .rights = read.rights,
                                     .reserved = 0,
-                                    .base = read.base,
-                                    .count = read.count,
+                                    .base = read.is_range() ? read.base : 0,  // an entry's are its maker's own
+                                    .count = read.is_range() ? read.count : 0,
                                     .object = read.object.frame});
 }
 

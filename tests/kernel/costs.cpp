@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the fast ways through the kernel cost, in instructions: the machine runs with -icount shift=0, where the TSC counts them.
+#include "libos/rt/transfer.hpp"
 #include "tests/kernel/domain.hpp"
 
 using namespace guest;
@@ -71,11 +72,41 @@ void exceptions() {
   say("page fault to the handler", page, 80);
 }
 
+// A service in assembly, in the same space: it notes the time and replies.
+std::uint64_t service_began;
+extern "C" [[gnu::naked]] void costs_service() {
+  asm volatile(
+      "rdtsc\n shl $32, %%rdx\n or %%rdx, %%rax\n mov %%rax, %[began]\n"
+      "1: mov %[reply], %%eax\n xor %%edi, %%edi\n xor %%esi, %%esi\n syscall\n jmp 1b\n"
+      : [began] "=m"(service_began)
+      : [reply] "i"(abi::call_base + static_cast<std::uint32_t>(abi::Call::pct_reply)));
+}
+void serves(std::uint64_t) {
+  asm volatile("1: mov %0, %%eax\n xor %%edi, %%edi\n xor %%esi, %%esi\n syscall\n jmp 1b" : : "i"(abi::call_base + static_cast<std::uint32_t>(abi::Call::pct_reply)) : "memory");
+}
+
+void transfers() {
+  Thread t = make_thread();
+  const CapSlot entry = new_slot();
+  must(call::pct_entry(t.env, entry, Va{reinterpret_cast<std::uint64_t>(&costs_service)}, 1));
+  start(t, serves);
+  expect_equal(run(t.env).state, abi::RunState::accepting, "it accepts");
+  rt::Message m{};
+  for (int warm = 0; warm < 3; ++warm) must(rt::transfer_call(entry, m));
+  const std::uint64_t start = tsc();
+  static_cast<void>(rt::transfer_call(entry, m));
+  const std::uint64_t end = tsc();
+  say("transfer, one way (with the library's stub)", service_began - start, 1020);
+  say("transfer, the way back (with the library's stub)", end - service_began, 880);
+  destroy(t);
+}
+
 }  // namespace
 
 std::uint64_t program(const boot::Facts& facts) {
   begin(facts);
   null_call();
   exceptions();
+  transfers();
   finish();
 }

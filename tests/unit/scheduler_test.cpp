@@ -103,6 +103,78 @@ TEST_F(Scheduler, EpilogueHasItsGrace) {
   EXPECT_EQ(a().info->overruns, 1u);
 }
 
+// Each overrun is a strike and costs the next slice; a slice that ends in time forgives one; too many end it.
+TEST_F(Scheduler, OverrunsAreCountedForgivenAndAtLastTheEnd) {
+  for (std::uint64_t p = 0; p < 64; ++p) bind(p, p % 2 == 0 ? 20 : abi::boot::self.raw());
+  const abi::EnvEntries entries{.epilogue = 0x6000, .monitor = abi::boot::self};
+  ASSERT_EQ(w.call(Call::env_configure, {20, w.put(entries)}).error, Error::none);
+  const auto reach = [&] {
+    for (int i = 0; i < 300 && w.current() != &a(); ++i) w.pass(slice);
+    ASSERT_EQ(w.current(), &a());
+    area_of(0).upcall.busy = 0;
+    w.pass(slice);
+    ASSERT_EQ(a().context.registers.rip, 0x6000u);
+  };
+  reach();
+  w.pass(grace);
+  EXPECT_EQ(a().info->strikes, 1u);
+  EXPECT_TRUE(a().forfeits);
+  EXPECT_EQ(w.current(), &first());
+  w.pass(slice);
+  EXPECT_EQ(w.current(), &first()) << "its next slice is lost";
+  EXPECT_FALSE(a().forfeits);
+  reach();
+  ASSERT_EQ(w.call(Call::env_yield, {0}).error, Error::none);
+  EXPECT_EQ(a().info->strikes, 0u) << "forgiven";
+  EXPECT_EQ(a().info->overruns, 1u);
+  for (std::uint32_t n = 1; n <= abi::overrun_limit; ++n) {
+    reach();
+    w.pass(grace);
+    ASSERT_EQ(a().info->strikes, n);
+  }
+  reach();
+  w.pass(grace);
+  EXPECT_EQ(a().state, RunState::stuck);
+  EXPECT_EQ(a().code, abi::overrun_code);
+  EXPECT_TRUE(first().wake_token) << "its monitor was woken";
+}
+
+TEST_F(Scheduler, TheEndOfASliceWaitsOnceAndNotForLong) {
+  for (std::uint64_t p = 0; p < 64; ++p) bind(p, p % 2 == 0 ? 20 : abi::boot::self.raw());
+  while (w.current() != &a()) w.pass(slice);
+  area_of(0).defer = 1;
+  w.pass(slice);
+  ASSERT_EQ(w.current(), &a());
+  EXPECT_EQ(area_of(0).deferred, 1u);
+  w.pass(abi::defer_ns - 1);
+  EXPECT_EQ(w.current(), &a());
+  w.pass(1);
+  EXPECT_EQ(w.current(), &first()) << "bounded";
+  while (w.current() != &a()) w.pass(slice);
+  area_of(0).deferred = 0;
+  w.pass(slice);
+  EXPECT_EQ(area_of(0).deferred, 1u) << "once in each slice";
+  area_of(0).defer = area_of(0).deferred = 0;
+  ASSERT_EQ(w.call(Call::env_yield, {0}).error, Error::none);
+  EXPECT_EQ(w.current(), &first());
+}
+
+TEST_F(Scheduler, PositionsOnSeveralProcessors) {
+  bind(64, 20);
+  for (std::uint64_t p = 0; p < 64; ++p) bind(p, 20);
+  w.deliver_pokes();
+  ASSERT_EQ(machine().cpus[1].current, &a());
+  ASSERT_EQ(w.call(Call::env_sleep, {forever, 0}).error, Error::none);
+  EXPECT_EQ(machine().cpus[0].current, nullptr) << "it runs over there";
+  w.on(1);
+  ASSERT_EQ(w.call(Call::env_sleep, {machine().now_ns + 10, 0}).error, Error::none);
+  EXPECT_EQ(machine().cpus[1].current, nullptr);
+  w.on(0);
+  w.pass(10);
+  w.deliver_pokes();
+  EXPECT_EQ(a().state, RunState::running) << "on either";
+}
+
 TEST_F(Scheduler, AnIdleProcessorStartsAtOnce) {
   EXPECT_EQ(machine().cpus[1].current, nullptr);
   bind(64, 20);
