@@ -12,10 +12,13 @@ enum class Resource : std::uint32_t {
   objects = 2,  // frames in kernel use: accounts, envs, spaces, page tables, tables and their leaves; each counts as a frame too
 };
 inline constexpr std::uint32_t resource_count = 3;
+inline constexpr std::uint32_t max_account_depth = 16;           // accounts within accounts below the root
 inline constexpr std::uint64_t any_units = ~std::uint64_t{0};  // account_revoke: not by name
 
 // A child's claim (the greater of its limit and its use; more than the limit only while units are being asked back) counts
-// as use of its parent. Revocation never lowers a limit below its minimum; the minimum of objects is not used and 0.
+// as use of its parent. Revocation never lowers a limit below its minimum; what is guaranteed to the children comes out of
+// the own guarantee: their minima together are at most the own one (else over_limit). The minimum of objects is not used
+// and 0.
 struct AccountLimits {
   std::array<std::uint64_t, resource_count> limit;    // by Resource
   std::array<std::uint64_t, resource_count> minimum;  // at most the limit
@@ -41,7 +44,7 @@ struct RevocationRequest {
   std::uint64_t sequence;     // grows with every request
   std::uint64_t resource;     // Resource
   std::uint64_t first;        // by name: the first unit; otherwise any_units
-  std::uint64_t count;        // units asked for (by name: how many from `first` on; what is not owned need not be given)
+  std::uint64_t count;        // units asked for (by name: at most max_cap_run from `first` on; the limit falls by those owned, the rest need not be given)
   std::uint64_t deadline_ns;
 };
 struct Loss {

@@ -61,15 +61,17 @@ enum class FrameUse : std::uint8_t {
 struct FrameInfo {
   std::uint32_t owner;        // frame number of the owning account; 0: the kernel
   std::uint32_t generation;   // of the object that lives here; grows when it dies
-  std::uint32_t maps;         // plain: entries that map it; page tables: entries in use
+  std::uint32_t maps;         // plain: entries that map it; page tables: entries in use; table leaves: their number in
+                              // the table; table indexes: the number of their first leaf
   std::uint16_t pins;         // uses by the kernel that forbid freeing
   std::uint16_t refs;         // frames capabilities that cover it
   FrameUse use;
   std::uint8_t level;         // page tables: 1 = entries map pages ... 4 = top
-  std::uint16_t reserved;
-  std::uint32_t aux;          // page tables: frame number of their space
+  std::uint16_t flags;        // frame_* bits below
+  std::uint32_t aux;          // page tables: frame number of their space; table leaves, indexes: of their table
 };
 static_assert(sizeof(FrameInfo) == 24);
+inline constexpr std::uint16_t frame_condemned = 1u << 0;  // is being taken by force: cannot be mapped or shared any more
 
 // Who owns a position of a slice vector. `env` 0: nobody.
 struct SliceOwner {

@@ -24,12 +24,21 @@ constexpr std::uint64_t reserve_frames = 64;
 constexpr std::uint64_t stack_pages = 16;
 constexpr std::uint32_t data_flags = abi::map_read | abi::map_write | abi::map_owned;
 
+// Every position of the first processor but the last, in which init runs when there is something to do for it: a
+// sleeping owner's position is skipped, so it costs nothing.
+constexpr std::uint32_t container_slices = abi::slices_per_cpu - 1;
+
+// All that is left: frames but for what is kept, and the slices, which are init's own until it gives them up.
 Status create_account(const Plan& plan) {
+  for (std::uint32_t position = 0; position < container_slices; ++position)
+    TRY_VOID(call::slice_bind(given::slices, position, abi::no_slot));
   const abi::AccountInfo own = TRY(rt::read_account(given::account));
   const std::uint64_t left = rt::room_in(own, abi::Resource::frames);
   const std::uint64_t kept = reserve_frames + plan.swap_frames;
   if (left <= kept) return base::Unexpected{abi::Error::over_limit};
-  return rt::create_account(given::account, slots::account, rt::frames_only(left - kept));
+  const std::uint64_t frames = left - kept;
+  return rt::create_account(given::account, slots::account,
+                            {.limit = {frames, container_slices, frames}, .minimum = {}});
 }
 
 Status create_space() {
@@ -121,9 +130,7 @@ Status build_container(const Archive& archive, const Image& image, const Plan& p
 }
 
 Status start_container(const Image& image) {
-  // Every position of the first processor but the last, in which init runs when there is something to do for it: a
-  // sleeping owner's position is skipped, so it costs nothing.
-  for (std::uint32_t position = 0; position + 1 < abi::slices_per_cpu; ++position)
+  for (std::uint32_t position = 0; position < container_slices; ++position)
     TRY_VOID(call::slice_bind(given::slices, position, slots::env));
   return call::env_start(slots::env, rt::Va{image.elf.header->entry},
                          rt::Va{abi::map::state_root_stack + stack_pages * page_size}, abi::map::state_start_info);

@@ -1,43 +1,147 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/core/account.hpp"
 
-namespace aegis {
+#include "kernel/core/revocation.hpp"
 
-Result<Account*> Account::create(Kernel& k, Account& parent, std::uint64_t limit, FrameNumber where) {
-  // The child's own frame is the parent's, so the limit must leave room for it.
-  if (parent.room() == 0 || limit > parent.room() - 1) return fail(Error::over_limit);
+namespace aegis {
+namespace {
+
+Status check_form(const abi::AccountLimits& limits) {
+  for (const Resource what : every_resource) {
+    const auto i = static_cast<std::size_t>(what);
+    if (limits.minimum[i] > limits.limit[i]) return fail(Error::bad_argument);
+  }
+  return limits.minimum[static_cast<std::size_t>(Resource::objects)] == 0 ? Status{} : fail(Error::bad_argument);
+}
+
+// The claim fell or rose by so much: so did the parent's use, whose claim may follow.
+void claim_fell(Account& account, Resource what, std::uint64_t units) {
+  for (Account* at = account.above(); at != nullptr && units != 0; at = at->above()) {
+    Usage& usage = at->of(what);
+    const std::uint64_t before = usage.claim();
+    AEGIS_ASSERT(usage.used >= units);
+    usage.used -= units;
+    units = before - usage.claim();
+  }
+}
+void claim_rose(Account& account, Resource what, std::uint64_t units) {
+  for (Account* at = account.above(); at != nullptr && units != 0; at = at->above()) {
+    Usage& usage = at->of(what);
+    const std::uint64_t before = usage.claim();
+    usage.used += units;
+    units = usage.claim() - before;
+  }
+}
+
+}  // namespace
+
+bool Account::is_within(const Account& ancestor) const {
+  const Account* at = this;
+  while (at->depth > ancestor.depth) at = at->above();
+  return at == &ancestor;
+}
+
+Result<Account*> Account::create(Kernel& k, Account& parent, const abi::AccountLimits& limits, FrameNumber where) {
+  TRY_VOID(check_form(limits));
+  if (parent.depth == abi::max_account_depth) return fail(Error::over_limit);
+  for (const Resource what : every_resource) {
+    const auto i = static_cast<std::size_t>(what);
+    const Usage& from = parent.of(what);
+    // The child's own frame is the parent's, so the limits must leave room for it.
+    const std::uint64_t own = what == Resource::slices ? 0 : 1;
+    if (parent.room(what) < own || limits.limit[i] > parent.room(what) - own) return fail(Error::over_limit);
+    if (limits.minimum[i] > from.minimum - from.promised) return fail(Error::over_limit);
+  }
   const FrameNumber frame = TRY(parent.allocate(k, where, FrameUse::account));
   // point of no return
-  auto* child = new (arch::frame_memory(frame)) Account{.limit = limit, .parent = frame_index(&parent)};
-  parent.used += limit;
+  auto* child = new (arch::frame_memory(frame)) Account{.parent = frame_index(&parent), .depth = parent.depth + 1};
+  for (const Resource what : every_resource) {
+    const auto i = static_cast<std::size_t>(what);
+    change_limit(*child, what, limits.limit[i]);
+    child->of(what).minimum = limits.minimum[i];
+    parent.of(what).promised += limits.minimum[i];
+  }
   ++parent.children;
   return child;
 }
 
-Status Account::destroy(Kernel& k) {
-  if (used != 0 || children != 0 || parent == 0) return fail(Error::busy);
+Status Account::set_limits(Kernel& k, const abi::AccountLimits& limits) {
+  TRY_VOID(check_form(limits));
+  Account& payer = *above();
+  for (const Resource what : every_resource) {
+    const auto i = static_cast<std::size_t>(what);
+    const Usage& own = of(what);
+    const Usage& from = payer.of(what);
+    if (limits.limit[i] < own.used || limits.minimum[i] < own.promised) return fail(Error::over_limit);
+    if (limits.limit[i] > own.limit && limits.limit[i] - own.limit > payer.room(what)) return fail(Error::over_limit);
+    if (limits.minimum[i] > from.minimum - from.promised + own.minimum) return fail(Error::over_limit);
+  }
   // point of no return
-  auto& payer = object_at<Account>(parent);
-  payer.used -= limit;
-  --payer.children;
-  release_frame(k, arch::frame_of(this));
+  for (const Resource what : every_resource) {
+    const auto i = static_cast<std::size_t>(what);
+    change_limit(*this, what, limits.limit[i]);
+    payer.of(what).promised += limits.minimum[i] - of(what).minimum;
+    of(what).minimum = limits.minimum[i];
+    if (k.open_requests != 0) note_given(k, *this, what, abi::any_units);  // less for the child is a way to give
+  }
   return {};
 }
 
+abi::AccountInfo Account::read() const {
+  abi::AccountInfo info{};
+  for (std::size_t i = 0; i < abi::resource_count; ++i) {
+    info.limits.limit[i] = usage[i].limit;
+    info.limits.minimum[i] = usage[i].minimum;
+    info.used[i] = usage[i].used;
+  }
+  info.children = children;
+  info.run_ns = run_ns;
+  if (request.open) {
+    info.request_resource = 1 + static_cast<std::uint64_t>(request.resource);
+    info.request_left = units_left(*this);
+    info.request_deadline = request.deadline.raw();
+  }
+  return info;
+}
+
+void change_limit(Account& account, Resource what, std::uint64_t limit) {
+  Usage& usage = account.of(what);
+  const std::uint64_t before = usage.claim();
+  usage.limit = limit;
+  const std::uint64_t after = usage.claim();
+  if (after < before) claim_fell(account, what, before - after);
+  else claim_rose(account, what, after - before);
+}
+
+void charge(Kernel& k, Account& account, Resource what, std::uint64_t first, std::uint64_t units) {
+  Usage& usage = account.of(what);
+  AEGIS_ASSERT(units <= usage.room());
+  usage.used += units;  // still within the limit: the claim is the same
+  if (k.open_requests != 0) [[unlikely]] note_taken(account, what, first, units);
+}
+
+void pay_back(Kernel& k, Account& account, Resource what, std::uint64_t unit) {
+  Usage& usage = account.of(what);
+  AEGIS_ASSERT(usage.used > 0);
+  if (usage.used-- > usage.limit) [[unlikely]] claim_fell(account, what, 1);
+  if (k.open_requests != 0) [[unlikely]] note_given(k, account, what, unit);
+}
+
 Result<FrameNumber> Account::allocate(Kernel& k, FrameNumber where, FrameUse use, Contents contents) {
-  if (room() == 0) return fail(Error::over_limit);
-  const FrameNumber frame = TRY(k.frames.find(where, 1, 0));
+  const bool object = use != FrameUse::plain;
+  if ((object ? room_for_objects() : room()) == 0) return fail(Error::over_limit);
+  const FrameNumber frame = TRY(k.frames.find({.first = where}));
   k.frames.take(frame, 1, frame_index(this), use, contents);
-  ++used;
-  if (use != FrameUse::plain) ++objects;
+  if (object) charge(k, *this, Resource::objects, abi::any_units, 1);
+  charge(k, *this, Resource::frames, object ? abi::any_units : frame.raw(), 1);  // objects are not asked back by name
   return frame;
 }
 
-Result<FrameNumber> Account::allocate_run(Kernel& k, FrameNumber first, std::uint64_t count, std::uint32_t align_log2) {
-  if (count > room()) return fail(Error::over_limit);
-  const FrameNumber frame = TRY(k.frames.find(first, count, align_log2));
-  k.frames.take(frame, count, frame_index(this), FrameUse::plain, Contents::zeroed);
-  used += count;
+Result<FrameNumber> Account::allocate_run(Kernel& k, const FrameWish& wish) {
+  if (wish.count > room()) return fail(Error::over_limit);
+  const FrameNumber frame = TRY(k.frames.find(wish));
+  k.frames.take(frame, wish.count, frame_index(this), FrameUse::plain, Contents::zeroed);
+  charge(k, *this, Resource::frames, frame.raw(), wish.count);
   return frame;
 }
 
@@ -62,8 +166,8 @@ void release_frame(Kernel& k, FrameNumber frame) {
   AEGIS_ASSERT(info.owner != 0);
   k.frames.give_back(frame);
   auto& account = object_at<Account>(info.owner);
-  --account.used;
-  if (info.use != FrameUse::plain) --account.objects;
+  if (info.use != FrameUse::plain) pay_back(k, account, Resource::objects, abi::any_units);
+  pay_back(k, account, Resource::frames, info.use == FrameUse::plain ? frame.raw() : abi::any_units);
 }
 
 }  // namespace aegis

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/core/capability.hpp"
 
-#include "kernel/core/revocation.hpp"
+#include "kernel/core/account.hpp"
+#include "kernel/core/sweep.hpp"
 
 namespace aegis {
 namespace {
@@ -26,7 +27,8 @@ void unlink(Slot& slot) {
 Status add_refs(Kernel& k, std::uint64_t first, std::uint64_t count) {
   constexpr std::uint16_t most = 0xffff;
   for (std::uint64_t f = first; f < first + count; ++f)
-    if (k.frames[FrameNumber{f}].refs == most) return fail(Error::over_limit);
+    if (is_condemned(k.frames[FrameNumber{f}])) return fail(Error::out_of_range);
+    else if (k.frames[FrameNumber{f}].refs == most) return fail(Error::over_limit);
   for (std::uint64_t f = first; f < first + count; ++f) ++k.frames[FrameNumber{f}].refs;
   return {};
 }
@@ -62,8 +64,9 @@ bool is_live(Kernel& k, const Slot& slot) {
     case Kind::env: case Kind::entry: return k.frames.is_live(slot.object, FrameUse::env);
     case Kind::space: return k.frames.is_live(slot.object, FrameUse::space);
     case Kind::table: return k.frames.is_live(slot.object, FrameUse::table);
-    // Frames that are referred to cannot be freed, nor an account that owns frames.
-    case Kind::frames: case Kind::slices: case Kind::console: case Kind::machine: return true;
+    // Frames that are referred to cannot be freed, nor an account that owns frames; one that is ending gives nothing more.
+    case Kind::frames: return !slot.object || !object_at<Account>(slot.object.frame).dying;
+    case Kind::slices: case Kind::console: case Kind::machine: return true;
     case Kind::none: return false;
   }
   return false;
@@ -77,6 +80,11 @@ void install(Slot& slot, Kind kind, ObjectRef object, std::uint64_t first, std::
 void install_entry(Slot& env, Slot& slot, std::uint64_t rip, std::uint64_t badge) {
   install(slot, Kind::entry, env.object, badge, rip);
   link_child(env, slot);
+}
+
+void install_below(Slot& account, Slot& slot, Kind kind, ObjectRef object) {
+  install(slot, kind, object);
+  link_child(account, slot);
 }
 
 Status derive(Kernel& k, Slot& source, Slot& target, std::uint32_t wanted, std::uint64_t first, std::uint64_t count) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Capabilities and the tree of their derivation. A slot lies in a leaf of a table, a frame that no env can map; the
 // links are pointers between slots. Each operation leaves a consistent tree after every step, so the long ones can stop
-// anywhere. Invariants: a child has its parent's object (or is a frames capability under its account's) and no more
-// rights and range; a frames capability counts in `refs` of each frame it covers.
+// anywhere. Invariants: a child has its parent's object and no more rights and range, or its parent is the capability of
+// the account that paid for the object, or owns the frames; a frames capability counts in `refs` of each frame it covers.
 #pragma once
 
 #include "kernel/core/kernel.hpp"
@@ -40,6 +40,8 @@ static_assert(sizeof(Slot) == 64);
 void install(Slot& slot, Kind kind, ObjectRef object, std::uint64_t first = 0, std::uint64_t count = 0);
 // A way to call the env behind `env`, as a child of that capability.
 void install_entry(Slot& env, Slot& slot, std::uint64_t rip, std::uint64_t badge);
+// The same for a new object, below the capability of the account that pays for it: revoking that takes it.
+void install_below(Slot& account, Slot& slot, Kind kind, ObjectRef object);
 // Puts one with less into an empty slot, as a child of `source`.
 [[nodiscard]] Status derive(Kernel& k, Slot& source, Slot& target, std::uint32_t rights, std::uint64_t first,
                             std::uint64_t count);

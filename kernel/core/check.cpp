@@ -18,7 +18,7 @@ struct Recount {
   std::uint32_t envs = 0;        // spaces, tables: that are in them
   std::uint32_t viewed = 0;      // spaces: slots that others see
   std::uint32_t children = 0;    // accounts
-  std::uint64_t frames = 0, objects = 0, claims = 0;  // accounts: owned; limits of the children
+  std::array<std::uint64_t, abi::resource_count> used{}, promised{};  // accounts: by Resource
 };
 
 constexpr std::uint8_t top_level = 4;
@@ -35,6 +35,7 @@ class Checker {
     tree();
     for (std::uint32_t f = 0; f < count(); ++f) compare(f);
     expect(free_ == k_.frames.free_count(), "free frames", free_);
+    expect(requests_ == k_.open_requests, "open requests", requests_);
     processors();
     sleepers();
     return wrong_;
@@ -70,8 +71,8 @@ class Checker {
     if (i.use == FrameUse::free) return;
     if (i.owner != 0 && expect(is(i.owner, FrameUse::account), "owner is no account", f)) {
       Recount& sum = recount(i.owner);
-      ++sum.frames;
-      if (i.use != FrameUse::plain) ++sum.objects;
+      ++sum.used[0];
+      if (i.use != FrameUse::plain) ++sum.used[2];
     }
     if (i.use == FrameUse::account) account(f);
     if (i.use == FrameUse::space) space(f);
@@ -81,9 +82,15 @@ class Checker {
 
   void account(std::uint32_t f) {
     const auto& a = object_at<Account>(f);
+    if (a.vector != 0 && expect(is(a.vector, FrameUse::plain), "a revocation page is not plain", f)) ++recount(a.vector).pins;
     if (a.parent == 0 || !expect(is(a.parent, FrameUse::account), "an account's parent is gone", f)) return;
-    recount(a.parent).claims += a.limit;
-    ++recount(a.parent).children;
+    Recount& above = recount(a.parent);
+    for (std::size_t r = 0; r < abi::resource_count; ++r) {
+      above.used[r] += a.usage[r].claim();
+      above.promised[r] += a.usage[r].minimum;
+    }
+    ++above.children;
+    expect(a.depth == object_at<Account>(a.parent).depth + 1, "an account's depth", f);
     expect(info(f).owner == a.parent, "an account's frame is its parent's", f);
   }
 
@@ -101,16 +108,35 @@ class Checker {
     expect(e.state != RunState::accepting || e.caller == nullptr, "who accepts answers nobody", f);
     expect(e.wait_count == 0 || e.state == RunState::sleeping, "only sleepers wait for words", f);
     if (e.sleep.queued) ++queued_;
+    std::uint32_t positions = 0;
+    for (const ObjectRef owner : k_.slices) positions += owner == k_.frames.ref_of(&e);
+    expect(positions == e.positions, "positions of an env", f);
+    if (is(info(f).owner, FrameUse::account)) recount(info(f).owner).used[1] += positions;
   }
 
   void table_object(std::uint32_t f) {
-    for (const Leaf* leaf : object_at<Table>(f).leaves)
-      if (leaf != nullptr) leaf_of(f, *leaf);
+    const auto& t = object_at<Table>(f);
+    std::uint32_t number = 0;
+    for (const Leaf* leaf : t.leaves) leaf_of(f, leaf, number++);
+    for (const LeafIndex* index : t.indexes) {
+      const std::uint32_t at = frame_behind(index), first = number;
+      number += abi::leaves_per_index;
+      if (index == nullptr) continue;
+      const bool good = is(at, FrameUse::table_index) && info(at).aux == f && info(at).maps == first;
+      if (!expect(good, "index of leaves", f)) continue;
+      expect(!std::exchange(recount(at).reached, true), "an index is used twice", at);
+      recount(at).maps = first;
+      for (std::uint32_t i = 0; i < abi::leaves_per_index; ++i) leaf_of(f, (*index)[i], first + i);
+    }
   }
 
-  void leaf_of(std::uint32_t f, const Leaf& leaf) {
-    const std::uint32_t at = frame_behind(&leaf);
-    if (!expect(is(at, FrameUse::table_leaf) && info(at).aux == f, "leaf", f)) return;
+  void leaf_of(std::uint32_t f, const Leaf* there, std::uint32_t number) {
+    if (there == nullptr) return;
+    const Leaf& leaf = *there;
+    const std::uint32_t at = frame_behind(there);
+    const bool good = is(at, FrameUse::table_leaf) && info(at).aux == f && info(at).maps == number;
+    if (!expect(good, "leaf", f)) return;
+    recount(at).maps = number;
     expect(!std::exchange(recount(at).reached, true), "a leaf is used twice", at);
     for (const Slot& slot : leaf) {
       if (slot.empty()) {
@@ -232,6 +258,15 @@ class Checker {
   }
 
   void attenuated(const Slot& parent, const Slot& slot, std::uint32_t f) {
+    if (parent.kind == Kind::account && !(parent.object == slot.object)) {
+      // Below an account's capability lie those to what it, or an account below it, paid for.
+      if (!is_live(k_, parent) || !is_live(k_, slot)) return;
+      const std::uint32_t owner = slot.kind == Kind::frames ? slot.object.frame : info(slot.object.frame).owner;
+      if (!expect(is(owner, FrameUse::account), "a capability below an account that did not pay", f)) return;
+      expect(object_at<Account>(owner).is_within(object_at<Account>(parent.object.frame)),
+             "a capability below a stranger's account", f);
+      return;
+    }
     expect(parent.object == slot.object, "a child's object", f);
     if (parent.kind == Kind::account && slot.kind == Kind::frames) return;
     if (parent.kind == Kind::env && slot.kind == Kind::entry) return;
@@ -279,16 +314,20 @@ class Checker {
     switch (i.use) {
       case FrameUse::free:
         ++free_;
-        expect(i.owner == 0 && i.maps == 0 && i.pins == 0 && i.refs == 0 && i.aux == 0 && i.level == 0, "a free frame", f);
+        expect(i.owner == 0 && i.maps == 0 && i.pins == 0 && i.refs == 0 && i.aux == 0 && i.level == 0 && i.flags == 0,
+               "a free frame", f);
         break;
       case FrameUse::plain:
         expect(i.aux == 0, "aux of a plain frame", f);
         expect(i.owner != 0, "owner", f);
+        expect(!is_condemned(i) || may_be_condemned(i.owner), "condemned for nothing", f);
+        expect(is_condemned(i) == k_.frames.any_condemned(f, 1), "condemned twice told", f);
         break;
       case FrameUse::page_table:
         expect(i.owner != 0, "owner", f);
         expect(c.reached, "a page table that nothing leads to", f);
         break;
+      case FrameUse::table_index: expect(c.reached, "an index that nothing leads to", f); break;
       case FrameUse::table_leaf: expect(c.reached, "a leaf that nothing leads to", f); break;
       case FrameUse::space: compare_space(f); break;
       case FrameUse::table: expect(object_at<Table>(f).envs == c.envs, "envs of table", f); break;
@@ -297,13 +336,34 @@ class Checker {
     }
   }
 
+  // Its account is ending, or under force with the one above that is.
+  [[nodiscard]] bool may_be_condemned(std::uint32_t owner) const {
+    if (!is(owner, FrameUse::account)) return true;  // said elsewhere
+    const auto& account = object_at<Account>(owner);
+    const Account* top = k_.frames.live<Account>(k_.force.account);
+    return account.dying || (top != nullptr && account.is_within(*top));
+  }
+
   void compare_account(std::uint32_t f) {
     const auto& a = object_at<Account>(f);
     const Recount& c = recount(f);
-    expect(a.used == c.frames + c.claims, "account: used", f);
     expect(a.children == c.children, "account: children", f);
-    expect(a.objects == c.objects, "account: objects", f);
-    expect(a.used <= a.limit, "account: limit", f);
+    constexpr std::array<std::string_view, abi::resource_count> names{"account: frames", "account: slices",
+                                                                      "account: objects"};
+    for (std::size_t r = 0; r < abi::resource_count; ++r) {
+      const Usage& usage = a.usage[r];
+      expect(usage.used == c.used[r], names[r], f);
+      expect(usage.promised == c.promised[r] && usage.promised <= usage.minimum, "account: minima", f);
+      expect(usage.minimum <= usage.limit && (usage.excess() == 0 || is_asked(a, r)), "account: limit", f);
+    }
+    if (a.request.open) ++requests_;
+  }
+
+  // Resources are being asked back from it, or from one above it (whose force lowers limits below).
+  static bool is_asked(const Account& account, std::size_t what) {
+    for (const Account* at = &account; at != nullptr; at = at->above())
+      if (at->request.open && static_cast<std::size_t>(at->request.resource) == what) return true;
+    return false;
   }
 
   void compare_space(std::uint32_t f) {
@@ -394,7 +454,7 @@ class Checker {
   Kernel& k_;
   const CheckSink& sink_;
   Recount* counted_;
-  std::uint64_t wrong_ = 0, free_ = 0, slots_ = 0, queued_ = 0;
+  std::uint64_t wrong_ = 0, free_ = 0, slots_ = 0, queued_ = 0, requests_ = 0;
   std::uint32_t some_top_ = 0;
   bool links_good_ = true;
 };

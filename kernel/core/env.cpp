@@ -2,6 +2,7 @@
 #include "kernel/core/env.hpp"
 
 #include "kernel/core/scheduler.hpp"
+#include "kernel/core/slices.hpp"
 #include "kernel/core/space.hpp"
 #include "kernel/core/table.hpp"
 #include "kernel/core/trace.hpp"
@@ -20,7 +21,7 @@ bool is_user_address(std::uint64_t va) { return va < abi::user_end; }
 Result<Env*> Env::create(Kernel& k, Account& payer, const Parts& parts, FrameNumber where) {
   if (!payer.owns(k, parts.user_area)) return fail(Error::out_of_range);
   FrameInfo& area = k.frames[parts.user_area];
-  if (area.use != FrameUse::plain) return fail(Error::out_of_range);
+  if (area.use != FrameUse::plain || is_condemned(area)) return fail(Error::out_of_range);
   if (area.pins != 0) return fail(Error::busy);
   if (k.envs.full()) return fail(Error::no_frame);
   const FrameNumber frame = TRY(payer.allocate(k, where, FrameUse::env));
@@ -58,6 +59,7 @@ Status Env::destroy(Kernel& k, Cpu& here) {
     here.loaded = nullptr;
     arch::bind_env(here, nullptr);
   }
+  release_positions(k, *this);
   --k.frames[user_area].pins;
   --object_at<Space>(space).envs;
   --object_at<Table>(table).envs;

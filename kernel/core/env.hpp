@@ -32,6 +32,7 @@ struct Env {
   SleepLink sleep;
   std::uint64_t code = 0, error = 0, address = 0;  // how it halted or got stuck
   abi::EnvInfo* info = nullptr;   // its counters, of which there is no other copy: in the information pages
+  std::uint32_t positions = 0;    // of the slice vectors that it owns
   Nanoseconds run_since{};
   Env* caller = nullptr;          // whose call it answers (transfer.hpp)
   Env* callee = nullptr;          // while calling: who answers

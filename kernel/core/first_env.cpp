@@ -4,7 +4,7 @@
 #include "abi/boot.hpp"
 #include "base/cpio.hpp"
 #include "base/elf.hpp"
-#include "kernel/core/env.hpp"
+#include "kernel/core/slices.hpp"
 #include "kernel/core/space.hpp"
 #include "kernel/core/table.hpp"
 
@@ -157,7 +157,7 @@ Result<Env*> build_first_env(Kernel& k, const traps::BootRecord& record, Account
   Env& env = *TRY(Env::create(k, root, {.space = space, .table = table, .user_area = user_area}, abi::any_frame));
   TRY_VOID(fill_slots(k, table, record, root, env));
   env.entries.gs_base = layout.user_area();
-  for (std::uint32_t i = 0; i < abi::slices_per_cpu; ++i) k.slices[i] = k.frames.ref_of(&env);
+  for (std::uint32_t i = 0; i < abi::slices_per_cpu; ++i) TRY_VOID(bind_position(k, i, &env));
   TRY_VOID(env.start(k, entry, layout.stack_end(), layout.facts()));
   return &env;
 }

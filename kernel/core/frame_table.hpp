@@ -11,10 +11,21 @@ namespace aegis {
 // What a frame holds when it is handed out: zeros, or old bytes that the kernel overwrites whole before anybody looks.
 enum class Contents : bool { zeroed, overwritten };
 
+// Which run of free frames is wanted: at `first`, or with any_frame the lowest for whose first frame n
+// (n & mask) == match.
+struct FrameWish {
+  FrameNumber first = abi::any_frame;
+  std::uint64_t count = 1;  // at most max_run
+  std::uint64_t mask = 0, match = 0;
+};
+
+[[nodiscard]] inline bool is_condemned(const FrameInfo& info) { return (info.flags & abi::frame_condemned) != 0; }
+
 class FrameTable {
  public:
   constexpr FrameTable() = default;
-  // `info` heads the exported pages. The arrays describe `count` frames; the bitmap is all zero (nothing is free).
+  // `info` heads the exported pages. The arrays describe `count` frames; the bitmap is all zero (nothing is free), and
+  // behind it lies one more.
   void attach(abi::SystemInfo& info, FrameInfo* frames, std::uint64_t* bitmap, std::uint64_t count);
 
   [[nodiscard]] std::uint64_t count() const { return count_; }
@@ -24,12 +35,17 @@ class FrameTable {
   [[nodiscard]] FrameInfo& operator[](std::uint32_t frame) { return frames_[frame]; }
   [[nodiscard]] abi::SystemInfo& info() { return *info_; }
 
-  // A run of `count` free frames: at `first`, or with any_frame the lowest aligned to 2^align_log2. Takes nothing yet.
-  [[nodiscard]] Result<FrameNumber> find(FrameNumber first, std::uint64_t count, std::uint32_t align_log2) const;
+  // Takes nothing yet. The bound is one pass over the bitmap, some tens of instructions for 64 frames.
+  [[nodiscard]] Result<FrameNumber> find(const FrameWish& wish) const;
   // Marks a free run as taken.
   void take(FrameNumber first, std::uint64_t count, std::uint32_t owner, FrameUse use, Contents contents);
   // Gives a frame back. The generation of one that held an object moves on.
   void give_back(FrameNumber frame);
+  // While a frame is taken by force, or with its account: see force.hpp.
+  void condemn(FrameNumber frame);
+  void spare(FrameNumber frame);
+  // One pass over a bitmap: 64 frames a word.
+  [[nodiscard]] bool any_condemned(std::uint64_t first, std::uint64_t count) const;
   // Boot: RAM that is not reserved becomes free.
   void add_free(FrameNumber frame);
 
@@ -47,13 +63,15 @@ class FrameTable {
 
  private:
   [[nodiscard]] bool is_free(std::uint64_t frame) const { return (bitmap_[frame / 64] >> (frame % 64) & 1) != 0; }
-  [[nodiscard]] std::uint64_t next_free(std::uint64_t from) const;
   [[nodiscard]] std::uint64_t first_taken(std::uint64_t from, std::uint64_t end) const;
+  [[nodiscard]] std::uint64_t starts_in(std::uint64_t word, std::uint64_t count) const;
 
   abi::SystemInfo* info_ = nullptr;
   FrameInfo* frames_ = nullptr;
   std::uint64_t* bitmap_ = nullptr;
+  std::uint64_t* condemned_ = nullptr;  // a bit per frame: its flag, for quick looks at ranges
   std::uint64_t count_ = 0;
+  std::uint64_t words_ = 0;         // of the bitmap
   mutable std::uint64_t hint_ = 0;  // no free frame lies in a word of the bitmap before this one
 };
 

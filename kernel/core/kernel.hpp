@@ -23,11 +23,25 @@ struct ConsoleState {
   std::array<std::byte, abi::console_chunk> output{};
 };
 
+// Which sweep comes next, and over what (force.cpp).
+enum class ForcePass : std::uint8_t { spare, positions, idle, mapped, shared, bindings, free, done };
+struct Force {
+  ObjectRef account;            // whose units are taken; {}: nobody's
+  ForcePass pass = ForcePass::spare;
+  bool in_use = false;          // a chosen frame is mapped or has a capability
+  std::uint32_t position = 0;   // of the sweep
+  std::uint64_t condemned = 0;  // frames chosen in this round
+  std::uint64_t taken = 0;      // in this round
+  ObjectRef loser;              // account that has losses listed and was not told yet
+};
+
 struct Kernel {
   FrameTable frames;
   Sleepers sleepers;
   std::span<ObjectRef> slices;  // owner of each position, in the information pages
   EnvTable envs;
+  Force force;
+  std::uint64_t open_requests = 0;  // accounts that resources are being asked back from
   std::uint64_t idle_cpus = 0;  // bit per processor that waits in idle()
   ConsoleState console;
   std::byte* recount = nullptr;  // the checker's memory; see check.hpp

@@ -48,7 +48,7 @@ template <typename T, typename... Rights>
   return object;
 }
 
-// Capabilities that lead to no frame object: frames, slices, console, machine.
+// Capabilities that lead to no frame object (frames, slices, console, machine), or of which the slot is wanted.
 template <typename... Rights>
 [[nodiscard]] Result<Slot*> find_kind(Kernel& k, Table& table, abi::CapSlot number, Kind kind, Rights... rights) {
   Slot& slot = *TRY(live_slot(k, table, number));

@@ -85,7 +85,7 @@ bool build_frame_table(Kernel& k, const BootRecord& record) {
 
   const InfoLayout layout = info_layout(frames, record.cpus);
   const std::uint64_t info_pages = layout.pages;
-  const std::uint64_t bitmap_size = base::align_up((frames + 63) / 64 * sizeof(std::uint64_t), std::uint64_t{64});
+  const std::uint64_t bitmap_size = base::align_up(2 * ((frames + 63) / 64) * sizeof(std::uint64_t), std::uint64_t{64});
   const std::uint64_t bitmap_pages = base::pages_for(bitmap_size + frames * recount_size);  // the checker's behind it
   const std::uint64_t place = find_place(record, (info_pages + bitmap_pages) * base::page_size);
   if (place == 0) return false;

@@ -54,12 +54,14 @@ void start_next_slice(Kernel& k, Cpu& cpu) {
   }
 }
 
-void unload(Cpu& cpu) {
+void unload(Kernel& k, Cpu& cpu) {
   Env* env = cpu.loaded;
   if (env == nullptr) return;
   arch::save_bases(env->context);
   arch::save_vector(env->context);
-  env->info->run_ns += arch::now() - env->run_since;
+  const std::uint64_t stay = arch::now() - env->run_since;
+  env->info->run_ns += stay;
+  owner_of(k, frame_index(env)).run_ns += stay;
   env->pending = Pending::nothing;  // it has left: who asked for that asks again and finds it so
   cpu.loaded = nullptr;
 }
@@ -145,7 +147,7 @@ void settle(Kernel& k, Cpu& cpu) {
   cpu.look_again = false;
   if (cpu.current == nullptr) start_next_slice(k, cpu);
   if (cpu.current != cpu.loaded) {
-    unload(cpu);
+    unload(k, cpu);
     if (cpu.current != nullptr) load(cpu, *cpu.current);
     else arch::bind_env(cpu, nullptr);
   }

@@ -2,6 +2,7 @@
 #include "kernel/core/space.hpp"
 
 #include "kernel/core/cpu.hpp"
+#include "kernel/core/sweep.hpp"
 
 namespace aegis {
 namespace {
@@ -18,7 +19,7 @@ Account& Space::account(Kernel& k) { return object_at<Account>(k.frames[frame_in
 
 Result<Space*> Space::create(Kernel& k, Account& payer, FrameNumber where) {
   constexpr std::uint64_t frames_needed = 2;
-  if (payer.room() < frames_needed) return fail(Error::over_limit);
+  if (payer.room_for_objects() < frames_needed) return fail(Error::over_limit);
   if (k.frames.free_count() < frames_needed) return fail(Error::no_frame);
   const FrameNumber frame = TRY(payer.allocate(k, where, FrameUse::space));
   // point of no return: the second one may be any, and there is one
@@ -65,7 +66,7 @@ Result<std::uint64_t*> Space::make_tables(Kernel& k, std::uint64_t va, std::uint
   }
   if (level == lowest) return table;
   const std::uint64_t missing = level - lowest;
-  if (account(k).room() < missing) return fail(Error::over_limit);
+  if (account(k).room_for_objects() < missing) return fail(Error::over_limit);
   if (k.frames.free_count() < missing) return fail(Error::no_frame);
   // point of no return
   for (; level > lowest; --level) {
@@ -100,7 +101,7 @@ Status Space::link(Kernel& k, std::uint32_t slot, Space& from) {
   if (from.source[slot] != 0) return fail(Error::wrong_state);
   std::uint64_t& original = from.top_table()[slot];
   if (!is_present(original)) {
-    if (from.account(k).room() == 0) return fail(Error::over_limit);
+    if (from.account(k).room_for_objects() == 0) return fail(Error::over_limit);
     if (k.frames.free_count() == 0) return fail(Error::no_frame);
   }
   // point of no return
@@ -182,12 +183,34 @@ Status Space::leave_processors(Kernel& k) {
   return cpus_using(k, *this) == 0 ? Status{} : fail(Error::again);
 }
 
+void Space::begin_end() {
+  if (dying) return;
+  dying = true;
+  walk_at = 0;
+}
+
+// Those who see slots of it cannot become more.
+Status Space::unlink_views(Kernel& k, std::uint64_t& budget) {
+  constexpr std::uint64_t look = 8;
+  if (viewed == 0) return {};
+  return sweep_frames(k, view_at, budget, [&](std::uint32_t f) -> Status {
+    if (viewed == 0 || k.frames[f].use != FrameUse::space) return {};
+    auto& viewer = object_at<Space>(f);
+    spend(budget, look);
+    for (std::uint32_t slot = 0; slot < abi::user_slots; ++slot) {
+      if (viewer.source[slot] != frame_index(this)) continue;
+      if (budget == 0) return fail(Error::again);
+      spend(budget, look);
+      TRY_VOID(viewer.unlink(k, slot));
+    }
+    return {};
+  });
+}
+
 Status Space::destroy(Kernel& k, std::uint64_t& budget) {
-  if (envs != 0 || viewed != 0) return fail(Error::busy);
-  if (!dying) {
-    dying = true;
-    walk_at = 0;
-  }
+  if (envs != 0) return fail(Error::busy);
+  begin_end();
+  TRY_VOID(unlink_views(k, budget));
   TRY_VOID(leave_processors(k));
   PendingFlush pending{k, *this};  // nobody uses the tables: this only frees
   while (walk_at < user_space_end) {

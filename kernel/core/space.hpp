@@ -16,14 +16,17 @@ struct Space {
   std::uint32_t envs = 0;
   std::uint32_t viewed = 0;                  // slots of this space that others see, each as often as it is seen
   bool dying = false;
+  std::uint32_t view_at = 0;                 // where destroy looks for views of it
   std::uint64_t walk_at = 0;                 // where destroy or trim is
   std::uint64_t trim_start = 0, trim_end = 0;
   std::array<std::uint32_t, abi::user_slots> source{};   // space that the slot is a view of; 0: none
   std::array<std::uint32_t, abi::user_slots> viewers{};  // how many see the slot
 
   [[nodiscard]] static Result<Space*> create(Kernel& k, Account& payer, FrameNumber where);
-  // busy while it is linked to or holds envs; `again` until all is gone.
+  // busy while it holds envs; views of it in other spaces are unlinked; `again` until all is gone.
   [[nodiscard]] Status destroy(Kernel& k, std::uint64_t& budget);
+  // The first thing that destroy does: nothing new can be done with it.
+  void begin_end();
   [[nodiscard]] Status link(Kernel& k, std::uint32_t slot, Space& from);
   [[nodiscard]] Status unlink(Kernel& k, std::uint32_t slot);
   [[nodiscard]] Status trim(Kernel& k, std::uint64_t start, std::uint64_t end, std::uint64_t& budget);
@@ -50,6 +53,7 @@ struct Space {
  private:
   void add_table(Kernel& k, std::uint64_t& entry, std::uint32_t level);
   [[nodiscard]] Status leave_processors(Kernel& k);
+  [[nodiscard]] Status unlink_views(Kernel& k, std::uint64_t& budget);
   void release_tables(Kernel& k, std::uint64_t va, std::uint64_t next, PendingFlush& pending);
 };
 static_assert(sizeof(Space) <= abi::page_size);

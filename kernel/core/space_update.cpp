@@ -89,7 +89,8 @@ Result<std::uint64_t> SpaceUpdate::ceiling_for(const Authority& by, FrameNumber 
   if (!k_.frames.exists(frame)) return fail(Error::out_of_range);
   const FrameInfo& info = k_.frames[frame];
   if (by.account != nullptr) {
-    if (info.owner != frame_index(by.account) || info.use != FrameUse::plain) return fail(Error::out_of_range);
+    const bool mappable = info.use == FrameUse::plain && !is_condemned(info);
+    if (info.owner != frame_index(by.account) || !mappable) return fail(Error::out_of_range);
     return may_all;
   }
   const Slot& cap = *by.frames;
@@ -99,6 +100,7 @@ Result<std::uint64_t> SpaceUpdate::ceiling_for(const Authority& by, FrameNumber 
     return 0;
   }
   AEGIS_ASSERT(info.use == FrameUse::plain);  // its reference keeps it so
+  if (is_condemned(info)) return fail(Error::out_of_range);
   return (has(FramesRight::write) ? abi::pte_may_write : 0) | (has(FramesRight::execute) ? abi::pte_may_execute : 0);
 }
 
@@ -241,9 +243,9 @@ Status SpaceUpdate::map_large(const SpaceOp& op, const Authority& by, std::uint6
 }
 
 Status SpaceUpdate::map_new_large(const SpaceOp& op, const Authority& by, std::uint64_t& pages) {
-  constexpr std::uint32_t large_align = 9;
-  return each_large(op, pages, [&](std::uint64_t va, std::uint64_t& entry, std::uint64_t page) -> Status {
-    const FrameNumber first = TRY(by.account->allocate_run(k_, named(op, page), table_entries, large_align));
+    return each_large(op, pages, [&](std::uint64_t va, std::uint64_t& entry, std::uint64_t page) -> Status {
+    const FrameNumber first = TRY(by.account->allocate_run(
+        k_, {.first = named(op, page), .count = table_entries, .mask = table_entries - 1}));
     // point of no return
     clear_way(entry, va);
     put(entry, va, make_pte(first, op.flags, may_all));
@@ -352,6 +354,7 @@ Status SpaceUpdate::clone(const SpaceOp& op, std::uint64_t& pages) {
     }
     std::uint64_t& entry = entries[entry_index(va, 1)];
     if (is_present(entry)) return fail(Error::occupied);
+    if (is_condemned(k_.frames[pte_frame(original)])) return {};  // as if it were gone already
     if ((original & taken) != 0) {
       (void)change_entry(original, taken, 0);
       source_pending.changed(va);
@@ -369,6 +372,10 @@ Status SpaceUpdate::move(const SpaceOp& op, std::uint64_t& pages) {
     std::uint64_t& entry = TRY(space_.make_tables(k_, to))[entry_index(to, 1)];
     if (is_present(entry)) return fail(Error::occupied);
     const std::uint64_t moved = clear_entry(k_, original);
+    if (is_condemned(k_.frames[pte_frame(moved)])) {  // the sweep that looks for it may have passed where it would go
+      pending_.removed(moved, from);
+      return {};
+    }
     pending_.changed(from);
     fill_entry(k_, entry, moved);
     return {};
@@ -382,11 +389,15 @@ Status SpaceUpdate::split(const SpaceOp& op, std::uint64_t& pages) {
     if (budget_ == 0 || pages == max_progress) return fail(Error::again);
     const std::uint64_t va = op.address + pages * abi::page_size;
     const Space::Region region = TRY(space_.region_at(k_, va));
-    if (region.large != nullptr) {
+    const std::uint64_t large = region.large != nullptr ? *region.large : 0;
+    if (large != 0 && k_.frames.any_condemned(pte_frame(large).raw(), table_entries)) {
+      // It is to be broken, and the small ones could escape the sweep that does so. What is not taken is kept.
+      pending_.removed(clear_entry(k_, *region.large) & ~abi::pte_owned, va);
+    } else if (large != 0) {
       TRY_VOID(space_.split(k_, *region.large));
       pending_.changed(va);
     }
-    spend(budget_, region.large != nullptr ? split_steps : 1);
+    spend(budget_, large != 0 ? split_steps : 1);
     const std::uint64_t limit = op.pages < max_progress ? op.pages : max_progress;
     const std::uint64_t to_end = (region.end - va) / abi::page_size;
     pages = to_end < limit - pages ? pages + to_end : limit;

@@ -7,11 +7,15 @@ namespace {
 
 // The root account owns all that is free, and the archive. Its own frame is the kernel's.
 Result<Account*> make_root(Kernel& k, const traps::BootRecord& record) {
-  const FrameNumber frame = TRY(k.frames.find(abi::any_frame, 1, 0));
+  const FrameNumber frame = TRY(k.frames.find({}));
   k.frames.take(frame, 1, 0, FrameUse::account, Contents::zeroed);
   const FrameRange archive = archive_frames(record);
-  auto* root =
-      new (arch::frame_memory(frame)) Account{.limit = k.frames.free_count() + archive.count, .used = archive.count};
+  const std::uint64_t frames = k.frames.free_count() + archive.count;
+  const std::uint64_t slices = std::uint64_t{record.cpus} * abi::slices_per_cpu;
+  auto* root = new (arch::frame_memory(frame)) Account{};
+  root->of(Resource::frames) = {.limit = frames, .used = archive.count, .minimum = frames};
+  root->of(Resource::slices) = {.limit = slices, .minimum = slices};
+  root->of(Resource::objects) = {.limit = frames};
   for (std::uint64_t f = archive.first; f < archive.first + archive.count; ++f)
     k.frames[FrameNumber{f}] = {.owner = frame_index(root), .use = FrameUse::plain};
   return root;

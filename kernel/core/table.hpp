@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Capability tables: an index of leaves, each a frame of 64 slots that somebody pays for. Slot 0 stays empty for ever.
+// Capability tables: leaves of 64 slots, each a frame that somebody pays for. The table's own frame points to the first
+// of them, index frames to the others, so a look-up is at most one load longer. Slot 0 stays empty for ever. In the
+// frame table a leaf's `aux` is its table and `maps` its number; of an index frame likewise, the number of its first leaf.
 #pragma once
 
 #include "kernel/core/account.hpp"
@@ -18,19 +20,29 @@ static_assert(sizeof(Leaf) == abi::page_size);
   return index & ~static_cast<std::uint64_t>(outside);
 }
 
+using LeafIndex = std::array<Leaf*, abi::leaves_per_index>;
+static_assert(sizeof(LeafIndex) == abi::page_size);
+
 struct Table {
   std::uint32_t envs = 0;       // that use it
   bool dying = false;
-  std::uint32_t clean_leaf = 0; // destroy: leaves before this one are gone
   std::array<Leaf*, abi::direct_leaves> leaves{};
+  std::array<LeafIndex*, abi::indexes_per_table> indexes{};
 
   [[nodiscard]] static Result<Table*> create(Kernel& k, Account& payer, FrameNumber where);
   [[nodiscard]] Status grow(Kernel& k, std::uint32_t leaf, Account& payer, FrameNumber where);
   // busy while an env uses it; `again` until every slot is empty.
   [[nodiscard]] Status destroy(Kernel& k, std::uint64_t& budget);
 
+  // Empties a leaf, or all leaves below an index frame, and gives the frames back to who paid for them.
+  [[nodiscard]] Status remove_leaf(Kernel& k, std::uint32_t leaf, std::uint64_t& budget);
+  [[nodiscard]] Status remove_index(Kernel& k, std::uint32_t index, std::uint64_t& budget);
+
   // bad_slot for slot 0 and where there is no leaf.
   [[nodiscard]] Result<Slot*> at(abi::CapSlot slot);
+
+ private:
+  [[nodiscard]] Leaf** leaf_entry(std::uint32_t leaf);  // null when its index frame is not there
 };
 static_assert(sizeof(Table) <= abi::page_size);
 

@@ -57,9 +57,20 @@ struct Calls {
     if (number == abi::no_slot) return &object_at<Space>(env.space);
     return find<Space>(number, abi::SpaceRight::change);
   }
+  // An account that shall pay for something, and its slot.
+  struct Payer {
+    Slot& slot;
+    Account& account;
+  };
+  template <typename... Rights>
+  [[nodiscard]] Result<Payer> find_payer(slot number, Rights... rights) const {
+    Account* account = TRY(find<Account>(number, rights...));
+    return Payer{**table().at(number), *account};
+  }
+  // A new object's first capability.
   template <typename T>
-  void publish(Slot& target, const T& object) const {
-    install(target, ObjectTraits<T>::kind, k.frames.ref_of(&object));
+  void publish(const Payer& payer, Slot& target, const T& object) const {
+    install_below(payer.slot, target, ObjectTraits<T>::kind, k.frames.ref_of(&object));
   }
 };
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "kernel/core/slices.hpp"
 #include "kernel/sys/calls.hpp"
 
 namespace aegis::sys {
@@ -24,11 +25,11 @@ Answer Calls::env_wake(slot target) {
 
 Answer Calls::slice_bind(slot slices, u32 index, slot owner) {
   const Slot& range = *TRY(find_kind(slices, Kind::slices, abi::SlicesRight::bind));
-  const Env* to = nullptr;
+  Env* to = nullptr;
   if (owner != abi::no_slot) to = TRY(find<Env>(owner, EnvRight::donate));
   if (index >= range.count) return fail(Error::out_of_range);
-  // point of no return
-  k.slices[masked_index(range.base + index, k.slices.size())] = to != nullptr ? k.frames.ref_of(to) : ObjectRef{};
+  const auto position = static_cast<u32>(masked_index(range.base + index, k.slices.size()));
+  TRY_VOID(bind_position(k, position, to));
   if (to != nullptr && to->state == RunState::ready) notice_ready(k, *to);
   return {};
 }

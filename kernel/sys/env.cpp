@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "kernel/core/account_end.hpp"
 #include "kernel/sys/calls.hpp"
 
 namespace aegis::sys {
@@ -6,13 +7,13 @@ namespace aegis::sys {
 using abi::EnvRight;
 
 Answer Calls::env_create(slot account, slot dst, slot space, slot caps, frame user_area, frame where) {
-  Account& payer = *TRY(find<Account>(account, abi::AccountRight::allocate, abi::AccountRight::frames));
+  const Payer payer = TRY(find_payer(account, abi::AccountRight::allocate, abi::AccountRight::frames));
   Space& home = *TRY(find<Space>(space, abi::SpaceRight::run));
   Table& held = *TRY(find<Table>(caps, abi::TableRight::run));
   Slot& target = *TRY(find_empty(dst));
-  const Env* made = TRY(Env::create(k, payer, {.space = home, .table = held, .user_area = user_area}, where));
+  const Env* made = TRY(Env::create(k, payer.account, {.space = home, .table = held, .user_area = user_area}, where));
   // point of no return
-  publish(target, *made);
+  publish(payer, target, *made);
   return {};
 }
 
@@ -65,7 +66,7 @@ Answer Calls::object_destroy(slot target) {
   const u32 object = victim.object.frame;
   u64 budget = step_budget;
   switch (victim.kind) {
-    case Kind::account: return object_at<Account>(object).destroy(k);
+    case Kind::account: return end_account(k, cpu, object_at<Account>(object), budget);
     case Kind::env: return object_at<Env>(object).destroy(k, cpu);
     case Kind::space: return object_at<Space>(object).destroy(k, budget);
     default: return object_at<Table>(object).destroy(k, budget);

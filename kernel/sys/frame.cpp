@@ -4,16 +4,18 @@
 namespace aegis::sys {
 namespace {
 
-constexpr std::uint32_t max_mask = (1u << 18) - 1;  // a gigabyte
+constexpr std::uint32_t max_mask = (1u << 18) - 1;  // colours, or an alignment of at most a gigabyte
 
 constexpr bool is_run(std::uint64_t count) { return count >= 1 && count <= abi::max_run; }
 
 }  // namespace
 
 Answer Calls::frame_alloc(slot account, frame first, u64 count, u32 mask, u32 match) {
-  if (!is_run(count) || mask > max_mask || match != 0) return fail(Error::bad_argument);
+  const bool any_place = mask == 0 && match == 0;
+  if (!is_run(count) || mask > max_mask || (match & ~mask) != 0) return fail(Error::bad_argument);
+  if (first != abi::any_frame && !any_place) return fail(Error::bad_argument);
   Account& payer = *TRY(find<Account>(account, abi::AccountRight::allocate));
-  return answer(TRY(payer.allocate_run(k, first, count, static_cast<u32>(std::popcount(mask)))).raw());
+  return answer(TRY(payer.allocate_run(k, {.first = first, .count = count, .mask = mask, .match = match})).raw());
 }
 
 Answer Calls::frame_free(slot account, frame first, u64 count) {

@@ -5,11 +5,11 @@
 namespace aegis::sys {
 
 Answer Calls::space_create(slot account, slot dst, frame where) {
-  Account& payer = *TRY(find<Account>(account, abi::AccountRight::allocate));
+  const Payer payer = TRY(find_payer(account, abi::AccountRight::allocate));
   Slot& target = *TRY(find_empty(dst));
-  const Space* made = TRY(Space::create(k, payer, where));
+  const Space* made = TRY(Space::create(k, payer.account, where));
   // point of no return
-  publish(target, *made);
+  publish(payer, target, *made);
   return {};
 }
 

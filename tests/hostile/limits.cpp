@@ -135,9 +135,9 @@ void reference_counts() {
   const std::array tables{table, second, third};
   for (const CapSlot t : tables) {
     must(call::table_create(boot::account, t, abi::any_frame));
-    for (std::uint32_t leaf = 0; leaf < abi::leaves_per_table; ++leaf)
+    for (std::uint32_t leaf = 0; leaf < 504; ++leaf)
       must(call::table_grow(t, leaf, boot::account, abi::any_frame));
-    for (std::uint32_t slot = 1; slot < abi::slots_per_table; ++slot) {
+    for (std::uint32_t slot = 1; slot < 504 * abi::slots_per_leaf; ++slot) {
       const abi::Status s = call::cap_grant(cap, t, CapSlot{slot}, abi::all_rights, 0, 0);
       if (!s) break;
       ++made;

@@ -95,7 +95,7 @@ void forges_slots(std::uint64_t) {
   Random random{0x1234567};
   abi::CapInfo info{};
   std::uint32_t found = 0;
-  for (std::uint32_t slot = 0; slot < abi::slots_per_table; ++slot)
+  for (std::uint32_t slot = 0; slot < 504 * abi::slots_per_leaf; ++slot)
     if (call::cap_read(CapSlot{slot}, &info).has_value()) ++found;
   expect_equal(found, 5u, "capabilities in the own table: account, self, space, table, log");
   for (int i = 0; i < 3000; ++i) {
@@ -207,8 +207,12 @@ std::uint64_t program(const boot::Facts& facts) {
   run_body(victim, victim_checks, va);
   // A loop takes the attacker's time only.
   start(attacker, loops_for_ever);
-  for (std::uint32_t position = 0; position < 32; ++position)
-    must(call::slice_bind(boot::slices, position * 2, attacker.env));
+  constexpr std::uint32_t positions = 32;
+  for (std::uint32_t i = 0; i < positions; ++i) must(call::slice_bind(boot::slices, i * 2, abi::no_slot));
+  abi::AccountLimits limits = must(rt::read_account(attacker.account)).limits;
+  limits.limit[static_cast<std::size_t>(abi::Resource::slices)] = positions;
+  must(call::account_limit(boot::account, attacker.account, &limits));
+  for (std::uint32_t i = 0; i < positions; ++i) must(call::slice_bind(boot::slices, i * 2, attacker.env));
   run_body(victim, victim_checks, va);
   must(rt::until_done([&] { return call::env_stop(attacker.env); }));
   finish();

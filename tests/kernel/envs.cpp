@@ -137,10 +137,17 @@ void domains() {
   run_body(d, in_domain, answer);
   expect_equal(std::uint64_t{d.mailbox->words[0]}, answer + 1, "mailbox");
   expect_equal(std::uint64_t{counter}, 1ull, "its variables are its own");
-  // The page that it allocated and did not free keeps the account from being destroyed.
-  must(rt::destroy(d.env));
-  expect_error(rt::destroy(d.account), Error::busy);
-  static_cast<void>(before);
+  // The account ends with all that it owns: env, space, table, and pages, those mapped here among them.
+  must(rt::destroy_and_drop(d.account));
+  for (const CapSlot slot : {d.env, d.space, d.table}) {
+    expect_equal(must(rt::read_cap(slot)).live, std::uint8_t{0}, "ended with its account");
+    must(rt::drop(slot));
+  }
+  expect_fault([&] { static_cast<void>(load(reinterpret_cast<std::uint64_t>(d.area))); }, exception::page_fault,
+               reinterpret_cast<std::uint64_t>(d.area), "its page is not ours to see any more");
+  must(rt::unmap(abi::no_slot, reinterpret_cast<std::uint64_t>(d.mailbox), 1));
+  must(call::frame_free(boot::account, d.mailbox_frame, 1));
+  expect_settled(before, "domain");
 }
 
 void other_space(std::uint64_t slot) {

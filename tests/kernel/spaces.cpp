@@ -195,10 +195,12 @@ void links() {
   must(rt::protect(shared, va, 1, read_only | owned));
   expect_fault([&] { store(va, 1); }, exception::page_fault, va, "protected in the source");
   expect_error(rt::unmap(abi::no_slot, va, 1), Error::wrong_state, "through the linker");
-  expect_error(rt::destroy(shared), Error::busy, "linked");
   must(call::space_link(abi::no_slot, slot, abi::no_slot));
   expect_fault([&] { load(va); }, exception::page_fault, va, "unlinked");
+  must(call::space_link(abi::no_slot, slot, shared));
+  expect_equal(load(va), 99ull, "linked again");
   must(rt::destroy_and_drop(shared));
+  expect_fault([&] { load(va); }, exception::page_fault, va, "unlinked by its end");
   expect_settled(before, "links");
 }
 

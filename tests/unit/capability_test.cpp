@@ -134,20 +134,20 @@ TEST_F(Capabilities, LongWorkIsCutIntoSteps) {
 }
 
 TEST_F(Capabilities, TablesEmptyThemselvesAtTheirEnd) {
-  const std::uint64_t before = w.root().used;
+  const std::uint64_t before = w.frames_used();
   ASSERT_EQ(w.call(Call::table_create, {account, 20, any}).error, Error::none);
-  for (std::uint64_t leaf : {0ull, 7ull, 503ull})
+  for (std::uint64_t leaf : {0u, 7u, 247u, 248u, 800u, abi::leaves_per_table - 1})
     ASSERT_EQ(w.call(Call::table_grow, {20, leaf, account, any}).error, Error::none);
   EXPECT_EQ(w.call(Call::table_grow, {20, 7, account, any}).error, Error::occupied);
-  EXPECT_EQ(w.call(Call::table_grow, {20, 504, account, any}).error, Error::bad_argument);
+  EXPECT_EQ(w.call(Call::table_grow, {20, abi::leaves_per_table, account, any}).error, Error::bad_argument);
   for (std::uint64_t s = 7 * 64; s < 8 * 64; ++s)
     ASSERT_EQ(w.call(Call::cap_grant, {abi::boot::space.raw(), 20, s, abi::all_rights, 0, 0}).error, Error::none);
-  ASSERT_EQ(w.call(Call::cap_grant, {20, 20, 503 * 64 + 63, abi::all_rights, 0, 0}).error, Error::none)
+  ASSERT_EQ(w.call(Call::cap_grant, {20, 20, abi::slots_per_table - 1, abi::all_rights, 0, 0}).error, Error::none)
       << "a table in itself";
-  EXPECT_EQ(w.call(Call::cap_grant, {20, 20, 504 * 64, abi::all_rights, 0, 0}).error, Error::bad_slot);
+  EXPECT_EQ(w.call(Call::cap_grant, {20, 20, abi::slots_per_table, abi::all_rights, 0, 0}).error, Error::bad_slot);
   EXPECT_EQ(w.call(Call::cap_grant, {20, 20, 64, abi::all_rights, 0, 0}).error, Error::bad_slot);
   EXPECT_EQ(w.call_done(Call::object_destroy, {20}).error, Error::none);
-  EXPECT_EQ(w.root().used, before);
+  EXPECT_EQ(w.frames_used(), before);
   EXPECT_EQ(w.slot(abi::boot::space).first_child, nullptr);
   EXPECT_EQ(w.call(Call::object_destroy, {abi::boot::table.raw()}).error, Error::busy);
 }

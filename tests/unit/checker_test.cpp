@@ -61,10 +61,11 @@ struct Checks : ::testing::Test {
 TEST_F(Checks, Ownership) {
   plant(info(frame).owner, 1, "owner is no account");
   plant(info(frame).owner, number_of(&w.root()) + 1, "owner is no account");
-  plant(info(frame).owner, w.slot(CapSlot{20}).object.frame, "account: used");
+  plant(info(frame).owner, w.slot(CapSlot{20}).object.frame, "account: frames");
   plant(info(frame).use, abi::FrameUse::free, "a free frame");
   plant(info(frame + 1).use, abi::FrameUse::page_table, "a page table that nothing leads to");
   plant(info(frame + 1).use, abi::FrameUse::table_leaf, "a leaf that nothing leads to");
+  plant(info(frame).flags, abi::frame_condemned, "condemned for nothing");
   plant(info(frame).aux, 7, "aux of a plain frame");
   plant(w.kernel().frames.info().free_frames, 3, "free frames");
 }
@@ -79,12 +80,21 @@ TEST_F(Checks, Counts) {
 }
 
 TEST_F(Checks, Accounts) {
-  plant(w.root().used, w.root().used - 1, "account: used");
-  plant(w.root().objects, w.root().objects + 1, "account: objects");
+  using abi::Resource;
+  aegis::Usage& frames = w.root().of(Resource::frames);
+  aegis::Usage& slices = w.root().of(Resource::slices);
+  aegis::Usage& objects = w.root().of(Resource::objects);
+  plant(frames.used, frames.used - 1, "account: frames");
+  plant(slices.used, slices.used + 1, "account: slices");
+  plant(objects.used, objects.used + 1, "account: objects");
+  plant(frames.promised, 1, "account: minima");
   plant(w.root().children, 0, "account: children");
-  plant(w.root().limit, w.root().used - 1, "account: limit");
+  plant(frames.limit, frames.used - 1, "account: limit");
+  plant(w.env_at(CapSlot{25}).positions, 1, "positions of an env");
+  plant(w.kernel().open_requests, 1, "open requests");
   auto& child = aegis::object_at<aegis::Account>(w.slot(CapSlot{20}).object.frame);
-  plant(child.limit, child.limit + 1, "account: used");
+  plant(child.of(Resource::frames).limit, child.of(Resource::frames).limit + 1, "account: frames");
+  plant(child.depth, 7, "an account's depth");
   plant(child.parent, number_of(&child) + 1, "an account's parent is gone");
 }
 

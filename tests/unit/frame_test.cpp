@@ -24,7 +24,7 @@ TEST_F(Frames, BootOwnsEverythingOnce) {
 }
 
 TEST_F(Frames, AreZeroAndComeBack) {
-  const std::uint64_t before = w.root().used;
+  const std::uint64_t before = w.frames_used();
   const Reply run = w.call(Call::frame_alloc, {account, any, 100, 15, 0});
   ASSERT_EQ(run.error, Error::none);
   EXPECT_EQ(run.value % 16, 0u);
@@ -33,7 +33,7 @@ TEST_F(Frames, AreZeroAndComeBack) {
   EXPECT_EQ(w.call(Call::frame_free, {account, run.value, 101}).error, Error::out_of_range);
   EXPECT_EQ(w.call(Call::frame_free, {account, run.value, 100}).error, Error::none);
   EXPECT_EQ(w.call(Call::frame_free, {account, run.value, 1}).error, Error::out_of_range);
-  EXPECT_EQ(w.root().used, before);
+  EXPECT_EQ(w.frames_used(), before);
 }
 
 TEST_F(Frames, AllOfThemCanBeHad) {
@@ -56,7 +56,9 @@ TEST_F(Frames, AllOfThemCanBeHad) {
 TEST_F(Frames, ArgumentsAreChecked) {
   for (const std::uint64_t count : {std::uint64_t{0}, abi::max_run + 1, ~std::uint64_t{0}})
     EXPECT_EQ(w.call(Call::frame_alloc, {account, any, count, 0, 0}).error, Error::bad_argument);
-  EXPECT_EQ(w.call(Call::frame_alloc, {account, any, 1, 19}).error, Error::bad_argument);
+  EXPECT_EQ(w.call(Call::frame_alloc, {account, any, 1, 1u << 18}).error, Error::bad_argument);
+  EXPECT_EQ(w.call(Call::frame_alloc, {account, any, 1, 2, 1}).error, Error::bad_argument) << "match outside mask";
+  EXPECT_EQ(w.call(Call::frame_alloc, {account, 200, 1, 1, 0}).error, Error::bad_argument) << "a mask for a named one";
   EXPECT_EQ(w.call(Call::frame_alloc, {account, any, 1, 1ull << 32}).error, Error::bad_argument) << "stray bits";
   EXPECT_EQ(w.call(Call::frame_alloc, {account, frame_count, 1, 0, 0}).error, Error::out_of_range);
   EXPECT_EQ(w.call(Call::frame_alloc, {account, any - 1, 2, 0, 0}).error, Error::out_of_range);
@@ -68,9 +70,9 @@ TEST_F(Frames, ArgumentsAreChecked) {
 }
 
 TEST_F(Frames, ChildLimitsAreTheParentsUse) {
-  const std::uint64_t before = w.root().used;
+  const std::uint64_t before = w.frames_used();
   ASSERT_EQ(w.call(Call::account_create, {account, 20, w.limits(50), any}).error, Error::none);
-  EXPECT_EQ(w.root().used, before + 51);
+  EXPECT_EQ(w.frames_used(), before + 51);
   ASSERT_EQ(w.call(Call::account_create, {20, 21, w.limits(49), any}).error, Error::none);
   EXPECT_EQ(w.call(Call::frame_alloc, {20, any, 1, 0, 0}).error, Error::over_limit);
   EXPECT_EQ(w.call(Call::account_create, {21, 22, w.limits(49), any}).error, Error::over_limit) << "no room for its own frame";
@@ -78,7 +80,7 @@ TEST_F(Frames, ChildLimitsAreTheParentsUse) {
   EXPECT_EQ(w.call(Call::object_destroy, {20}).error, Error::busy);
   EXPECT_EQ(w.call(Call::object_destroy, {21}).error, Error::none);
   EXPECT_EQ(w.call(Call::object_destroy, {20}).error, Error::none);
-  EXPECT_EQ(w.root().used, before);
+  EXPECT_EQ(w.frames_used(), before);
   EXPECT_EQ(w.call(Call::account_read, {20, w.scratch()}).error, Error::stale);
   EXPECT_EQ(w.call(Call::object_destroy, {account}).error, Error::busy) << "the root never goes";
 }

@@ -31,10 +31,10 @@ struct LargePages : ::testing::Test {
 };
 
 TEST_F(LargePages, MapNewAndUnmapPayBack) {
-  const std::uint64_t before = w.root().used;
+  const std::uint64_t before = w.frames_used();
   ASSERT_EQ(map_new(va, 2 * big), Error::none);
   EXPECT_EQ(w.problems(), "");
-  EXPECT_EQ(w.root().used, before + 2 * big + 2) << "no level-1 table";
+  EXPECT_EQ(w.frames_used(), before + 2 * big + 2) << "no level-1 table";
   const std::uint64_t e = entry(va);
   EXPECT_EQ(e & (abi::pte_large | abi::pte_present | abi::pte_write | abi::pte_owned),
             abi::pte_large | abi::pte_present | abi::pte_write | abi::pte_owned);
@@ -45,9 +45,9 @@ TEST_F(LargePages, MapNewAndUnmapPayBack) {
     EXPECT_EQ(table(first.raw() + i)[17], 0u) << "zeroed";
   }
   EXPECT_EQ(update(SpaceVerb::unmap, 0, va, 2 * big), Error::none);
-  EXPECT_EQ(w.root().used, before + 2);
+  EXPECT_EQ(w.frames_used(), before + 2);
   EXPECT_EQ(w.call_done(Call::space_trim, {20, 0, abi::user_end / page}).error, Error::none);
-  EXPECT_EQ(w.root().used, before);
+  EXPECT_EQ(w.frames_used(), before);
 }
 
 TEST_F(LargePages, FormIsChecked) {
@@ -87,16 +87,16 @@ TEST_F(LargePages, ProtectedAsAWhole) {
 
 TEST_F(LargePages, SplitKeepsAllButTheSize) {
   ASSERT_EQ(map_new(va, 2 * big, rw | owned | large | abi::map_soft1), Error::none);
-  const std::uint64_t before = entry(va), used = w.root().used;
+  const std::uint64_t before = entry(va), used = w.frames_used();
   table((before & abi::pte_frame_mask) / page + 5)[3] = 99;
   ASSERT_EQ(update(SpaceVerb::split, 0, va + 7 * page, 1), Error::none) << "by any page of it";
   EXPECT_EQ(w.problems(), "");
-  EXPECT_EQ(w.root().used, used + 1);
+  EXPECT_EQ(w.frames_used(), used + 1);
   EXPECT_NE(entry(va + big * page) & abi::pte_large, 0u);
   for (std::uint64_t i = 0; i < big; ++i) EXPECT_EQ(entry(va + i * page), (before & ~abi::pte_large) + i * page);
   ASSERT_EQ(update(SpaceVerb::unmap, 0, va, 1), Error::none);
   ASSERT_EQ(update(SpaceVerb::protect, ro, va + page, 3), Error::none);
-  EXPECT_EQ(w.root().used, used) << "the table came, the page went";
+  EXPECT_EQ(w.frames_used(), used) << "the table came, the page went";
   ASSERT_EQ(update(SpaceVerb::unmap, 0, va, 2 * big), Error::none);
 }
 
@@ -130,9 +130,9 @@ TEST_F(LargePages, ByNameAndByCapability) {
 TEST_F(LargePages, ReplaceSmallOnesAndEmptyTables) {
   ASSERT_EQ(w.map_new(CapSlot{20}, va, 20, rw | owned), Error::none);
   EXPECT_EQ(map_new(va, big), Error::occupied);
-  const std::uint64_t used = w.root().used;
+  const std::uint64_t used = w.frames_used();
   ASSERT_EQ(map_new(va, big, rw | owned | large | abi::map_replace), Error::none);
-  EXPECT_EQ(w.root().used, used - 20 - 1 + big) << "pages and their table went";
+  EXPECT_EQ(w.frames_used(), used - 20 - 1 + big) << "pages and their table went";
   EXPECT_EQ(w.problems(), "");
   ASSERT_EQ(map_new(va, big, rw | owned | large | abi::map_replace), Error::none) << "one by another";
   ASSERT_EQ(update(SpaceVerb::unmap, 0, va, big), Error::none);
@@ -154,12 +154,12 @@ TEST_F(LargePages, RevocationBreaksThem) {
 }
 
 TEST_F(LargePages, SpacesEndWithThem) {
-  const std::uint64_t before = w.root().used;
+  const std::uint64_t before = w.frames_used();
   ASSERT_EQ(w.call(Call::space_create, {account, 21, any}).error, Error::none);
   ASSERT_EQ(w.map_new(CapSlot{21}, va, big, rw | owned | large), Error::none);
   ASSERT_EQ(w.map_new(CapSlot{21}, va + big * page, 3, rw | owned), Error::none);
   EXPECT_EQ(w.call_done(Call::object_destroy, {21}).error, Error::none);
-  EXPECT_EQ(w.root().used, before);
+  EXPECT_EQ(w.frames_used(), before);
 }
 
 // What processors remember of a large page goes as a whole (the checker compares), for viewers too.

@@ -68,6 +68,7 @@ class World {
   [[nodiscard]] aegis::Space& space_at(CapSlot slot);
   [[nodiscard]] aegis::Slot& slot(CapSlot slot);
   [[nodiscard]] aegis::Account& root();
+  [[nodiscard]] std::uint64_t frames_used() { return root().of(abi::Resource::frames).used; }
   [[nodiscard]] const abi::boot::Facts& facts() const { return facts_; }
 
   // An env in a space and a table of its caller's choice, with a user area of the root account.
