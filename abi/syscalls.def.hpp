@@ -20,7 +20,7 @@
     "", "", \
     "Does nothing.") \
   AEGIS_CALL( 1, account_create, (slot account, slot dst, va limits, frame where), none, keeps, \
-    "account: divide", "over_limit no_frame bad_argument", \
+    "account: divide", "over_limit no_frame bad_argument out_of_range", \
     "Makes a child account with the AccountLimits read from `limits`, which are taken out of the parent's. The child's own frame is paid by the parent.") \
   AEGIS_CALL( 2, cap_derive, (slot src, slot dst, u32 rights, u64 base, u64 count), none, keeps, \
     "", "bad_argument out_of_range over_limit missing_right -wrong_kind", \
@@ -33,15 +33,15 @@
     "Empties a slot; capabilities derived from it become its parent's. `again` until done.") \
   AEGIS_CALL( 5, cap_revoke, (slot target), none, keeps, \
     "", "again -wrong_kind", \
-    "Removes every capability derived from this one, in whatever table; mappings of a revoked frames capability in spaces of accounts other than the owner's are broken. `again` until done.") \
+    "Removes every capability derived from this one, in whatever table. If the caller's account owns the frames that a revoked frames or account capability stands for, or is above their owner, mappings of them in spaces of other accounts than the owner's are broken. `again` until done.") \
   AEGIS_CALL( 6, cap_read, (slot target, va out), none, keeps, \
     "", "-stale -wrong_kind", \
     "Writes a CapInfo. A stale capability is read, not an error.") \
   AEGIS_CALL( 7, table_create, (slot account, slot dst, frame where), none, keeps, \
-    "account: allocate", "over_limit no_frame", \
+    "account: allocate", "over_limit no_frame out_of_range", \
     "Makes an empty capability table without leaves.") \
   AEGIS_CALL( 8, table_grow, (slot table, u32 leaf, slot account, frame where), none, keeps, \
-    "table: insert (of another); account: allocate", "bad_argument occupied over_limit no_frame", \
+    "table: insert (of another); account: allocate", "bad_argument occupied over_limit no_frame out_of_range", \
     "Gives the table its leaf number `leaf` (64 slots: 64*leaf ...), paid by account; leaves from direct_leaves on need an index frame per 512, which comes along. slot table 0: the own one.") \
   AEGIS_CALL( 9, frame_alloc, (slot account, frame first, u64 count, u32 mask, u32 match), u64, keeps, \
     "account: allocate", "bad_argument over_limit no_frame out_of_range", \
@@ -53,7 +53,7 @@
     "account: frames", "bad_argument out_of_range over_limit missing_right", \
     "Makes a frames capability to plain frames that the account owns (right: frames). count 1..max_run.") \
   AEGIS_CALL(12, space_create, (slot account, slot dst, frame where), none, keeps, \
-    "account: allocate", "over_limit no_frame", \
+    "account: allocate", "over_limit no_frame out_of_range", \
     "Makes an empty address space (two frames; its page tables are charged to the account as they come).") \
   AEGIS_CALL(13, space_update, (slot space, va ops, u64 count), u64, keeps, \
     "space: change (of another); authority: by the verb", "bad_argument again occupied out_of_range over_limit no_frame not_mapped wrong_state", \

@@ -131,7 +131,14 @@ Status drop(Kernel& k, Slot& slot, std::uint64_t& budget) {
   return {};
 }
 
-Status revoke(Kernel& k, Slot& slot, std::uint64_t& budget) {
+// Mappings do not remember under whose capability they were made. So one who was merely given a part of some frames, or an
+// account to pay from, would take them from all others too. What is no account's is the root's.
+static bool may_break_mappings(const Slot& slot, const Account& by) {
+  if (slot.kind != Kind::frames && slot.kind != Kind::account) return false;
+  return slot.object ? object_at<Account>(slot.object.frame).is_within(by) : by.parent == 0;
+}
+
+Status revoke(Kernel& k, Slot& slot, const Account& by, std::uint64_t& budget) {
   while (Slot* child = slot.first_child) {
     if (budget == 0) return fail(Error::again);
     --budget;
@@ -140,7 +147,7 @@ Status revoke(Kernel& k, Slot& slot, std::uint64_t& budget) {
     if (child->first_child != nullptr) adopt(&slot, *child->first_child);
     else erase(k, *child, budget);
   }
-  if (slot.kind != Kind::frames && slot.kind != Kind::account) return {};
+  if (!may_break_mappings(slot, by)) return {};
   return break_foreign_mappings(k, slot, budget);
 }
 

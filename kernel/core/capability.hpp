@@ -50,7 +50,8 @@ void install_below(Slot& account, Slot& slot, Kind kind, ObjectRef object);
                                    std::uint32_t rights);
 // Empties a slot; its children go to its parent. Each step takes one from the budget; `again` when that is used up.
 [[nodiscard]] Status drop(Kernel& k, Slot& slot, std::uint64_t& budget);
-// Removes all that was derived, then breaks what others map of the frames that the capability stands for.
-[[nodiscard]] Status revoke(Kernel& k, Slot& slot, std::uint64_t& budget);
+// Removes all that was derived, then breaks what others map of the frames that the capability stands for, if those
+// are of the account `by` or of one below it.
+[[nodiscard]] Status revoke(Kernel& k, Slot& slot, const Account& by, std::uint64_t& budget);
 
 }  // namespace aegis

@@ -54,7 +54,10 @@ struct Calls {
     return find<Env>(number, right);
   }
   [[nodiscard]] Result<Space*> find_own_or(slot number) const {  // to change it
-    if (number == abi::no_slot) return &object_at<Space>(env.space);
+    Space& own = object_at<Space>(env.space);
+    // Its end goes over the tables once: nobody adds to them, nor moves the walk that a trim would share with it.
+    if (number == abi::no_slot && own.dying) return fail(Error::stale);
+    if (number == abi::no_slot) return &own;
     return find<Space>(number, abi::SpaceRight::change);
   }
   // An account that shall pay for something, and its slot.

@@ -33,7 +33,7 @@ Answer Calls::cap_drop(slot target) {
 Answer Calls::cap_revoke(slot target) {
   Slot& root = *TRY(live_slot(k, table(), target));
   std::uint64_t budget = step_budget;
-  return revoke(k, root, budget);
+  return revoke(k, root, owner_of(k, frame_index(&env)), budget);
 }
 
 Answer Calls::cap_read(slot target, va out) {

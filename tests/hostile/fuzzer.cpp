@@ -201,8 +201,7 @@ class Supervisor {
     const FrameNumber area{TRY(call::frame_alloc(c.account, abi::any_frame, 1, 0, 0))};
     TRY_VOID(rt::map(c.space, area_of(m.identity), area, 1, read_write | abi::map_replace, c.account));
     TRY_VOID(call::env_create(c.account, m.env, c.space, m.table, area, abi::any_frame));
-    const auto entry = call::pct_entry(m.env, m.entry, Va{&fuzz_again}, m.identity);
-    if (!entry.has_value() && entry.error() != Error::unsupported) return base::Unexpected{entry.error()};
+    TRY_VOID(call::pct_entry(m.env, m.entry, Va{&fuzz_again}, m.identity));
     rebind(m);
     return {};
   }
@@ -261,10 +260,11 @@ class Supervisor {
     const auto object = rt::read_cap(account);
     if (!object.has_value() || object->live == 0) return;
     const CapSlot child = child_slots_[static_cast<std::size_t>(depth)];
-    if (depth + 1 < static_cast<int>(child_slots_.size()) && must(rt::read_account(account)).children != 0) {
+    const auto info = rt::read_account(account);  // stale: its end has begun, so it has no children
+    if (depth + 1 < static_cast<int>(child_slots_.size()) && info.has_value() && info->children != 0) {
       for (FrameNumber f{0}; f.raw() < system_info().frames; ++f) {
-        const abi::FrameInfo& info = frame_info(f);
-        if (info.use != abi::FrameUse::account || info.owner != object->object) continue;
+        const abi::FrameInfo& frame = frame_info(f);
+        if (frame.use != abi::FrameUse::account || frame.owner != object->object) continue;
         if (!call::account_claim(account, child, f).has_value()) continue;
         end_account(child, depth + 1);
         must(rt::drop(child));

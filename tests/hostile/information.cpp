@@ -93,6 +93,8 @@ void looks_further(std::uint64_t frame) {
   must(rt::copy(boot::space, va, 1, abi::map_read | abi::map_write | abi::map_owned, boot::account));
   store(va, 0);
   expect_fault([=] { load(va + page_size); }, exception::page_fault, va + page_size, "behind it");
+  // Revoking what it was given takes nothing from anybody else.
+  must(rt::revoke(given));
 }
 
 void a_part_is_a_part() {
