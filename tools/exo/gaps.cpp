@@ -5,6 +5,8 @@
 #include <map>
 #include <optional>
 
+#include "exo/dead_padding.hpp"
+
 namespace exo {
 namespace elf = base::elf;
 namespace {
@@ -116,21 +118,6 @@ std::vector<Function> read_functions(std::span<const std::byte> frames, std::uin
   return functions;
 }
 
-// Bytes of one no-op or int3 at the start of `code`; 0 when it is neither. Covers the forms that assemblers pad with:
-// cc, 90, and 0f 1f /0, each no-op under any of the prefixes 66 and 2e.
-std::size_t no_op_size(std::span<const std::uint8_t> code) {
-  std::size_t at = 0;
-  if (code[0] == 0xcc) return 1;
-  while (at < code.size() && (code[at] == 0x66 || code[at] == 0x2e)) ++at;
-  if (at >= code.size()) return 0;
-  if (code[at] == 0x90) return at + 1;
-  if (at + 2 >= code.size() || code[at] != 0x0f || code[at + 1] != 0x1f) return 0;
-  const unsigned mod = code[at + 2] >> 6, rm = code[at + 2] & 7u;
-  if (mod == 3 || (mod == 0 && rm == 5)) return 0;
-  std::size_t size = at + 3 + (rm == 4 ? 1 : 0) + (mod == 1 ? 1 : mod == 2 ? 4 : 0);
-  return size <= code.size() ? size : 0;
-}
-
 bool is_padding(std::span<const std::uint8_t> code) {
   while (!code.empty()) {
     const std::size_t size = no_op_size(code);
@@ -154,9 +141,17 @@ bool ends_control(std::span<const std::uint8_t> code) {
   return near && !conditional;
 }
 
-bool has_syscall(std::span<const std::byte> code) {
-  constexpr std::array<std::byte, 2> instruction{std::byte{0x0f}, std::byte{0x05}};
-  return ::memmem(code.data(), code.size(), instruction.data(), instruction.size()) != nullptr;
+constexpr std::array<std::byte, 2> syscall_code{std::byte{0x0f}, std::byte{0x05}};
+
+// Offsets of what may be `syscall` instructions.
+std::vector<std::size_t> find_syscalls(std::span<const std::byte> code) {
+  std::vector<std::size_t> found;
+  for (auto rest = code;;) {
+    const auto at = std::ranges::search(rest, syscall_code);
+    if (at.empty()) return found;
+    rest = {at.end(), rest.end()};
+    found.push_back(code.size() - rest.size() - syscall_code.size());
+  }
 }
 
 // Where .eh_frame lies: from the section table when there is one, else by way of .eh_frame_hdr.
@@ -194,47 +189,85 @@ std::optional<std::pair<std::span<const std::byte>, std::uint64_t>> find_frames(
 }
 
 constexpr std::uint64_t smallest_gap = 5, largest_gap = 4096;
+constexpr std::uint64_t short_jump = 130;  // how far from a site its two bytes can lead, and a little more
 
-void gaps_of_segment(const ElfFile& file, const elf::ProgramHeader& segment, const std::vector<Function>& functions,
-                     std::vector<Gap>& gaps) {
-  const auto whole = file.file.data().subspan(static_cast<std::size_t>(segment.offset),
-                                              static_cast<std::size_t>(segment.filesz));
-  if (!has_syscall(whole)) return;
-  const std::span code{reinterpret_cast<const std::uint8_t*>(whole.data()), whole.size()};
-  const std::uint64_t end = segment.vaddr + segment.filesz;
-  for (std::size_t i = 0; i + 1 < functions.size(); ++i) {
-    const Function &before = functions[i], &after = functions[i + 1];
-    if (before.start < segment.vaddr || after.start > end || after.start < before.end) continue;
-    const std::uint64_t length = after.start - before.end;
-    if (length < smallest_gap || length > largest_gap) continue;
-    const auto at = static_cast<std::size_t>(before.end - segment.vaddr);
-    const auto start = static_cast<std::size_t>(before.start - segment.vaddr);
-    if (!ends_control(code.subspan(start, at - start))) continue;
-    if (!is_padding(code.subspan(at, static_cast<std::size_t>(length)))) continue;
-    gaps.push_back({static_cast<std::uint32_t>(segment.offset + at), static_cast<std::uint32_t>(length)});
+// An executable segment, and what was found in it.
+struct Segment {
+  const elf::ProgramHeader& header;
+  std::span<const std::uint8_t> code;
+  std::vector<std::size_t> syscalls;
+
+  [[nodiscard]] std::uint64_t end() const { return header.vaddr + header.filesz; }
+  [[nodiscard]] std::span<const std::uint8_t> bytes(std::uint64_t start, std::uint64_t stop) const {
+    return code.subspan(static_cast<std::size_t>(start - header.vaddr), static_cast<std::size_t>(stop - start));
   }
+  // Whether a site lies in [start, stop) or so near that a jump leads there.
+  [[nodiscard]] bool near_syscall(std::uint64_t start, std::uint64_t stop) const {
+    const std::uint64_t from = start - header.vaddr;
+    const auto site = std::ranges::lower_bound(syscalls, from < short_jump ? 0 : from - short_jump);
+    return site != syscalls.end() && *site < stop - header.vaddr + short_jump;
+  }
+  void add(std::uint64_t start, std::uint64_t stop, std::vector<Gap>& gaps) const {
+    if (stop - start < smallest_gap || stop - start > largest_gap || !near_syscall(start, stop)) return;
+    gaps.push_back({static_cast<std::uint32_t>(header.offset + (start - header.vaddr)),
+                    static_cast<std::uint32_t>(stop - start)});
+  }
+};
+
+void gaps_between(const Segment& segment, const Function& before, const Function& after, std::vector<Gap>& gaps) {
+  if (after.start < before.end || after.start > segment.end() || after.start - before.end > largest_gap) return;
+  if (!segment.near_syscall(before.end, after.start)) return;
+  if (!ends_control(segment.bytes(before.start, before.end))) return;
+  if (is_padding(segment.bytes(before.end, after.start))) segment.add(before.end, after.start, gaps);
+}
+
+void gaps_of_segment(const Segment& segment, const std::vector<Function>& functions, std::vector<Gap>& gaps) {
+  for (std::size_t i = 0; i < functions.size(); ++i) {
+    const Function& function = functions[i];
+    if (function.start < segment.header.vaddr || function.end > segment.end()) continue;
+    if (segment.near_syscall(function.start, function.end))
+      for (const CodeRange& dead : dead_padding(segment.bytes(function.start, function.end)))
+        segment.add(function.start + dead.start, function.start + dead.end, gaps);
+    if (i + 1 < functions.size()) gaps_between(segment, function, functions[i + 1], gaps);
+  }
+}
+
+// Sorted; what touches becomes one, what overlaps (functions with several unwind entries) is there once.
+void unite(std::vector<Gap>& gaps) {
+  std::ranges::sort(gaps, {}, &Gap::offset);
+  std::vector<Gap> united;
+  for (const Gap& gap : gaps) {
+    if (united.empty() || gap.offset > united.back().offset + united.back().length) {
+      united.push_back(gap);
+      continue;
+    }
+    Gap& last = united.back();
+    last.length = std::max(last.offset + last.length, gap.offset + gap.length) - last.offset;
+  }
+  gaps = std::move(united);
 }
 
 }  // namespace
 
 std::vector<Gap> find_gaps(const ElfFile& file) {
   std::vector<Gap> gaps;
-  if (file.file.data().size() > 0xffff'ffffu) return gaps;
+  const auto bytes = file.file.data();
+  if (bytes.size() > 0xffff'ffffu) return gaps;
   std::vector<Function> functions;
-  for (const elf::ProgramHeader& segment : file.view.segments) {
-    if (segment.type != elf::pt_load || (segment.flags & elf::pf_x) == 0) continue;
-    if (!base::range_within(segment.offset, segment.filesz, file.file.data().size())) continue;
-    const auto code = file.file.data().subspan(static_cast<std::size_t>(segment.offset),
-                                               static_cast<std::size_t>(segment.filesz));
-    if (!has_syscall(code)) continue;
+  for (const elf::ProgramHeader& header : file.view.segments) {
+    if (header.type != elf::pt_load || (header.flags & elf::pf_x) == 0) continue;
+    if (!base::range_within(header.offset, header.filesz, bytes.size())) continue;
+    const auto whole = bytes.subspan(static_cast<std::size_t>(header.offset), static_cast<std::size_t>(header.filesz));
+    const Segment segment{header, {reinterpret_cast<const std::uint8_t*>(whole.data()), whole.size()}, find_syscalls(whole)};
+    if (segment.syscalls.empty()) continue;
     if (functions.empty()) {
       const auto frames = find_frames(file);
       if (!frames) return gaps;
       functions = read_functions(frames->first, frames->second);
     }
-    gaps_of_segment(file, segment, functions, gaps);
+    gaps_of_segment(segment, functions, gaps);
   }
-  std::ranges::sort(gaps, {}, &Gap::offset);
+  unite(gaps);
   return gaps;
 }
 
