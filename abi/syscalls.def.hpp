@@ -59,7 +59,7 @@
     "space: change (of another); authority: by the verb", "bad_argument again occupied out_of_range over_limit no_frame not_mapped wrong_state", \
     "Carries out `count` (1..64) SpaceOps in order (right: change; slot 0: the own space). Value, on errors too: SpaceProgress. `again` when the budget is used up.") \
   AEGIS_CALL(14, space_link, (slot space, u32 index, slot source), none, keeps, \
-    "space: change (of another); source: share", "bad_argument occupied wrong_state over_limit no_frame", \
+    "space: change (of another); source: share", "bad_argument occupied wrong_state over_limit", \
     "Lets `space` (right: change; slot 0: the own space) see slot `index` (512 GiB, 0..255) of `source` (right: share). source 0: unlinks. One who may change `source` changes both.") \
   AEGIS_CALL(15, space_trim, (slot space, va start, u64 pages), none, keeps, \
     "space: change (of another)", "bad_argument again", \

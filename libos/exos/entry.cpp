@@ -116,6 +116,11 @@ extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_entr
       "2: lea exos_upcall_return(%%rip), %%rax\n cmp %%rax, %%gs:%c[upcall_rip]\n je 3f\n"
       "mov %%gs:%c[self], %%rsp\n lea %c[upcall_stack](%%rsp), %%rsp\n"
       "pushq $0x2b\n pushq %%gs:%c[upcall_rsp]\n pushq %%gs:%c[upcall_rflags]\n pushq $0x33\n pushq %%gs:%c[upcall_rip]\n"
+      // The slice has ended, and the library may be busy for long: an overrun would be held against this env. The root env
+      // sees that the task still has the processor and hands it back.
+      "push %%rcx\n push %%rdx\n push %%rdi\n push %%r11\n"
+      "mov %[env_yield], %%eax\n xor %%edi, %%edi\n syscall\n"
+      "pop %%r11\n pop %%rdi\n pop %%rdx\n pop %%rcx\n"
       "3: mov %%gs:%c[upcall_rax], %%rax\n"
       "movq $0, %%gs:%c[upcall_busy]\n"
       "exos_upcall_return: iretq\n"
@@ -124,6 +129,7 @@ extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_entr
         AREA(frame), AREA(attention), AREA(exception_rax), AREA(upcall_rax),
         [foreign_rip] "i"(offsetof(abi::UserArea, foreign_rip)), [library_text] "i"(abi::map::image_base >> 26),
         [resched] "i"(attention_resched), [upcall_stack] "i"(area_upcall_stack_top),
+        [env_yield] "i"(abi::call_base + static_cast<std::uint64_t>(abi::Call::env_yield)),
         AREA(exit_rip), [flags_of_iret] "i"(1u << 8 | 1u << 16), [frame_rip] "i"(offsetof(Frame, rip)),
         [frame_rflags] "i"(offsetof(Frame, rflags)), [frame_rsp] "i"(offsetof(Frame, rsp)),
         [call_to_rflags] "i"(offsetof(Frame, rflags) - offsetof(Frame, call)),

@@ -196,7 +196,7 @@ void every_call(World& w) {
                               slot(w.space, Kind::space, SpaceRight::run), slot(w.table, Kind::table, TableRight::run),
                               number(w.frame.raw()), number(any)});
   x.attack(Call::env_configure, {optional_slot(w.env, Kind::env, EnvRight::control), pointer(memory)});
-  x.attack(Call::env_start, {slot(w.env, Kind::env, EnvRight::control), number(0x1000), number(0x2000), number(0)});
+  x.attack(Call::env_start, {slot(w.env, Kind::env, EnvRight::control), Argument{Form::va, 0x1000}, Argument{Form::va, 0x2000}, number(0)});
   x.attack(Call::env_stop, {slot(w.env, Kind::env, EnvRight::control)});
   x.attack(Call::env_resume, {slot(w.env, Kind::env, EnvRight::control)});
   x.attack(Call::env_read, {slot(w.env, Kind::env, EnvRight::inspect), pointer(memory)});
@@ -221,15 +221,15 @@ void every_call(World& w) {
                                  destination(e), number(w.frame.raw())});
   x.attack(Call::account_bind, {slot(w.account, Kind::account, AccountRight::allocate, AccountRight::frames),
                                 optional_slot(w.env, Kind::env, EnvRight::control), number(w.area.raw())});
-  x.attack(Call::account_revoke, {slot(w.account, Kind::account, AccountRight::reclaim), number32(7), number(any),
+  x.attack(Call::account_revoke, {slot(w.account, Kind::account, AccountRight::reclaim), number32(0), number(any),
                                   number(1), number(any)});
   x.attack(Call::account_reclaim, {slot(w.account, Kind::account, AccountRight::reclaim)});
-  x.attack(Call::env_wait, {pointer(memory), number32(0), number(0), optional_slot(w.env, Kind::env, EnvRight::donate)});
-  x.attack(Call::pct_entry, {slot(w.env, Kind::env, EnvRight::control), destination(e), number(0x1000), number(0)});
+  x.attack(Call::env_wait, {pointer(memory), number32(1), number(0), optional_slot(w.env, Kind::env, EnvRight::donate)});
+  x.attack(Call::pct_entry, {slot(w.env, Kind::env, EnvRight::control), destination(e), Argument{Form::va, 0x1000}, number(0)});
   x.attack(Call::pct_call, {slot(w.entry, Kind::entry, EntryRight::call), number(0)});
   x.attack(Call::pct_send, {slot(w.entry, Kind::entry, EntryRight::call), number(0)});
   x.attack(Call::pct_reply, {number(0), number(0)});
-  x.attack(Call::trace_set, {slot(boot::machine, Kind::machine, MachineRight::trace), number32(~0u)});
+  x.attack(Call::trace_set, {slot(boot::machine, Kind::machine, MachineRight::trace), number32((1u << abi::trace_event_count) - 1)});
   x.attack(Call::machine_check, {slot(boot::machine, Kind::machine, MachineRight::trace)});
   x.check_complete();
 }
@@ -274,6 +274,8 @@ void out_of_range(World& w) {
                  "slice just outside");
   for (const std::uint64_t count : {0ull, 65ull, 1ull << 32, ~0ull})
     expect_refused(call::space_update(abi::no_slot, w.memory.words(), count), "op count");
+  expect_error(call::table_grow(w.table, 7, w.account, FrameNumber{1ull << 40}), Error::out_of_range, "leaf beyond memory");
+  expect_error(call::object_destroy(boot::console), Error::wrong_kind, "end of a device");
   // base and count mean nothing for these kinds.
   expect_error(call::cap_derive(w.account, w.empty, abi::all_rights, 1, 0), Error::bad_argument, "base of an account");
   expect_error(call::cap_derive(w.space, w.empty, abi::all_rights, 0, 1), Error::bad_argument, "count of a space");

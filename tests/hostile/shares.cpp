@@ -166,7 +166,7 @@ Team make_team() {
   for (std::size_t cpu = 0; cpu < 2; ++cpu)
     for (std::size_t a = 0; a < attacks.size(); ++a) {
       if (cpu == 1 && attacks[a].body == overruns) continue;
-      team.attackers[cpu][a] = make_domain(600, 12);
+      team.attackers[cpu][a] = make_domain(600, cpu == 0 ? 12 : 11);  // as many as it gets below
       start(team.attackers[cpu][a], attacks[a].body);
     }
   team.good = make_domain(600, 18);

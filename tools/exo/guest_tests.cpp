@@ -20,7 +20,7 @@ namespace exo {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::size_t detail_lines = 25, detail_bytes = 4000;
+constexpr std::size_t detail_lines = 60, detail_bytes = 8000;
 
 std::string last_lines(const std::string& text) {
   std::size_t start = text.size() > detail_bytes ? text.size() - detail_bytes : 0;
