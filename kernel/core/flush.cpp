@@ -18,7 +18,8 @@ bool sees(const Space& viewer, std::uint32_t space) {
 std::uint64_t cpus_using(Kernel&, const Space& space) {
   const std::uint32_t name = frame_index(&space);
   std::uint64_t cpus = 0;
-  for (std::uint32_t id = 0; id < arch::cpu_count(); ++id) {
+  const std::uint32_t count = arch::cpu_count();
+  for (std::uint32_t id = 0; id < count; ++id) {
     const std::uint32_t used = arch::cpu(arch::CpuId{id}).space;
     if (used == 0) continue;
     if (used == name || (space.viewed != 0 && sees(object_at<Space>(used), name))) cpus |= std::uint64_t{1} << id;
@@ -26,16 +27,10 @@ std::uint64_t cpus_using(Kernel&, const Space& space) {
   return cpus;
 }
 
-void PendingFlush::changed(std::uint64_t va) {
-  if (va < start_) start_ = va;
-  if (va + abi::page_size > end_) end_ = va + abi::page_size;
-}
-
-void PendingFlush::everything() { everything_ = true; }
-
 void PendingFlush::removed(std::uint64_t old_entry, std::uint64_t va) {
   changed(va);
   const bool owned = (old_entry & abi::pte_owned) != 0;
+  if (is_large(old_entry)) everything();  // the page-table window showed its first page
   const FrameNumber first = pte_frame(old_entry);
   for (FrameNumber frame = first; frame < first + (is_large(old_entry) ? table_entries : 1); ++frame) {
     FrameInfo& info = k_.frames[frame];
@@ -65,6 +60,7 @@ void PendingFlush::finish() {
   start_ = ~std::uint64_t{0};
   end_ = 0;
   everything_ = false;
+  if (!holds_frames()) return;
   const std::uint32_t owner = k_.frames[frame_index(&space_)].owner;
   while (chain_ != end_of_chain) {
     const FrameNumber frame{chain_};

@@ -15,10 +15,16 @@ class PendingFlush {
   PendingFlush(const PendingFlush&) = delete;
   PendingFlush& operator=(const PendingFlush&) = delete;
 
-  void changed(std::uint64_t va);                              // a present entry has other rights or is gone
+  // A present entry has other rights or is gone; or several, from `first` to `last`.
+  void changed(std::uint64_t va) { changed(va, va); }
+  void changed(std::uint64_t first, std::uint64_t last) {
+    if (first < start_) start_ = first;
+    if (last + abi::page_size > end_) end_ = last + abi::page_size;
+  }
   void removed(std::uint64_t old_entry, std::uint64_t va);     // this one, and its frame loses a mapping
   void table_gone(FrameNumber table);                          // was taken out of the tree
-  void everything();                                           // where the changes were is not known
+  // Where the changes were is not known, or the page-table window shows something else now: tables or large pages went.
+  void everything() { everything_ = true; }
   void flush() {
     if (everything_ || start_ < end_ || holds_frames()) finish();
   }

@@ -17,22 +17,29 @@ constexpr std::uint64_t may_all = abi::pte_may_write | abi::pte_may_execute;
 constexpr std::uint64_t permission_bits = abi::pte_write | abi::pte_no_execute | abi::pte_soft0 | abi::pte_soft1;
 constexpr std::uint64_t rights_bits = abi::pte_write | abi::pte_no_execute;
 
+enum class FrameField : std::uint8_t { unused, frame, address };  // what a verb means by SpaceOp::frame
+
 struct VerbForm {
   std::uint32_t required_flags, allowed_flags;
   bool authority;
+  FrameField frame;
 };
 
-Result<VerbForm> form_of(SpaceVerb verb) {
-  constexpr std::uint32_t page_flags = abi::map_all_flags & ~(abi::map_replace | abi::map_large);
-  switch (verb) {
-    case SpaceVerb::map: case SpaceVerb::map_new: return VerbForm{abi::map_read, abi::map_all_flags, true};
-    case SpaceVerb::protect: return VerbForm{abi::map_read, page_flags, false};
-    case SpaceVerb::copy: return VerbForm{abi::map_read, page_flags, true};
-    case SpaceVerb::clone: return VerbForm{0, abi::map_read | abi::map_write, true};
-    case SpaceVerb::unmap: case SpaceVerb::move: case SpaceVerb::split: return VerbForm{0, 0, false};
-  }
-  return fail(Error::bad_argument);
-}
+constexpr std::uint32_t page_flags = abi::map_all_flags & ~(abi::map_replace | abi::map_large);
+constexpr VerbForm no_verb{~0u, 0, false, FrameField::unused};  // no flags satisfy it
+constexpr VerbForm mapping{abi::map_read, abi::map_all_flags, true, FrameField::frame};
+constexpr std::array<VerbForm, 9> forms{
+    no_verb,
+    mapping,                                                                         // map
+    mapping,                                                                         // map_new
+    VerbForm{0, 0, false, FrameField::unused},                                       // unmap
+    VerbForm{abi::map_read, page_flags, false, FrameField::unused},                  // protect
+    VerbForm{abi::map_read, page_flags, true, FrameField::frame},                    // copy
+    VerbForm{0, abi::map_read | abi::map_write, true, FrameField::unused},           // clone
+    VerbForm{0, 0, false, FrameField::address},                                      // move
+    VerbForm{0, 0, false, FrameField::unused},                                       // split
+};
+static_assert(std::to_underlying(SpaceVerb::move) == 7 && std::to_underlying(SpaceVerb::split) == 8);
 
 bool in_user_space(std::uint64_t va, std::uint64_t pages) {
   return pages <= abi::user_end / abi::page_size && base::range_within(va, pages * abi::page_size, abi::user_end);
@@ -46,20 +53,21 @@ FrameNumber named(const SpaceOp& op, std::uint64_t page) {
 }  // namespace
 
 Status SpaceUpdate::check_form(const SpaceOp& op) const {
-  const VerbForm form = TRY(form_of(op.verb));
-  const bool flags_fit =
-      (op.flags & form.required_flags) == form.required_flags && (op.flags & ~form.allowed_flags) == 0;
-  if (!flags_fit || op.reserved != 0 || op.pages == 0) return fail(Error::bad_argument);
-  if (!form.authority && op.authority != abi::no_slot) return fail(Error::bad_argument);
-  const bool large = (op.flags & abi::map_large) != 0;
-  const bool aligned = base::is_aligned(op.address, large ? entry_span(2) : abi::page_size);
-  if (!aligned || !in_user_space(op.address, op.pages)) return fail(Error::bad_address);
-  if (large && (op.pages % table_entries != 0 || (FrameNumber{op.frame} != abi::any_frame && op.frame % table_entries != 0)))
+  const VerbForm& form = forms[masked_index(std::to_underlying(op.verb), forms.size())];
+  const std::uint32_t astray = (op.flags & form.required_flags) ^ form.required_flags;
+  if ((astray | (op.flags & ~form.allowed_flags) | op.reserved) != 0 || op.pages == 0) [[unlikely]]
     return fail(Error::bad_argument);
-  if (op.verb == SpaceVerb::unmap || op.verb == SpaceVerb::protect || op.verb == SpaceVerb::clone ||
-      op.verb == SpaceVerb::split)
-    return op.frame == 0 ? Status{} : fail(Error::bad_argument);
-  if (op.verb != SpaceVerb::move) return {};
+  if (!form.authority && op.authority != abi::no_slot) [[unlikely]] return fail(Error::bad_argument);
+  if ((op.flags & abi::map_large) != 0) {
+    if (!base::is_aligned(op.address, entry_span(2)) || !in_user_space(op.address, op.pages))
+      return fail(Error::bad_address);
+    const bool frame_fits = FrameNumber{op.frame} == abi::any_frame || op.frame % table_entries == 0;
+    return op.pages % table_entries == 0 && frame_fits ? Status{} : fail(Error::bad_argument);  // map and map_new only
+  }
+  if (!base::is_aligned(op.address, abi::page_size) || !in_user_space(op.address, op.pages)) [[unlikely]]
+    return fail(Error::bad_address);
+  if (form.frame == FrameField::unused) return op.frame == 0 ? Status{} : fail(Error::bad_argument);
+  if (form.frame == FrameField::frame) return {};
   if (!base::is_aligned(op.frame, abi::page_size) || !in_user_space(op.frame, op.pages))
     return fail(Error::bad_address);
   const std::uint64_t apart = op.frame < op.address ? op.address - op.frame : op.frame - op.address;
@@ -171,44 +179,72 @@ void SpaceUpdate::clear_way(std::uint64_t& entry, std::uint64_t va) {
   pending_.table_gone(arch::frame_of(small));
 }
 
-// each(va, entry, span) for present entries only, `span` pages each; where no table is, the walk passes at once. What
-// `each` costs beyond one step it takes from the budget itself. wrong_state at a part of a large page.
+// visit(va, entries, number, passed) for each piece of a level-1 table in the range, visit(va, entry) for each large page;
+// where no table is, the walk passes at once. When visit fails, `passed` entries are done with. What large pages cost
+// beyond one step, visit takes from the budget itself. wrong_state at a part of a large page.
 template <typename F>
-Status SpaceUpdate::each_present(Space& in, std::uint64_t start, std::uint64_t count, std::uint64_t& pages, F each) {
-  while (pages < count) {
-    if (budget_ == 0 || pages == max_progress) return fail(Error::again);
-    const std::uint64_t limit = count < max_progress ? count : max_progress;
-    const std::uint64_t first = start + pages * abi::page_size;
-    const Space::Region region = TRY(in.region_at(k_, first));
-    const std::uint64_t to_end = (region.end - first) / abi::page_size;
-    const std::uint64_t stop = to_end < limit - pages ? pages + to_end : limit;
-    if (region.large != nullptr) {
-      if (entry_index(first, 1) != 0 || stop - pages < table_entries)
-        return fail(stop == count || entry_index(first, 1) != 0 ? Error::wrong_state : Error::again);
-      TRY_VOID(each(first, *region.large, table_entries));
+Status SpaceUpdate::each_table(Space& in, std::uint64_t start, std::uint64_t count, std::uint64_t& pages, F visit) {
+  const std::uint64_t limit = count < max_progress ? count : max_progress;
+  std::uint64_t done = pages;
+  Status status{};
+  while (status.has_value() && done < count) {
+    if (budget_ == 0 || done == max_progress) [[unlikely]] {
+      status = fail(Error::again);
+      break;
     }
-    if (region.entries == nullptr) {
-      spend(budget_, 1);
-      pages = stop;
+    const std::uint64_t first = start + done * abi::page_size;
+    const auto found = in.region_at(k_, first);
+    if (!found.has_value()) [[unlikely]] {
+      status = fail(found.error());
+      break;
+    }
+    const Space::Region& region = *found;
+    const std::uint64_t to_end = (region.end - first) / abi::page_size;
+    const std::uint64_t here = to_end < limit - done ? to_end : limit - done;
+    if (region.entries != nullptr) [[likely]] {
+      std::uint64_t passed = 0;
+      status = visit(first, region.entries + entry_index(first, 1), here, passed);
+      done += passed;
+      if (status.has_value()) spend(budget_, table_steps);
       continue;
     }
-    // In locals, so that they stay in registers.
-    std::uint64_t* entry = region.entries + entry_index(first, 1);
-    std::uint64_t va = first, at = pages, left = budget_;
-    Status status{};
-    for (; at < stop; ++at, ++entry, va += abi::page_size) {
-      if (!is_present(*entry)) continue;
-      if (left == 0) [[unlikely]] status = fail(Error::again);
-      else status = each(va, *entry, std::uint64_t{1});
-      if (!status.has_value()) [[unlikely]] break;
-      --left;
+    if (region.large != nullptr) {
+      const bool from_start = entry_index(first, 1) == 0;
+      if (!from_start || here < table_entries)
+        status = fail(done + here == count || !from_start ? Error::wrong_state : Error::again);
+      else status = visit(first, *region.large);
     }
-    pages = at;
-    budget_ = left;
-    if (!status.has_value()) return status;
-    spend(budget_, table_steps);
+    if (!status.has_value()) break;
+    spend(budget_, 1);
+    done += here;
   }
-  return {};
+  pages = done;
+  return status;
+}
+
+// each(va, entry, span) for present entries only, `span` pages each.
+template <typename F>
+Status SpaceUpdate::each_present(Space& in, std::uint64_t start, std::uint64_t count, std::uint64_t& pages, F each) {
+  struct Visit {
+    SpaceUpdate& self;
+    F& each;
+    Status operator()(std::uint64_t va, std::uint64_t& large) const { return each(va, large, table_entries); }
+    Status operator()(std::uint64_t va, std::uint64_t* entry, std::uint64_t number, std::uint64_t& passed) const {
+      std::uint64_t at = 0, left = self.budget_;  // in locals, so that they stay in registers
+      Status status{};
+      for (; at < number; ++at, ++entry, va += abi::page_size) {
+        if (!is_present(*entry)) continue;
+        if (left == 0) [[unlikely]] status = fail(Error::again);
+        else status = each(va, *entry, std::uint64_t{1});
+        if (!status.has_value()) [[unlikely]] break;
+        --left;
+      }
+      passed = at;
+      self.budget_ = left;
+      return status;
+    }
+  };
+  return each_table(in, start, count, pages, Visit{*this, each});
 }
 
 // --- verbs
@@ -285,28 +321,57 @@ Status SpaceUpdate::unmap(const SpaceOp& op, std::uint64_t& pages) {
   });
 }
 
+// The entries of one table. Nothing is written where nothing changes.
+Status SpaceUpdate::protect_entries(const Protection& to, std::uint64_t va, std::uint64_t* entry, std::uint64_t number,
+                                    std::uint64_t& passed) {
+  const std::uint64_t needed = to.needed, kept = ~to.mask, bits = to.bits & to.mask;
+  const std::uint64_t most = number;
+  std::uint64_t at = 0, left = budget_, first = most, last = 0;  // where translations have changed
+  Error error = Error::none;
+  for (; at < most; ++at) {
+    const std::atomic_ref cell{entry[at]};
+    std::uint64_t seen = cell.load(std::memory_order_relaxed);
+    if (!is_present(seen)) continue;
+    if (left == 0 || (~seen & needed) != 0) [[unlikely]] {
+      error = left == 0 ? Error::again : Error::missing_right;
+      break;
+    }
+    --left;
+    // The kernel lock is held: only the processor changes the entry meanwhile, and only accessed and dirty bits.
+    const std::uint64_t before = seen;
+    if (((seen & kept) | bits) == seen) continue;
+    while (!cell.compare_exchange_weak(seen, (seen & kept) | bits, std::memory_order_seq_cst)) {}
+    if (((before ^ bits) & rights_bits) == 0) continue;
+    last = at;
+    if (first == most) first = at;
+  }
+  budget_ = left;
+  passed = at;
+  if (first < most) pending_.changed(va + first * abi::page_size, va + last * abi::page_size);
+  return error == Error::none ? Status{} : fail(error);
+}
+
 // map_owned can be kept or given up here, but not be had: that takes the account.
 Status SpaceUpdate::protect(const SpaceOp& op, std::uint64_t& pages) {
   const bool write = (op.flags & abi::map_write) != 0, execute = (op.flags & abi::map_execute) != 0;
   const bool owned = (op.flags & abi::map_owned) != 0;
-  const std::uint64_t needed = (write ? abi::pte_may_write : 0) | (execute ? abi::pte_may_execute : 0) |
-                               (owned ? abi::pte_owned : 0);
-  const std::uint64_t mask = permission_bits | (owned ? 0 : abi::pte_owned), bits = pte_permissions(op.flags);
-  std::uint64_t first = ~std::uint64_t{0}, last = 0;  // where translations have changed
-  const Status status = each_present(
-      space_, op.address, op.pages, pages, [&](std::uint64_t va, std::uint64_t& entry, std::uint64_t) -> Status {
-        if ((entry & needed) != needed) [[unlikely]] return fail(Error::missing_right);
-        const std::uint64_t old = change_entry(entry, mask, bits);
-        if (((old ^ bits) & rights_bits) == 0) return {};
-        last = va;
-        if (first > va) first = va;
-        return {};
-      });
-  if (first <= last) {
-    pending_.changed(first);
-    pending_.changed(last);
-  }
-  return status;
+  struct Visit {
+    SpaceUpdate& self;
+    Protection to;
+    Status operator()(std::uint64_t va, std::uint64_t& large) const {
+      if ((large & to.needed) != to.needed) [[unlikely]] return fail(Error::missing_right);
+      if (((change_entry(large, to.mask, to.bits) ^ to.bits) & rights_bits) != 0) self.pending_.changed(va);
+      return {};
+    }
+    Status operator()(std::uint64_t va, std::uint64_t* entry, std::uint64_t number, std::uint64_t& passed) const {
+      return self.protect_entries(to, va, entry, number, passed);
+    }
+  };
+  const Protection to{.needed = (write ? abi::pte_may_write : 0) | (execute ? abi::pte_may_execute : 0) |
+                                (owned ? abi::pte_owned : 0),
+                      .mask = permission_bits | (owned ? 0 : abi::pte_owned),
+                      .bits = pte_permissions(op.flags)};
+  return each_table(space_, op.address, op.pages, pages, Visit{*this, to});
 }
 
 Status SpaceUpdate::copy(const SpaceOp& op, std::uint64_t& pages) {
@@ -395,7 +460,7 @@ Status SpaceUpdate::split(const SpaceOp& op, std::uint64_t& pages) {
       pending_.removed(clear_entry(k_, *region.large) & ~abi::pte_owned, va);
     } else if (large != 0) {
       TRY_VOID(space_.split(k_, *region.large));
-      pending_.changed(va);
+      pending_.everything();  // the page-table window showed the large page where the new table is
     }
     spend(budget_, large != 0 ? split_steps : 1);
     const std::uint64_t limit = op.pages < max_progress ? op.pages : max_progress;

@@ -37,6 +37,13 @@ class SpaceUpdate {
   [[nodiscard]] Status afford(std::uint64_t steps);
   void clear_way(std::uint64_t& entry, std::uint64_t va);
   template <typename F>
+  [[nodiscard]] Status each_table(Space& in, std::uint64_t start, std::uint64_t count, std::uint64_t& pages, F visit);
+  struct Protection {
+    std::uint64_t needed, mask, bits;  // what an entry must have, what changes, to what
+  };
+  [[nodiscard]] Status protect_entries(const Protection& to, std::uint64_t va, std::uint64_t* entry, std::uint64_t number,
+                                       std::uint64_t& passed);
+  template <typename F>
   [[nodiscard]] Status each_present(Space& in, std::uint64_t start, std::uint64_t count, std::uint64_t& pages, F each);
 
   void put(std::uint64_t& entry, std::uint64_t va, std::uint64_t value);

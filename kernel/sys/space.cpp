@@ -16,8 +16,10 @@ Answer Calls::space_create(slot account, slot dst, frame where) {
 Answer Calls::space_update(slot space, va ops, u64 count) {
   if (count == 0 || count > abi::space_update_max_ops) return fail(Error::bad_argument);
   Space* changed = TRY(find_own_or(space));
-  std::array<abi::SpaceOp, abi::space_update_max_ops> list;  // filled below; read once, so nobody changes it meanwhile
-  TRY_VOID(copy_bytes_in(list.data(), ops, count * sizeof(abi::SpaceOp)));
+  // Read once, so nobody changes it meanwhile. As bytes: nothing is to be initialised that is not overwritten.
+  alignas(abi::SpaceOp) std::array<std::byte, abi::space_update_max_ops * sizeof(abi::SpaceOp)> bytes;
+  TRY_VOID(copy_bytes_in(bytes.data(), ops, count * sizeof(abi::SpaceOp)));
+  const auto* list = reinterpret_cast<const abi::SpaceOp*>(bytes.data());
 
   SpaceUpdate update{k, table(), *changed};
   for (u32 done = 0; done < count; ++done) {

@@ -20,20 +20,11 @@ struct Request {
 constinit Request request{};
 constinit std::atomic<bool> request_taken{false};
 
-// Tables that went away were also seen through the page-table window: the translations of their window pages go with
-// the range. Paging-structure caches go with any invlpg. [intel/vol3 4.10.4.1]
-void flush_window(std::uint64_t va) {
-  x86::invlpg(abi::pte_window(va));
-  x86::invlpg(abi::pde_window(va));
-  x86::invlpg(abi::pdpte_window(va));
-}
-
+// The translations of the page-table window stay in a range's case: whoever takes tables or large pages away asks for
+// everything. Paging-structure caches go with any invlpg. [intel/vol3 4.10.4.1]
 void flush_here(const Request& what) {
   if (what.pages == 0 || what.pages > single_page_limit) return x86::write_cr3(x86::read_cr3());
   for (std::uint64_t i = 0; i < what.pages; ++i) x86::invlpg(what.start + i * base::page_size);
-  const std::uint64_t last = what.start + (what.pages - 1) * base::page_size;
-  flush_window(what.start);
-  if (last >> large_bits != what.start >> large_bits) flush_window(last);
 }
 
 }  // namespace
