@@ -51,7 +51,7 @@
     "Gives back plain frames that nobody maps, pins or holds a capability to (otherwise busy, and none is freed). count 1..max_run.") \
   AEGIS_CALL(11, frame_cap, (slot account, slot dst, frame first, u64 count, u32 rights), none, keeps, \
     "account: frames", "bad_argument out_of_range over_limit missing_right", \
-    "Makes a frames capability to plain frames that the account owns (right: frames). count 1..max_run.") \
+    "Makes a frames capability to plain frames that the account owns (right: frames). count 1..max_cap_run.") \
   AEGIS_CALL(12, space_create, (slot account, slot dst, frame where), none, keeps, \
     "account: allocate", "over_limit no_frame out_of_range", \
     "Makes an empty address space (two frames; its page tables are charged to the account as they come).") \
