@@ -7,7 +7,7 @@
 namespace abi::container {
 
 // Slots of the container's table.
-inline constexpr CapSlot account{1},   // all rights but destroy
+inline constexpr CapSlot account{1},   // all rights but destroy and reclaim: who may ask back could keep others from it
     self{2},                           // the container's first env
     space{3},                          // the first env's space: its state slot is what every process links
     table{4},
