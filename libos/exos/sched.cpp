@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "libos/exos/sched.hpp"
 
+#include <atomic>
+
 #include "abi/container.hpp"
 #include "libos/exos/capability_slots.hpp"
 #include "libos/exos/crash.hpp"
@@ -44,6 +46,14 @@ void account_time(Task& task) {
   task.started_ns = time;
 }
 
+// Lets the lock go and then says who is next. The slice may end in between, and whom the root env finds here it lets run:
+// while that is still the caller, who holds nothing any more, all is well; the other way about, `next` would find the lock held.
+void unlock_for(Task* next) {
+  sched::unlock();
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  on_processor = next;
+}
+
 // Gives the processor to the next ready task, or to the root env. The lock is not held on return.
 void switch_away(Task& self) {
   account_time(self);
@@ -52,12 +62,11 @@ void switch_away(Task& self) {
     self.state = TaskState::running;
     return sched::unlock();
   }
-  on_processor = next;
   if (next != nullptr) {
     next->state = TaskState::running;
     next->started_ns = now().raw();
   }
-  sched::unlock();
+  unlock_for(next);
   // An env that cannot be yielded to is the root env's matter: it stays `running` and is found stuck there.
   if (next == nullptr || !rt::call::env_yield(next->env)) static_cast<void>(rt::call::env_yield(abi::no_slot));
 }
@@ -100,8 +109,7 @@ void yield_current() {
   Task& self = current();
   make_ready(self);
   account_time(self);
-  on_processor = nullptr;
-  unlock();
+  unlock_for(nullptr);
   static_cast<void>(rt::call::env_yield(abi::no_slot));
   lock();
   reap();
