@@ -41,8 +41,9 @@ std::string name_of(Dwarf_Die& function) {
 std::string place(const char* file, int line) {
   if (file == nullptr) return {};
   std::string_view path{file};
-  // As it is written in the sources, wherever they were built.
-  for (const std::string_view folder : {"/kernel/", "/base/", "/abi/", "/tests/", "/tools/"})
+  // As it is written in the sources, wherever they were built: folders that hold others' names, or have names that a
+  // checkout too may have, come last.
+  for (const std::string_view folder : {"/tests/", "/kernel/", "/tools/", "/abi/", "/base/"})
     if (const auto at = path.rfind(folder); at != std::string_view::npos) {
       path.remove_prefix(at + 1);
       break;
