@@ -100,18 +100,19 @@ bool narrow_down(std::uint8_t operation, Width width, bool taken, Range& a, Rang
     if (a.is_constant() && b.is_constant()) return holds(operation, width, a.lo, b.lo) == taken;
     return true;
   }
-  if (width == Width::narrow && !(a.at_most(low_word) && b.at_most(low_word))) {
-    // An immediate was extended to 64 bits; its low half is what counts.
-    if (b.is_constant()) b = truncate(b);
-    if (!a.at_most(low_word) || !b.at_most(low_word)) return true;
+  Range low = b;
+  if (width == Width::narrow) {
+    // Only the low halves count. What a constant has above them (a sign-extended immediate, say) it keeps.
+    if (b.is_constant()) low = truncate(b);
+    if (!a.at_most(low_word) || !low.at_most(low_word)) return true;
   }
   if (!taken) operation = opposite(operation);
-  const auto left = given(operation, width, a, b);
+  const auto left = given(operation, width, a, low);
   if (!left) return false;
-  const auto right = given(mirrored(operation), width, b, *left);
+  const auto right = given(mirrored(operation), width, low, *left);
   if (!right) return false;
   a = *left;
-  b = *right;
+  if (!b.is_constant()) b = *right;
   return true;
 }
 

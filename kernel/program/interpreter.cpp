@@ -6,11 +6,7 @@
 namespace aegis::program {
 namespace {
 
-struct Value {
-  std::uint64_t bits = 0;
-  Region region = Region::none;  // none: a number
-  bool set = false;
-};
+using Value = Register;
 
 struct Frame {
   std::uint32_t back;                   // where the caller goes on
@@ -30,6 +26,7 @@ class Machine {
     while (!done_) {
       ++result_.steps;
       at_ = image_.code[pc_];
+      if (image_.observer.step != nullptr) image_.observer.step(image_.observer.self, pc_, reg_);
       next_ = pc_ + 1;
       step();
       if (!done_) pc_ = next_;
@@ -265,7 +262,10 @@ class Machine {
 }  // namespace
 
 Result interpret(const Image& image, Run& run, std::span<const std::uint32_t> starts) {
-  if (run.regions[slot_of(Region::context)].size < image.min_context) return {.end = ProgramEnd::outside};
+  if (run.regions[slot_of(Region::context)].size < image.min_context) {
+    run.end = static_cast<std::uint64_t>(ProgramEnd::outside);
+    return {.end = ProgramEnd::outside};
+  }
   return Machine{image, run, starts}.go();
 }
 

@@ -15,12 +15,26 @@ struct Result {
   std::uint64_t steps = 0;        // instructions executed
 };
 
+// What a register holds. A pointer's bits are its offset into the region.
+struct Register {
+  std::uint64_t bits = 0;
+  Region region = Region::none;  // none: a number
+  bool set = false;
+};
+
+// Is told of each instruction before it is executed: profiles, and checks of what the verifier believes.
+struct Observer {
+  void (*step)(void* self, std::uint32_t at, std::span<const Register> registers) = nullptr;
+  void* self = nullptr;
+};
+
 struct Image {
   std::span<const bpf::Instruction> code;
   std::uint32_t first_function_length = 0;
   abi::ProgramRules rules{};
   std::uint32_t min_context = 0;
   std::array<bool, region_slots> writable{};
+  Observer observer{};
 };
 
 // `run` is prepared. The image's control flow has been checked (verifier: structure); whether the rest has does not matter.

@@ -19,7 +19,7 @@ struct Range {
     const std::uint64_t size = shift > 63 ? 0 : (hi - lo) >> shift << shift;
     if (size == 0) return constant(lo);
     if (size == all_ones) return {};
-    return {lo, lo + size, static_cast<std::uint8_t>(shift)};
+    return {lo, lo + size, static_cast<std::uint8_t>(std::min(shift, 62u))};
   }
   [[nodiscard]] constexpr bool is_constant() const { return lo == hi; }
   [[nodiscard]] constexpr std::uint64_t size() const { return hi - lo; }

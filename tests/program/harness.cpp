@@ -45,11 +45,11 @@ class Fenced {
 // The memory of one run.
 class Program::World {
  public:
-  World(const Program& program, std::span<const std::byte> context, std::span<const std::vector<std::byte>> regions)
+  World(const Program& program, std::span<const std::byte> context, std::span<const std::vector<std::byte>> regions, int stale)
       : context_{context, std::max<std::size_t>(context.size(), abi::rules_of(program.header_.kind)->room)},
         context_size_{context.size()},
         run_{std::make_unique<Run>()} {
-    std::memset(run_->stack, 0xee, sizeof run_->stack);
+    std::memset(run_->stack, stale, sizeof run_->stack);  // must never be seen: differs between the two ways
     run_->prepare({context_.data(), context.size()}, program.header_.steps, program.verifier_->functions().length(0));
     run_->now = 123'456'789'012;
     run_->caller = 77;
@@ -100,7 +100,42 @@ Program::Program(Code code, const Options& options) : code_{std::move(code)},
   refusal_ = verifier_->refusal();
   refused_at_ = verifier_->refused_at();
   must((progress == Progress::refused) == (refusal_ != Refusal::none), "a refusal without a reason, or a reason without one");
-  if (accepted()) generate();
+  must(accepted() || (name(refusal_) != "unknown" && refused_at_ <= code_.size()), "a reason that nobody knows");
+  if (!accepted()) return;
+  keep_beliefs();
+  generate();
+}
+
+// The generator overwrites where the states are.
+void Program::keep_beliefs() {
+  for (const Note& note : verifier_->notes()) beliefs_.push_back(note.state);
+}
+
+// What the verifier knew wherever ways meet must hold of what is really there.
+void Program::check_beliefs(void* self, std::uint32_t at, std::span<const Register> registers) {
+  const Program& program = *static_cast<const Program*>(self);
+  must(at < program.beliefs_.size() && program.verifier_->notes()[at].has(note::reached), "runs what was never reached");
+  if (program.beliefs_[at] == 0) return;
+  const auto* bytes = reinterpret_cast<const std::byte*>(program.workspace_.data()) + program.beliefs_[at];
+  const State& state = *reinterpret_cast<const State*>(bytes);
+  must(state.min_context <= program.context_size_, "believes the context to be longer");
+  const Functions& functions = program.verifier_->functions();
+  const std::uint64_t frame = (functions.depth[functions.at(at)] + 1u) * abi::program_frame_size;
+  for (std::size_t r = 0; r < tracked_registers; ++r) {
+    const aegis::program::Value& belief = state.reg[r];
+    const Register& real = registers[r];
+    if (!belief.is_number() && !belief.is_pointer()) continue;
+    must(real.set && (real.region == Region::none) == belief.is_number(), "believes in a register of another kind");
+    must(belief.what != What::length || real.bits == program.context_size_, "believes a number to be the length");
+    std::uint64_t bits = real.bits;
+    if (belief.is_pointer()) {
+      must(belief.region == real.region, "believes in another region");
+      if (real.region == Region::stack) bits += frame - registers[bpf::frame_register].bits;
+    }
+    const std::uint64_t from_start = bits - belief.range.lo;
+    const bool steps_right = belief.range.is_constant() || from_start % (std::uint64_t{1} << belief.range.shift) == 0;
+    must(belief.range.contains(bits) && steps_right, "believes in a range that does not hold the value");
+  }
 }
 
 Program::~Program() {
@@ -131,9 +166,11 @@ void Program::generate() {
 }
 
 Outcome Program::interpret(std::span<const std::byte> context, std::span<const std::vector<std::byte>> regions) const {
-  World world{*this, context, regions};
+  World world{*this, context, regions, 0xee};
   Image image{.code = code_, .first_function_length = verifier_->functions().length(0),
               .rules = *abi::rules_of(header_.kind), .min_context = header_.min_context};
+  image.observer = {&Program::check_beliefs, const_cast<Program*>(this)};
+  context_size_ = context.size();
   image.writable[slot_of(Region::context)] = image.rules.writable;
   image.writable[slot_of(Region::stack)] = true;
   for (std::uint32_t i = 0; i < header_.region_count; ++i)
@@ -145,7 +182,7 @@ Outcome Program::interpret(std::span<const std::byte> context, std::span<const s
 }
 
 Outcome Program::execute(std::span<const std::byte> context, std::span<const std::vector<std::byte>> regions) const {
-  World world{*this, context, regions};
+  World world{*this, context, regions, 0x11};
   if (context.size() < header_.min_context) return world.run().end = 1, world.outcome(0, Refusal::none);
   const auto entry = reinterpret_cast<std::uint64_t (*)(Run*)>(native_ + entry_);
   const std::uint64_t value = entry(&world.run());

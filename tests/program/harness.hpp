@@ -65,6 +65,7 @@ class Program {
   Program& operator=(const Program&) = delete;
 
   [[nodiscard]] bool accepted() const { return refusal_ == Refusal::none; }
+  [[nodiscard]] const Code& code() const { return code_; }
   [[nodiscard]] Refusal refusal() const { return refusal_; }
   [[nodiscard]] std::uint32_t refused_at() const { return refused_at_; }
   [[nodiscard]] std::uint64_t work() const { return verifier_->work(); }
@@ -79,10 +80,14 @@ class Program {
  private:
   class World;
   void generate();
+  void keep_beliefs();
+  static void check_beliefs(void* self, std::uint32_t at, std::span<const Register> registers);
 
   Code code_;
   abi::ProgramHeader header_{};
   std::vector<std::uint64_t> workspace_;
+  std::vector<std::uint32_t> beliefs_;  // by instruction: where the verifier's state for it lies in the workspace, or 0
+  mutable std::size_t context_size_ = 0;
   std::unique_ptr<Verifier> verifier_;
   Refusal refusal_ = Refusal::none;
   std::uint32_t refused_at_ = 0;

@@ -188,6 +188,9 @@ std::vector<Hostile> programs() {
                                  code::exit()}, R::outside_region},
       {"write a read-only region", region(3, 1) + Code{store_k(B, 3, 0, 1), mov(0, 0), code::exit()}, R::read_only},
       {"atomic on a read-only region", region(3, 1) + Code{mov(0, 1), update(D, 3, 0, 0, bpf::add), code::exit()}, R::read_only},
+      {"64-bit constant compared by its low half", wide_of(4, 0x1'0000'0005) + region(3) +
+                                 Code{make(jmp32 | jne | by_x, 2, 4, 1, 0), alu64x(bpf::add, 3, 4), mov(0, 0), load(B, 0, 3, 0), code::exit()},
+       R::outside_region},
       // --- the context's end
       {"far behind any context", {load(B, 0, 1, 8000), code::exit()}, R::outside_region},
       {"before the context", {load(B, 0, 1, -1), code::exit()}, R::outside_region},
