@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Random programs through the verifier. What it accepts must run the same in the interpreter and in native code, end
-// within its steps, commit no fault that the interpreter can see, do what the verifier believes at each place where ways
-// meet, and write nowhere beside its memory. What it refuses carries a reason (harness.cpp). A finding aborts.
+// within its steps, commit no fault that the interpreter can see, do what the verifier believes at each place where
+// ways meet, and write nowhere beside its memory. What it refuses carries a reason (harness.cpp). A finding aborts.
 #include <cstdio>
 #include <cstdlib>
 
@@ -13,8 +13,9 @@ using namespace program_test;
 
 constexpr std::size_t bytes_per_instruction = 6, settings = 8;
 
-const std::array<std::int32_t, 24> numbers{0, 1, -1, 8, 16, 32, 63, 64, 255, 256, 4095, 4096, 0x7fffffff, -0x7fffffff - 1, 0x10000, -8,
-                                           2, 3, 7, 31, 0xffff, 4088, 127, -4096};
+const std::array<std::int32_t, 24> numbers{
+    0,       1,  -1, 8, 16, 32, 63,     64,   255, 256,  4095, 4096, 0x7fffffff, -0x7fffffff - 1,
+    0x10000, -8, 2,  3, 7,  31, 0xffff, 4088, 127, -4096};
 
 // Six bytes choose an instruction that is mostly well formed, so that the fuzzer gets behind the first checks.
 struct Shape {
@@ -47,10 +48,11 @@ struct Shape {
     return bpf::make(group | op | x, dst(), x != 0 ? src() : 0, off, x != 0 ? 0 : number());
   }
   [[nodiscard]] bpf::Instruction jump() const {
-    static constexpr std::array<unsigned, 12> ops{bpf::jeq, bpf::jgt, bpf::jge, bpf::jset, bpf::jne, bpf::jsgt, bpf::jsge,
-                                                  bpf::jlt, bpf::jle, bpf::jslt, bpf::jsle, bpf::ja};
+    static constexpr std::array<unsigned, 12> ops{bpf::jeq,  bpf::jgt, bpf::jge, bpf::jset, bpf::jne,  bpf::jsgt,
+                                                  bpf::jsge, bpf::jlt, bpf::jle, bpf::jslt, bpf::jsle, bpf::ja};
     const unsigned op = ops[operation() % 12u], group = narrow() ? bpf::jmp32 : bpf::jmp, x = operand_kind();
-    if (op == bpf::ja) return narrow() ? bpf::make(group | op, 0, 0, 0, distance()) : bpf::make(group | op, 0, 0, distance(), 0);
+    if (op == bpf::ja)
+      return narrow() ? bpf::make(group | op, 0, 0, 0, distance()) : bpf::make(group | op, 0, 0, distance(), 0);
     return bpf::make(group | op | x, any(), x != 0 ? src() : 0, distance(), x != 0 ? 0 : number());
   }
   [[nodiscard]] bpf::Instruction load() const {
@@ -63,7 +65,8 @@ struct Shape {
   }
   [[nodiscard]] bpf::Instruction update() const {
     static constexpr std::array<std::int32_t, 10> ops{0, 0x40, 0x50, 0xa0, 1, 0x41, 0x51, 0xa1, 0xe1, 0xf1};
-    return bpf::make(bpf::stx | bpf::atomic | (narrow() ? bpf::word : bpf::double_word), any(), src(), near() & ~3, ops[p[5] % 10]);
+    return bpf::make(bpf::stx | bpf::atomic | (narrow() ? bpf::word : bpf::double_word), any(), src(), near() & ~3,
+                     ops[p[5] % 10]);
   }
   [[nodiscard]] bpf::Instruction call() const {
     if (p[1] % 4 == 0) return bpf::make(bpf::jmp | bpf::call, 0, bpf::call_local, 0, p[3] % (count + 1));
@@ -71,19 +74,24 @@ struct Shape {
     return bpf::make(bpf::jmp | bpf::exit, 0, 0, 0, 0);
   }
   [[nodiscard]] bpf::Instruction as_it_comes() const {
-    return bpf::make(p[0], p[2] & 15u, p[2] >> 4, static_cast<std::int16_t>(p[3] | p[4] << 8), static_cast<std::int8_t>(p[5]));
+    return bpf::make(p[0], p[2] & 15u, p[2] >> 4, static_cast<std::int16_t>(p[3] | p[4] << 8),
+                     static_cast<std::int8_t>(p[5]));
   }
   // A number of 64 bits, or a pointer into region 0 (writable) or 1.
   void add_wide(Code& out) const {
     const auto low = static_cast<std::uint32_t>(number());
     if (operand_kind() == 0) return code::wide(out, dst(), std::uint64_t{p[3]} << 32 << p[4] % 25 | low);
-    code::wide(out, dst(), std::uint64_t{p[3] * 16u} << 32 | p[4] % 2, p[4] % 4 < 2 ? bpf::imm_map_value : bpf::imm_map_value_index);
+    code::wide(out, dst(), std::uint64_t{p[3] * 16u} << 32 | p[4] % 2,
+               p[4] % 4 < 2 ? bpf::imm_map_value : bpf::imm_map_value_index);
   }
   void add(Code& out) const {
     if (p[1] % 16 == 15) return out.push_back(as_it_comes());
     switch (p[0] % 10) {
-      case 0: case 1: case 2: return out.push_back(arithmetic());
-      case 3: case 4: return out.push_back(jump());
+      case 0:
+      case 1:
+      case 2: return out.push_back(arithmetic());
+      case 3:
+      case 4: return out.push_back(jump());
       case 5: return out.push_back(load());
       case 6: return out.push_back(store());
       case 7: return out.push_back(update());
@@ -118,7 +126,8 @@ std::unique_ptr<Program> load(Code c, const Options& options) {
     if (program->accepted() || i == mends || program->refused_at() >= c.size()) return program;
     const std::uint32_t at = program->refused_at();
     if (at > 0 && c[at - 1].opcode == bpf::load_immediate) return program;
-    if (c[at].opcode == bpf::load_immediate && at + 1 < c.size() && c[at + 1].opcode == 0) c[at + 1] = code::movx(at % 10, 10);
+    if (c[at].opcode == bpf::load_immediate && at + 1 < c.size() && c[at + 1].opcode == 0)
+      c[at + 1] = code::movx(at % 10, 10);
     c[at] = code::mov(at * 7 % 10, static_cast<std::int32_t>(at));
   }
 }
@@ -127,18 +136,27 @@ std::unique_ptr<Program> load(Code c, const Options& options) {
 struct Counts {
   unsigned long long inputs = 0, accepted = 0, whole = 0, exhausted = 0, outside = 0;
   ~Counts() {
-    std::fprintf(stderr, "%llu programs, %llu accepted; their runs: %llu to the end, %llu at the step limit, %llu outside the context\n",
-                 inputs, accepted, whole, exhausted, outside);
+    std::fprintf(
+        stderr,
+        "%llu programs, %llu accepted; their runs: %llu to the end, %llu at the step limit, %llu outside the context\n",
+        inputs, accepted, whole, exhausted, outside);
   }
 };
 Counts counts;
 
+void show(const Program& program) {
+  std::uint32_t i = 0;
+  for (const bpf::Instruction at : program.code())
+    std::fprintf(stderr, "%4u: %02x dst %u src %u off %d imm %d\n", i++, at.opcode, at.dst(), at.src(), at.offset,
+                 at.immediate);
+}
+
 void fail(const Program& program, const Outcome& one, const Outcome& other) {
   std::fprintf(stderr, "interpreter: end %u value %llx fault %s; native: end %u value %llx; %zu bytes of code\n",
-               static_cast<unsigned>(one.end), static_cast<unsigned long long>(one.value), std::string{name(one.fault)}.c_str(),
-               static_cast<unsigned>(other.end), static_cast<unsigned long long>(other.value), program.native().size());
-  for (const bpf::Instruction at : program.code())
-    std::fprintf(stderr, "  %02x dst %u src %u off %d imm %d\n", at.opcode, at.dst(), at.src(), at.offset, at.immediate);
+               static_cast<unsigned>(one.end), static_cast<unsigned long long>(one.value),
+               std::string{name(one.fault)}.c_str(), static_cast<unsigned>(other.end),
+               static_cast<unsigned long long>(other.value), program.native().size());
+  show(program);
   std::abort();
 }
 
@@ -148,18 +166,24 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < settings + bytes_per_instruction) return -1;
   constexpr std::array kinds{abi::ProgramKind::function, abi::ProgramKind::filter, abi::ProgramKind::predicate};
   constexpr std::array<std::uint32_t, 4> least{0, 8, 9, 64};
-  const Options options{.kind = kinds[data[0] % 3], .min_context = least[data[1] % 4], .steps = 2000, .regions = {{0, 1, 1}, {0, 1, 0}}};
+  const Options options{.kind = kinds[data[0] % 3],
+                        .min_context = least[data[1] % 4],
+                        .steps = 2000,
+                        .regions = {{0, 1, 1}, {0, 1, 0}},
+                        .workspace = 40'000};
   const auto loaded = load(program_of({data + settings, size - settings}, options.min_context), options);
   const Program& program = *loaded;
   ++counts.inputs;
   if (!program.accepted()) return 0;
   ++counts.accepted;
+  if (std::getenv("SHOW_PROGRAM") != nullptr) show(program);
   std::vector<std::byte> region(256);
   for (std::size_t i = 0; i < region.size(); ++i) region[i] = static_cast<std::byte>(data[i % size] ^ i);
   for (const std::size_t length : {std::size_t{64}, std::size_t{9}, std::size_t{8}, std::size_t{0}, std::size_t{128}}) {
     std::vector<std::byte> context(length);
     for (std::size_t i = 0; i < length; ++i) context[i] = static_cast<std::byte>(data[i % settings] + i / 8);
-    const Outcome one = program.interpret(context, std::vector{region, region}), other = program.execute(context, std::vector{region, region});
+    const Outcome one = program.interpret(context, std::vector{region, region}),
+                  other = program.execute(context, std::vector{region, region});
     if (one.fault != Refusal::none || !(one == other)) fail(program, one, other);
     ++(one.end == ProgramEnd::value ? counts.whole : one.end == ProgramEnd::steps ? counts.exhausted : counts.outside);
   }

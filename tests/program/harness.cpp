@@ -18,6 +18,23 @@ void must(bool good, const char* what) {
   std::abort();
 }
 
+// Calls native code as the kernel does, and looks whether it leaves the registers that are not its own.
+std::uint64_t call(const std::byte* entry, Run* run) {
+  std::uint64_t value = reinterpret_cast<std::uintptr_t>(entry), changed = 0;
+  asm volatile(
+      "sub $128, %%rsp\n"  // below what this function may have there
+      "mov $0x1111, %%ebx\n mov $0x2222, %%r12d\n mov $0x3333, %%r13d\n mov $0x4444, %%r14d\n mov $0x5555, %%r15d\n"
+      "call *%%rax\n"
+      "xor $0x1111, %%rbx\n xor $0x2222, %%r12\n xor $0x3333, %%r13\n xor $0x4444, %%r14\n xor $0x5555, %%r15\n"
+      "or %%r12, %%rbx\n or %%r13, %%rbx\n or %%r14, %%rbx\n or %%r15, %%rbx\n"
+      "add $128, %%rsp\n"
+      : "+a"(value), "=&b"(changed), "+D"(run)
+      :
+      : "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc");
+  must(changed == 0, "native code changed registers that it must keep");
+  return value;
+}
+
 // Bytes with a fence of known ones on both sides.
 class Fenced {
  public:
@@ -184,9 +201,7 @@ Outcome Program::interpret(std::span<const std::byte> context, std::span<const s
 Outcome Program::execute(std::span<const std::byte> context, std::span<const std::vector<std::byte>> regions) const {
   World world{*this, context, regions, 0x11};
   if (context.size() < header_.min_context) return world.run().end = 1, world.outcome(0, Refusal::none);
-  const auto entry = reinterpret_cast<std::uint64_t (*)(Run*)>(native_ + entry_);
-  const std::uint64_t value = entry(&world.run());
-  return world.outcome(value, Refusal::none);
+  return world.outcome(call(native_ + entry_, &world.run()), Refusal::none);
 }
 
 }  // namespace program_test

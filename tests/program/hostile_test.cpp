@@ -89,6 +89,10 @@ std::vector<Hostile> programs() {
       {"loop of 2^64 rounds", {mov(0, 0), alu64(bpf::add, 0, 1), when(jne, 0, 0, -2), code::exit()}, R::none, ProgramEnd::steps},
       {"nested loops", {mov(0, 0), mov(3, 0), alu64(bpf::add, 3, 1), when(jlt, 3, 60000, -2), alu64(bpf::add, 0, 1),
                         when(jlt, 0, 60000, -5), code::exit()}, R::none, ProgramEnd::steps},
+      {"ends in a function that uses the kernel's registers", {code::call(1), code::exit(), mov(6, 1), mov(7, 2), mov(8, 3), mov(9, 4), load(D, 0, 1, 100),
+                        code::exit()}, R::none, ProgramEnd::outside},
+      {"runs out of steps there", {code::call(1), code::exit(), mov(6, 1), mov(7, 2), mov(8, 3), mov(9, 4), load(B, 0, 1, 0), when(jne, 0, 1, -2),
+                        code::exit()}, R::none, ProgramEnd::steps},
       // --- registers
       {"return nothing", {code::exit()}, R::uninitialised_register},
       {"read an unset register", {movx(0, 3), code::exit()}, R::uninitialised_register},

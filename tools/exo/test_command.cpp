@@ -63,6 +63,10 @@ void add_host_jobs(const Locations& at, const Selection& selection, std::vector<
   add("unit/program", {(tests / "program/program_tests").string(), "--gtest_brief=1"}, 600);
   add("fuzz/program", {(tests / "program/fuzz_program").string(), "-max_total_time=" + std::to_string(fuzz_s), "-seed=1", "-max_len=600"},
       fuzz_s + 120);
+  add("fuzz/object",
+      {(tests / "program/fuzz_object").string(), "-max_total_time=" + std::to_string(fuzz_s / 2), "-seed=1", "-max_len=20000",
+       "-seed_inputs=" + (tests / "program/counts.c.o").string() + "," + (tests / "program/damage.c.o").string()},
+      fuzz_s + 120);
   add("fuzz/calls", {(tests / "fuzz/fuzz_calls").string(), "-max_total_time=" + std::to_string(fuzz_s), "-seed=1"},
       fuzz_s + 120);
 }

@@ -44,6 +44,8 @@ void Generator::note_registers() {
 void Generator::begin_code() {
   phase_ = Phase::code;
   pc_ = function_ = 0;
+  // A run may end inside any function: the first one keeps what the kernel had in the registers that any of them uses.
+  for (std::uint32_t f = 1; f < source_.functions.count; ++f) saves_[0] = static_cast<std::uint8_t>(saves_[0] | saves_[f]);
   outside_ = at_;
   constant(rax, static_cast<std::uint64_t>(ProgramEnd::outside));
   const std::size_t over = skip();
