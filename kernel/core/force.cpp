@@ -115,10 +115,20 @@ bool fits(const FrameInfo& info, ForcePass pass) {
   }
 }
 
+// The highest account from `from` up to, and without, `top` that may have more than it has.
+Account* one_with_room(Account& from, const Account& top, Resource what) {
+  Account* found = nullptr;
+  each_between(from, top, [&](Account& at) {
+    if (at.of(what).room() != 0) found = &at;
+  });
+  return found;
+}
+
 void condemn(Kernel& k, Account& owner, Account& top, FrameNumber frame) {
-  const std::uint64_t before = top.of(Resource::frames).used;
+  // Something was given since limits were looked at: that will do, and those below keep theirs.
+  Account* spare = top.request.by_name() ? nullptr : one_with_room(owner, top, Resource::frames);
+  if (spare != nullptr) return cede(*spare, top, Resource::frames, 1);
   cede(owner, top, Resource::frames, 1);
-  if (!top.request.by_name() && top.of(Resource::frames).used < before) return;  // a limit in between had it to spare
   k.frames.condemn(frame);
   ++k.force.condemned;
   k.force.in_use |= k.frames[frame].maps != 0 || k.frames[frame].refs != 0;

@@ -280,6 +280,31 @@ TEST_F(Revocation, NothingEscapesBetweenSteps) {
 }
 
 // The one who asked dies; another with the right goes on. The account above ends it all in the middle.
+// Between the look at limits and the choice of frames, an account in the middle gives something: its own limit pays then,
+// and the one below keeps what it has.
+TEST_F(Revocation, WhatTheMiddleGivesIsNotTakenFromBelow) {
+  const std::uint64_t own = frames().used;
+  create(20, 30, {.limit = {limit - own - 1, 0, 20}, .minimum = {}});
+  create(30, 31, {.limit = {20, 0, 5}, .minimum = {}});
+  alloc(31, 20);
+  const std::uint64_t given = alloc(30, frames(30).room());
+  ASSERT_EQ(frames(20).room() + frames(30).room() + frames(31).room(), 0u);
+  ASSERT_EQ(revoke(5), Error::none);
+  pass_deadline();
+  bool gave = false;
+  const Reply done = reclaim_with([&] {
+    if (gave || w.kernel().force.pass == aegis::ForcePass::spare || w.kernel().force.pass == aegis::ForcePass::positions) return;
+    gave = true;
+    EXPECT_EQ(w.call(Call::frame_free, {30, given, 3}).error, Error::none);
+  });
+  EXPECT_TRUE(gave);
+  EXPECT_EQ(done, (Reply{Error::none, 2}));
+  EXPECT_EQ(frames(31).excess(), 0u);
+  EXPECT_EQ(w.problems(), "");
+  ASSERT_EQ(w.call_done(Call::object_destroy, {31}).error, Error::none);
+  ASSERT_EQ(w.call_done(Call::object_destroy, {30}).error, Error::none);
+}
+
 TEST_F(Revocation, RequesterAndAccountsMayEnd) {
   fill(60);
   create(root, 26, {.limit = {50, 0, 50}, .minimum = {}});
