@@ -25,13 +25,90 @@ constexpr std::array<std::uint8_t, abi::call_count> weights = [] {
   return w;
 }();
 constexpr std::uint32_t event_weight = 30;  // exceptions, foreign calls, reads and writes, between the calls
+constexpr std::uint32_t child_weight = 2;
+constexpr std::uint64_t stop_code = 99;  // should anybody be allowed to stop the machine
 constexpr std::uint32_t total_weight = [] {
-  std::uint32_t sum = event_weight;
+  std::uint32_t sum = event_weight + child_weight;
   for (const std::uint8_t weight : weights) sum += weight;
   return sum;
 }();
 
+// What each argument of a call is, from the table: calls that choose_... does not know get arguments by that.
+enum class Sort : std::uint8_t { nothing, number, address, frame, slot, destination };
+struct Argument {
+  Sort sort = Sort::nothing;
+  Kind kind = Kind::none;  // of a slot, if its name says so
+};
+constexpr std::array<std::string_view, 10> kind_names{"",       "account", "env",     "space",   "table",
+                                                      "frames", "slices",  "console", "machine", "entry"};
+constexpr Argument argument_of(std::string_view type, std::string_view name) {
+  if (type == "va") return {Sort::address};
+  if (type == "frame") return {Sort::frame};
+  if (type != "slot") return {Sort::number};
+  if (name == "dst") return {Sort::destination};
+  for (std::size_t kind = 1; kind < kind_names.size(); ++kind)
+    if (name == kind_names[kind]) return {Sort::slot, static_cast<Kind>(kind)};
+  return {Sort::slot};
+}
+constexpr std::array<Argument, 6> arguments_of(std::string_view text) {
+  std::array<Argument, 6> all{};
+  std::size_t next = 0;
+  for (std::string_view type = attack::detail::next_word(text); !type.empty(); type = attack::detail::next_word(text))
+    all[next++] = argument_of(type, attack::detail::next_word(text));
+  return all;
+}
+constexpr std::array<std::array<Argument, 6>, abi::call_count> arguments_by_call{
+#define AEGIS_CALL(number, name, arguments, value, path, rights, errors, meaning) arguments_of(#arguments),
+    AEGIS_CALLS(AEGIS_CALL)
+#undef AEGIS_CALL
+};
+
 using Answer = rt::RawAnswer;
+
+// What a call may answer: bit per error, and the one of success.
+extern "C" {
+[[gnu::used]] constinit const std::array<ErrorSet, abi::call_count> fuzz_allowed = [] {
+  std::array<ErrorSet, abi::call_count> sets = documented;
+  for (ErrorSet& set : sets) set |= error_bit(Error::none);
+  return sets;
+}();
+}
+
+// Issues call `number` and judges its answer. Each call has its own place to come back to, and from there to the
+// verdict only registers count, and none that a transfer changes: two envs may have got onto one stack.
+[[gnu::naked]] Answer judged_call(std::uint64_t, const std::uint64_t*) {
+  asm volatile(
+      "push %%rbx\n push %%rbp\n push %%r12\n push %%r13\n push %%r14\n push %%r15\n"
+      "lea %c0(%%rdi), %%rax\n mov %%rdi, %%rcx\n shl $4, %%rcx\n mov %%rsi, %%r11\n"
+      "mov 0(%%r11), %%rdi\n mov 8(%%r11), %%rsi\n mov 16(%%r11), %%rdx\n"
+      "mov 24(%%r11), %%r10\n mov 32(%%r11), %%r8\n mov 40(%%r11), %%r9\n"
+      "lea 1f(%%rip), %%r11\n add %%rcx, %%r11\n jmp *%%r11\n"
+      ".balign 16\n"
+      "1:\n"
+      ".set number, 0\n"
+      ".rept %c1\n"
+      "syscall\n mov $number, %%ecx\n jmp 2f\n"
+      ".balign 16\n"
+      ".set number, number + 1\n"
+      ".endr\n"
+      "2: cld\n"
+      "cmp %2, %%rax\n jae 4f\n"
+      "lea fuzz_allowed(%%rip), %%r11\n mov (%%r11, %%rcx, 4), %%r11d\n"
+      "bt %%eax, %%r11d\n jnc 4f\n"
+      "3: pop %%r15\n pop %%r14\n pop %%r13\n pop %%r12\n pop %%rbp\n pop %%rbx\n"
+      "ret\n"
+      "4: movabs %3, %%r11\n"
+      "lock btsq $0, %c4(%%r11)\n jc 3b\n"
+      "mov %%rcx, %c5(%%r11)\n mov %%rax, %c6(%%r11)\n mov %%rdx, %c7(%%r11)\n"
+      "mov %%rdi, %c8(%%r11)\n mov %%rsi, %c8 + 8(%%r11)\n mov %%r10, %c8 + 16(%%r11)\n"
+      "mov %%r8, %c8 + 24(%%r11)\n mov %%r9, %c8 + 32(%%r11)\n mov %%rsp, %c9(%%r11)\n"
+      "movq $1, %c10(%%r11)\n"
+      "jmp 3b\n"
+      :
+      : "i"(abi::call_base), "i"(abi::call_count), "i"(error_count), "i"(verdict_va), "i"(offsetof(Verdict, claimed)),
+        "i"(offsetof(Verdict, call)), "i"(offsetof(Verdict, error)), "i"(offsetof(Verdict, value)),
+        "i"(offsetof(Verdict, arguments)), "i"(offsetof(Verdict, stack)), "i"(offsetof(Verdict, complete)));
+}
 
 class Actor {
  public:
@@ -42,10 +119,11 @@ class Actor {
     std::uint64_t draw = below(total_weight);
     if (draw < event_weight) return event();
     draw -= event_weight;
+    if (draw < child_weight) return make_child();
+    draw -= child_weight;
     std::size_t number = 0;
     for (; draw >= weights[number]; ++number) draw -= weights[number];
-    arguments_ = {};
-    issue(static_cast<Call>(number));
+    choose_and_issue(static_cast<Call>(number));
   }
 
  private:
@@ -54,8 +132,9 @@ class Actor {
 
   // --- values -----------------------------------------------------------------------------------------------------
   std::uint64_t odd_number() {
-    constexpr std::array<std::uint64_t, 16> odd{0, 1, 2, 63, 64, 511, 512, 4095, 4096, 1ull << 20, (1ull << 32) - 1,
-                                                1ull << 32, 1ull << 47, 1ull << 52, 1ull << 63, ~0ull};
+    constexpr std::array<std::uint64_t, 16> odd{
+        0,          1,          2,          63,         64,   511, 512, 4095, 4096, 1ull << 20, (1ull << 32) - 1,
+        1ull << 32, 1ull << 47, 1ull << 52, 1ull << 63, ~0ull};
     return one_in(4) ? random_.next() : odd[below(odd.size())];
   }
   std::uint64_t slot(Kind kind) {
@@ -104,12 +183,10 @@ class Actor {
     const auto& info = *reinterpret_cast<const abi::SystemInfo*>(info_va);
     return rt::Clock{info}.now().raw() + below(100'000);
   }
-  std::uint64_t instruction() {
-    return one_in(32) ? play_address() : reinterpret_cast<std::uint64_t>(&fuzz_again);
-  }
+  std::uint64_t instruction() { return one_in(32) ? play_address() : reinterpret_cast<std::uint64_t>(&fuzz_again); }
   std::uint64_t some_stack() {
     if (one_in(32)) return play_address();
-    return stack_of(one_in(8) ? static_cast<std::uint32_t>(below(identities)) : members + identity_ % members);
+    return fresh_stack;
   }
   template <typename T>
   T& scratch(std::size_t offset = 0) {
@@ -157,8 +234,8 @@ class Actor {
 
   void make_words(std::uint64_t count) {
     for (std::uint64_t i = 0; i < count && i < abi::max_wait_words; ++i) {
-      const std::uint64_t address = one_in(3) ? play_address() & ~7ull
-                                              : reinterpret_cast<std::uint64_t>(&control_.scratch[1024 + 8 * below(32)]);
+      const std::uint64_t address =
+          one_in(3) ? play_address() & ~7ull : reinterpret_cast<std::uint64_t>(&control_.scratch[1024 + 8 * below(32)]);
       scratch<abi::WaitWord>(i * sizeof(abi::WaitWord)) = {
           .address = address,
           .mask = one_in(2) ? ~0ull : odd_number(),
@@ -186,8 +263,13 @@ class Actor {
     const SpaceVerb verb = one_in(48) ? static_cast<SpaceVerb>(odd_number()) : verbs[below(verbs.size())];
     const bool large = one_in(12);
     const bool maps = verb == SpaceVerb::map || verb == SpaceVerb::map_new;
-    op = {.verb = verb, .flags = 0, .authority = abi::no_slot, .reserved = one_in(64) ? 1u : 0u,
-          .address = play_address(), .pages = 1 + below(8), .frame = 0};
+    op = {.verb = verb,
+          .flags = 0,
+          .authority = abi::no_slot,
+          .reserved = one_in(64) ? 1u : 0u,
+          .address = play_address(),
+          .pages = 1 + below(8),
+          .frame = 0};
     if (maps || verb == SpaceVerb::copy || verb == SpaceVerb::protect) op.flags = map_flags(large && maps);
     if (verb == SpaceVerb::protect || verb == SpaceVerb::copy) op.flags &= ~(one_in(24) ? 0u : abi::map_replace);
     if (verb == SpaceVerb::clone) op.flags = one_in(2) ? abi::map_write : abi::map_read;
@@ -211,6 +293,7 @@ class Actor {
   void with(T... values) {
     std::size_t next = 0;
     ((arguments_[next++] = static_cast<std::uint64_t>(values)), ...);
+    chosen_ = true;
   }
 
   void choose_memory_call(Call call) {
@@ -218,16 +301,21 @@ class Actor {
       case Call::frame_alloc: {
         const bool large = one_in(64);
         const std::uint64_t count = large ? 512 : one_in(24) ? odd_number() : 1 + below(8);
-        const std::uint64_t mask = large ? 511ull : one_in(4) ? (1ull << below(8)) - 1 : one_in(24) ? odd_number() : 0ull;
+        const std::uint64_t mask = large        ? 511ull
+                                   : one_in(4)  ? (1ull << below(8)) - 1
+                                   : one_in(24) ? odd_number()
+                                                : 0ull;
         return with(slot(Kind::account), where(), count, mask, one_in(4) ? below(mask + 2) : 0);
       }
       case Call::frame_free: return with(slot(Kind::account), known_frame(), one_in(8) ? odd_number() : 1 + below(3));
       case Call::frame_cap:
-        return with(slot(Kind::account), destination(), known_frame(), one_in(8) ? odd_number() : 1 + below(4), rights());
+        return with(slot(Kind::account), destination(), known_frame(), one_in(8) ? odd_number() : 1 + below(4),
+                    rights());
       case Call::space_create: return with(slot(Kind::account), destination(), where());
       case Call::space_update: {
         const std::uint64_t count = one_in(48) ? odd_number() : one_in(4) ? 1 + below(6) : 1;
-        for (std::uint64_t i = 0; i < count && i < 6; ++i) make_operation(scratch<abi::SpaceOp>(i * sizeof(abi::SpaceOp)));
+        for (std::uint64_t i = 0; i < count && i < 6; ++i)
+          make_operation(scratch<abi::SpaceOp>(i * sizeof(abi::SpaceOp)));
         return with(own_or(Kind::space), memory(), count);
       }
       case Call::space_link: {
@@ -235,7 +323,8 @@ class Actor {
         return with(own_or(Kind::space), index, one_in(3) ? 0 : slot(Kind::space));
       }
       case Call::space_trim:
-        return with(own_or(Kind::space), play_address() & ~(one_in(16) ? 0ull : 0xfffull), one_in(8) ? odd_number() : below(600));
+        return with(own_or(Kind::space), play_address() & ~(one_in(16) ? 0ull : 0xfffull),
+                    one_in(8) ? odd_number() : below(600));
       default: return;
     }
   }
@@ -251,7 +340,8 @@ class Actor {
         if (call == Call::cap_derive) return with(source, destination(), rights(), base, count);
         return with(source, slot(Kind::table), destination(), rights(), base, count);
       }
-      case Call::cap_drop: case Call::cap_revoke: return with(victim_slot());
+      case Call::cap_drop:
+      case Call::cap_revoke: return with(victim_slot());
       case Call::cap_read: return with(any_slot(), memory());
       case Call::table_create: return with(slot(Kind::account), destination(), where());
       case Call::table_grow: {
@@ -282,7 +372,9 @@ class Actor {
         return with(slot(Kind::account), destination(), slot(Kind::space), slot(Kind::table), known_frame(), where());
       case Call::env_configure: make_entries(); return with(one_in(3) ? 0 : slot(Kind::env), memory());
       case Call::env_start: return with(slot(Kind::env), instruction(), some_stack(), odd_number());
-      case Call::env_stop: case Call::env_resume: case Call::env_wake: return with(slot(Kind::env));
+      case Call::env_stop:
+      case Call::env_resume:
+      case Call::env_wake: return with(slot(Kind::env));
       case Call::env_read: return with(slot(Kind::env), memory());
       case Call::env_write: make_registers(); return with(slot(Kind::env), memory());
       case Call::env_space: return with(slot(Kind::space));
@@ -297,7 +389,8 @@ class Actor {
         return with(memory(), count, soon(), one_in(2) ? 0 : slot(Kind::env));
       }
       case Call::pct_entry: return with(slot(Kind::env), destination(), instruction(), odd_number());
-      case Call::pct_call: case Call::pct_send: return with(slot(Kind::entry), transfer(), odd_number());
+      case Call::pct_call:
+      case Call::pct_send: return with(slot(Kind::entry), transfer(), odd_number());
       case Call::pct_reply: return with(odd_number(), transfer());
       default: return;
     }
@@ -309,9 +402,10 @@ class Actor {
 
   void choose_device_call(Call call) {
     switch (call) {
-      case Call::console_write: case Call::console_read: return with(slot(Kind::console), memory(), below(8));
+      case Call::console_write:
+      case Call::console_read: return with(slot(Kind::console), memory(), below(8));
       case Call::console_bind: return with(slot(Kind::console), one_in(2) ? 0 : slot(Kind::env));
-      case Call::machine_stop: return with(slot(Kind::machine), 99);
+      case Call::machine_stop: return with(slot(Kind::machine), stop_code);
       case Call::machine_log: return with(slot(Kind::machine), memory(), odd_number());
       case Call::trace_set: return with(slot(Kind::machine), odd_number());
       case Call::machine_check: return with(slot(Kind::machine));
@@ -319,26 +413,82 @@ class Actor {
     }
   }
 
-  void issue(Call call) {
-    choose_memory_call(call), choose_authority_call(call), choose_control_call(call), choose_device_call(call);
+  std::uint64_t by_type(Argument argument) {
+    switch (argument.sort) {
+      case Sort::nothing: return 0;
+      case Sort::number: return one_in(2) ? below(8) : odd_number();
+      case Sort::address: return memory();
+      case Sort::frame: return one_in(2) ? where() : known_frame();
+      case Sort::slot: return argument.kind == Kind::none ? any_slot() : own_or(argument.kind);
+      case Sort::destination: return destination();
+    }
+    return 0;
+  }
+  void choose_by_type(Call call) {
+    for (std::size_t i = 0; i < arguments_.size(); ++i)
+      arguments_[i] = by_type(arguments_by_call[static_cast<std::size_t>(call)][i]);
+    if (one_in(2)) randomise_scratch(256);
+  }
+
+  void choose_and_issue(Call call) {
+    arguments_ = {};
+    chosen_ = false;
+    if (!one_in(16))
+      choose_memory_call(call), choose_authority_call(call), choose_control_call(call), choose_device_call(call);
+    if (!chosen_) choose_by_type(call);
     if (one_in(256)) arguments_[below(6)] = odd_number();
+    if (call == Call::machine_stop) arguments_[1] = stop_code;
+    static_cast<void>(issue(call));
+  }
+
+  Answer issue(Call call) {
     const auto number = static_cast<std::size_t>(call);
     control_.last_call = number;
     control_.last_arguments = arguments_;
     control_.calls = control_.calls + 1;
     control_.random = random_.next();  // the call may not return
-    const Answer answer = any_call(abi::call_base + number, arguments_.data());
+    const Answer answer = judged_call(number, arguments_.data());
     note(number, answer);
     if (answer.error == 0) learn(call, answer.value);
+    return answer;
+  }
+  template <typename... T>
+  Answer issue(Call call, T... values) {
+    arguments_ = {};
+    with(values...);
+    return issue(call);
+  }
+
+  // A child that can get on: with a user area where fuzz_again expects it.
+  void make_child() {
+    const auto identity = static_cast<std::uint32_t>(members + below(identities - members));
+    const std::uint64_t account = slot(Kind::account), env = destination();
+    const Answer area = issue(Call::frame_alloc, account, abi::any_frame.raw(), 1u, 0u, 0u);
+    if (area.error != 0) return;
+    scratch<abi::SpaceOp>() = {.verb = SpaceVerb::map,
+                               .flags = abi::map_read | abi::map_write | abi::map_replace,
+                               .authority = CapSlot{static_cast<std::uint32_t>(account)},
+                               .reserved = 0,
+                               .address = area_of(identity),
+                               .pages = 1,
+                               .frame = area.value};
+    const auto structs = reinterpret_cast<std::uint64_t>(control_.scratch.data());
+    const std::uint64_t space = slot(Kind::space);
+    if (issue(Call::space_update, space, structs, 1u).error != 0) return;
+    if (issue(Call::env_create, account, env, space, slot(Kind::table), area.value, abi::any_frame.raw()).error != 0)
+      return;
+    make_entries();
+    scratch<abi::EnvEntries>().exception = reinterpret_cast<std::uint64_t>(&fuzz_again);
+    scratch<abi::EnvEntries>().gs_base = area_of(identity);
+    issue(Call::env_configure, env, structs);
+    if (one_in(2)) issue(Call::pct_entry, env, destination(), reinterpret_cast<std::uint64_t>(&fuzz_again), identity);
+    if (one_in(2)) issue(Call::slice_bind, slot(Kind::slices), below(4), env);
+    issue(Call::env_start, env, reinterpret_cast<std::uint64_t>(&fuzz_again), stack_of(identity), 0u);
+    issue(Call::env_yield, env);
   }
 
   void note(std::size_t number, Answer answer) {
     if (answer.error < control_.answers[number].size()) ++control_.answers[number][answer.error];
-    const bool known = answer.error == 0 || (answer.error < error_count && (documented[number] >> answer.error & 1) != 0);
-    if (known || control_.undocumented_error != 0) return;
-    control_.undocumented_arguments = arguments_;
-    control_.undocumented_call = number;
-    control_.undocumented_error = answer.error;
   }
 
   void holds(std::uint64_t at, Kind kind) {
@@ -383,8 +533,12 @@ class Actor {
       case 5: asm volatile("push %0\n popfq" : : "r"(random_.next() & 0x7f'ffff)); return;
       case 6: static_cast<void>(any_call(one_in(2) ? below(400) : odd_number(), arguments_.data())); return;
       case 7: static_cast<void>(load(evil_addresses[below(evil_addresses.size())])); return;
-      case 8: case 9: case 10: static_cast<void>(load(address)); return;
-      case 11: case 12: case 13: store(address, random_.next()); return;
+      case 8:
+      case 9:
+      case 10: static_cast<void>(load(address)); return;
+      case 11:
+      case 12:
+      case 13: store(address, random_.next()); return;
       case 14: static_cast<void>(load(abi::pte_window(address))); return;
       default: asm volatile("movq %0, %%xmm3" : : "r"(random_.next()) : "memory"); return;
     }
@@ -394,6 +548,7 @@ class Actor {
   Control& control_;
   Random random_;
   std::array<std::uint64_t, 6> arguments_{};
+  bool chosen_ = false;
 };
 
 // Enters from fuzz_again, on the identity's own stack.
@@ -406,8 +561,12 @@ extern "C" [[noreturn]] void fuzz_act(std::uint32_t identity) {
 
 }  // namespace
 
-// Entered with any registers; rsp is somewhere in the stack of the identity that this is to be. No stack is used before
-// it is known to be one. Clears the `busy` words of the user area.
+constexpr std::uint32_t spare_mask = 15;
+static_assert(members + spare_mask < identities);
+
+// Entered with any registers; rsp is somewhere in the stack of the identity that this is to be, or the fresh one: then
+// the identities behind `members` take turns (an env that is still at it shares one for a while). No stack is used
+// before it is known to be one. Clears the `busy` words of the user area.
 extern "C" [[gnu::naked]] void fuzz_again() {
   asm volatile(
       "movabs %0, %%rax\n"
@@ -415,7 +574,14 @@ extern "C" [[gnu::naked]] void fuzz_again() {
       "sub %%rax, %%rdi\n"
       "shr $16, %%rdi\n"
       "cmp %1, %%rdi\n"
-      "jae 1f\n"
+      "ja 1f\n"
+      "jne 2f\n"
+      "movabs %4, %%rcx\n"
+      "mov $1, %%edi\n"
+      "lock xaddq %%rdi, (%%rcx)\n"
+      "and %5, %%rdi\n"
+      "add %6, %%rdi\n"
+      "2:\n"
       "mov %%rdi, %%rcx\n"
       "shl $16, %%rcx\n"
       "lea %c2(%%rax, %%rcx), %%rsp\n"
@@ -428,7 +594,8 @@ extern "C" [[gnu::naked]] void fuzz_again() {
       "call fuzz_act\n"
       "1: ud2\n"
       :
-      : "i"(stack_base), "i"(identities), "i"(stack_top), "i"(area_base));
+      : "i"(stack_base), "i"(identities), "i"(stack_top), "i"(area_base), "i"(verdict_va + offsetof(Verdict, fresh)),
+        "i"(spare_mask), "i"(members));
 }
 
 }  // namespace fuzz

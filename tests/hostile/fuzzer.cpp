@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The random-program fuzzer: eight actors in four containers issue random calls (fuzz_actor.cpp), while this supervisor
-// keeps them alive, interferes with its own rights, and has the kernel recount all its tables now and then. At the end all
-// is taken apart and must be paid back. Command line: seed=, calls=, check= (calls between two recounts; 0: none).
+// keeps them alive, interferes with its own rights, and has the kernel recount all its tables now and then. At the end
+// all is taken apart and must be paid back. Command line: seed=, calls=, check= (calls between two recounts; 0: none).
 #include "tests/hostile/fuzz.hpp"
 
 namespace fuzz {
@@ -12,8 +12,12 @@ using abi::RunState;
 
 constexpr std::uint32_t read_write = abi::map_read | abi::map_write;
 constexpr std::uint64_t rounds_without_progress = 3000;  // supervisor's rounds without any call by anybody: a hang
-constexpr abi::AccountLimits container_limits{.limit = {1400, 24, 500}, .minimum = {}};
 constexpr std::uint32_t own_slices = 4, common_first = 48, common_count = 8;
+constexpr std::uint64_t kept_positions = 2;  // by the supervisor, of the first processor
+abi::AccountLimits container_limits() {
+  const std::uint64_t slices = (system_info().cpus * abi::slices_per_cpu - kept_positions) / containers;
+  return {.limit = {1400, std::min<std::uint64_t>(24, slices), 500}, .minimum = {}};
+}
 
 extern "C" {
 extern const std::byte image_start[], image_end[];  // first_env.lds
@@ -51,7 +55,11 @@ class Supervisor {
     for (Container& c : containers_) c = {.account = new_slot(), .space = new_slot()};
     for (std::uint32_t i = 0; i < members; ++i) {
       Member& m = members_[i];
-      m = {.identity = i, .container = i % containers, .table = new_slot(), .env = new_slot(), .entry = new_slot(),
+      m = {.identity = i,
+           .container = i % containers,
+           .table = new_slot(),
+           .env = new_slot(),
+           .entry = new_slot(),
            .slices = new_slot()};
       m.cpu = i % system_info().cpus;
       m.first_position = 8 + own_slices * (i / system_info().cpus);
@@ -108,6 +116,8 @@ class Supervisor {
     controls_ = run_of(identities * control_pages);
     stacks_ = run_of(identities * stack_pages);
     canary_ = run_of(1);
+    verdict_ = run_of(1);
+    spare_area_ = run_of(1);
     shared_ = run_of(16);
     for (std::size_t i = 0; i < page_size / 8; ++i) canary_.words()[i] = Canary::pattern(i);
     for (std::uint32_t i = 0; i < identities; ++i) {
@@ -134,6 +144,8 @@ class Supervisor {
     release(controls_copy(), identities * control_pages);
     release(stacks_, identities * stack_pages);
     release(canary_, 1);
+    release(verdict_, 1);
+    release(spare_area_, 1);
     release(shared_, 16);
   }
   // The counters are wanted for the report, after their pages have gone.
@@ -167,17 +179,21 @@ class Supervisor {
       const FrameNumber frame{(entry & abi::pte_frame_mask) >> abi::page_bits};
       done(rt::map(c.space, va, frame, 1, abi::map_read | execute | again, boot::account));
     }
-    done(rt::map(c.space, control_base, controls_.frame, identities * control_pages, read_write | again, boot::account));
+    done(
+        rt::map(c.space, control_base, controls_.frame, identities * control_pages, read_write | again, boot::account));
     for (std::uint32_t i = 0; i < identities; ++i)
       done(rt::map(c.space, stack_of(i) - stack_pages * page_size, stacks_.frame + i * stack_pages, stack_pages,
                    read_write | again, boot::account));
+    done(rt::map(c.space, verdict_va, verdict_.frame, 1, read_write | again, boot::account));
+    for (std::uint32_t i = members; i < identities; ++i)
+      done(rt::map(c.space, area_of(i), spare_area_.frame, 1, read_write | again, boot::account));
     const abi::CapInfo info = must(rt::read_cap(boot::info));
     done(rt::map(c.space, info_va, FrameNumber{info.base}, 1, abi::map_read | again, boot::info));
   }
 
   void build(std::uint32_t number) {
     const Container& c = containers_[number];
-    must(rt::create_account(boot::account, c.account, container_limits));
+    must(rt::create_account(boot::account, c.account, container_limits()));
     must(call::space_create(c.account, c.space, abi::any_frame));
     map_support(c);
     expect(complete_, "room for what every actor needs");
@@ -220,7 +236,8 @@ class Supervisor {
     namespace b = base_slot;
     const std::uint32_t next = (m.container + 1) % containers, other = (m.container + 2) % containers;
     const Container &own = containers_[m.container], &neighbour = containers_[next];
-    Member &sibling = members_[(m.identity + containers) % members], &foreign = members_[next], &third = members_[other];
+    Member &sibling = members_[(m.identity + containers) % members], &foreign = members_[next],
+           &third = members_[other];
     using abi::EnvRight;
     const auto give = [&](CapSlot from, std::uint32_t to, std::uint32_t rights) {
       if (call::cap_grant(from, m.table, CapSlot{to}, rights, 0, 0).has_value())
@@ -248,29 +265,40 @@ class Supervisor {
 
   void start(Member& m) {
     const auto entry = reinterpret_cast<std::uint64_t>(&fuzz_again);
-    const abi::EnvEntries entries{.exception = entry, .foreign = entry, .revoke = entry,
-                                  .gs_base = area_of(m.identity), .monitor = boot::self,
+    const abi::EnvEntries entries{.exception = entry,
+                                  .foreign = entry,
+                                  .revoke = entry,
+                                  .gs_base = area_of(m.identity),
+                                  .monitor = boot::self,
                                   .receive = CapSlot{base_slot::end + m.identity}};
     if (!call::env_configure(m.env, &entries).has_value()) return;
     if (call::env_start(m.env, Va{&fuzz_again}, Va{stack_of(m.identity)}, 0).has_value()) ++starts_;
   }
 
   // Child accounts are known only to who made them, and perhaps not to him any more: they are claimed by their frames.
+  // Meanwhile what runs there may make more of them.
   void end_account(CapSlot account, int depth) {
     const auto object = rt::read_cap(account);
     if (!object.has_value() || object->live == 0) return;
+    for (int attempt = 0; attempt < 1000; ++attempt) {
+      end_children(account, object->object, depth);
+      const auto ended = rt::destroy(account);
+      if (ended.has_value() || ended.error() != Error::busy)
+        return static_cast<void>(expect_ok(ended, "the end of an account"));
+    }
+    fail(here(), "an account's children do not end");
+  }
+  void end_children(CapSlot account, std::uint64_t frame_of_account, int depth) {
     const CapSlot child = child_slots_[static_cast<std::size_t>(depth)];
     const auto info = rt::read_account(account);  // stale: its end has begun, so it has no children
-    if (depth + 1 < static_cast<int>(child_slots_.size()) && info.has_value() && info->children != 0) {
-      for (FrameNumber f{0}; f.raw() < system_info().frames; ++f) {
-        const abi::FrameInfo& frame = frame_info(f);
-        if (frame.use != abi::FrameUse::account || frame.owner != object->object) continue;
-        if (!call::account_claim(account, child, f).has_value()) continue;
-        end_account(child, depth + 1);
-        must(rt::drop(child));
-      }
+    if (depth + 1 >= static_cast<int>(child_slots_.size()) || !info.has_value() || info->children == 0) return;
+    for (FrameNumber f{0}; f.raw() < system_info().frames; ++f) {
+      const abi::FrameInfo& frame = frame_info(f);
+      if (frame.use != abi::FrameUse::account || frame.owner != frame_of_account) continue;
+      if (!call::account_claim(account, child, f).has_value()) continue;
+      end_account(child, depth + 1);
+      must(rt::drop(child));
     }
-    expect_ok(rt::destroy(account), "the end of an account");
   }
 
   void tear_down(std::uint32_t number) {
@@ -306,7 +334,10 @@ class Supervisor {
       return revive(m);
     }
     switch (state->state) {
-      case RunState::created: case RunState::halted: case RunState::stuck: case RunState::stopped: return revive(m);
+      case RunState::created:
+      case RunState::halted:
+      case RunState::stuck:
+      case RunState::stopped: return revive(m);
       case RunState::sleeping:
         if (m.idle_rounds % 4 == 3) static_cast<void>(call::env_wake(m.env));
         break;
@@ -327,8 +358,7 @@ class Supervisor {
   }
   void rebind(Member& m) {
     for (std::uint32_t i = 0; i < own_slices; ++i)
-      static_cast<void>(
-          call::slice_bind(boot::slices, m.cpu * abi::slices_per_cpu + m.first_position + i, m.env));
+      static_cast<void>(call::slice_bind(boot::slices, m.cpu * abi::slices_per_cpu + m.first_position + i, m.env));
   }
 
   // What one who holds everything may do to them at any time.
@@ -343,14 +373,20 @@ class Supervisor {
       case 3: static_cast<void>(rt::revoke(m.slices)); return;
       case 4: return ask_back(c);
       case 5: static_cast<void>(call::account_reclaim(c.account)); return;
-      case 6: static_cast<void>(call::account_limit(boot::account, c.account, &container_limits)); return;
+      case 6: return set_limits(c);
       case 7: static_cast<void>(rt::revoke(m.table)); return;
-      case 8: static_cast<void>(call::trace_set(boot::machine, static_cast<std::uint32_t>(random_.below(0x1000)))); return;
+      case 8:
+        static_cast<void>(call::trace_set(boot::machine, static_cast<std::uint32_t>(random_.below(0x1000))));
+        return;
       case 9: return rebind(m);
       case 10: wants_rebuild_[m.container] = random_.below(8) == 0; return;
       case 11: static_cast<void>(rt::trim(c.space, play_grounds[0], 2 * play_pages)); return;
       default: return;
     }
+  }
+  void set_limits(const Container& c) {
+    const abi::AccountLimits limits = container_limits();
+    static_cast<void>(call::account_limit(boot::account, c.account, &limits));
   }
   void ask_back(const Container& c) {
     static_cast<void>(call::account_revoke(c.account, static_cast<std::uint32_t>(random_.below(2)), abi::any_units,
@@ -362,15 +398,15 @@ class Supervisor {
     recount();
     for (std::size_t i = 0; i < page_size / 8; ++i)
       if (canary_.word(i) != Canary::pattern(i)) return fail(here(), "somebody wrote to the supervisor's memory");
-    for (std::uint32_t i = 0; i < identities; ++i) {
-      const Control& c = control(i);
-      if (c.undocumented_error == 0) continue;
-      const auto& a = c.undocumented_arguments;
-      fail(here(), base::Text<300>{"{}({:#x}, {:#x}, {:#x}, {:#x}, {:#x}, {:#x}) answered {}: not documented",
-                                   abi::call_names[c.undocumented_call], a[0], a[1], a[2], a[3], a[4], a[5],
-                                   static_cast<Error>(c.undocumented_error)}.view());
-      control(i).undocumented_error = 0;
-    }
+    const auto& v = *reinterpret_cast<Verdict*>(verdict_.va);
+    if (v.claimed == 0) return;
+    const auto& a = v.arguments;
+    fail(here(),
+         base::Text<300>{
+             "{}({:#x}, {:#x}, .., {:#x}, {:#x}, {:#x}) answered {} ({}), value {:#x}, stack {:#x}: not documented",
+             abi::call_names[v.call % abi::call_count], a[0], a[1], a[2], a[3], a[4], static_cast<Error>(v.error),
+             v.error, v.value, v.stack}
+             .view());
   }
 
   void recount() {
@@ -400,14 +436,17 @@ class Supervisor {
       for (std::size_t error = 1; error < error_count; ++error) {
         if ((documented[call] >> error & 1) == 0) continue;
         ++wanted;
-        if (answers_[call][error] != 0) ++pairs;
-        else missed.append(' ').append(name(static_cast<Error>(error)));
+        if (answers_[call][error] != 0)
+          ++pairs;
+        else
+          missed.append(' ').append(name(static_cast<Error>(error)));
       }
       if (options_.calls >= 1'000'000)
         rt::log("{:<16} done {:8}  not seen:{}", abi::call_names[call], answers_[call][0], missed.view());
     }
-    rt::log("fuzzer: seed {} cpus {} calls {} checks {} starts {} renewals {} rebuilds {}; {} of {} documented errors seen",
-            options_.seed, system_info().cpus, calls_, checks_, starts_, renewals_, rebuilds_, pairs, wanted);
+    rt::log(
+        "fuzzer: seed {} cpus {} calls {} checks {} starts {} renewals {} rebuilds {}; {} of {} documented errors seen",
+        options_.seed, system_info().cpus, calls_, checks_, starts_, renewals_, rebuilds_, pairs, wanted);
   }
 
   Options options_;
@@ -418,7 +457,8 @@ class Supervisor {
   std::array<CapSlot, 18> child_slots_{};  // by depth
   bool boot_console_ = rt::read_cap(boot::console).has_value();
   abi::AccountInfo before_{};
-  Page controls_{}, stacks_{}, canary_{}, shared_{};
+  Page controls_{}, stacks_{}, canary_{}, shared_{}, verdict_{};
+  Page spare_area_{};  // where children without a user area of their own clear the words in vain
   CapSlot shared_cap_, common_;
   bool complete_ = true;  // the last map_support
   std::uint64_t calls_ = 0, checks_ = 0, starts_ = 0, renewals_ = 0, rebuilds_ = 0;
