@@ -2,6 +2,7 @@
 #include "kernel/core/account_end.hpp"
 
 #include "kernel/core/env.hpp"
+#include "kernel/core/force.hpp"
 #include "kernel/core/revocation.hpp"
 #include "kernel/core/space.hpp"
 #include "kernel/core/sweep.hpp"
@@ -84,6 +85,7 @@ Status end_account(Kernel& k, Cpu& here, Account& account, std::uint64_t& budget
   if (payer == nullptr || account.children != 0) return fail(Error::busy);
   if (!account.dying) {
     account.dying = true;
+    forgo_ending(k, account);
     forget_revocation(k, account);
   }
   while (owns_anything(account) && account.end_pass != EndPass::done) {

@@ -249,6 +249,17 @@ Status advance_force(Kernel& k, std::uint64_t& budget) {
   return {};
 }
 
+void forgo_ending(Kernel& k, Account& ending) {
+  const Account* top = k.frames.live<Account>(k.force.account);
+  if (top == nullptr || &ending == top || !ending.is_within(*top)) return;
+  const Resource what = top->request.resource;
+  const std::uint64_t chosen = ending.of(what).excess();
+  each_between(ending, *top, [&](Account& at) {
+    change_limit(at, what, at.of(what).limit + std::min(at.of(what).excess(), chosen));
+  });
+  k.force.condemned -= std::min(k.force.condemned, chosen);
+}
+
 void end_force(Kernel& k) {
   tell_losers(k);
   k.force = {};

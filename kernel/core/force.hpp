@@ -16,5 +16,8 @@ void begin_force(Kernel& k, Account& account);
 // `again` until all is taken that can be; the request is then `forced`.
 [[nodiscard]] Status advance_force(Kernel& k, std::uint64_t& budget);
 void end_force(Kernel& k);
+// An account below the one under force begins to end. What was chosen there goes when its end comes to it, whenever that is:
+// limits that were lowered for it rise again, and others are chosen.
+void forgo_ending(Kernel& k, Account& ending);
 
 }  // namespace aegis

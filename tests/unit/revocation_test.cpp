@@ -5,6 +5,7 @@
 #include <random>
 #include <set>
 
+#include "kernel/core/account_end.hpp"
 #include "kernel/core/revocation.hpp"
 #include "tests/unit/world.hpp"
 
@@ -300,6 +301,28 @@ TEST_F(Revocation, WhatTheMiddleGivesIsNotTakenFromBelow) {
   EXPECT_TRUE(gave);
   EXPECT_EQ(done, (Reply{Error::none, 2}));
   EXPECT_EQ(frames(31).excess(), 0u);
+  EXPECT_EQ(w.problems(), "");
+  ASSERT_EQ(w.call_done(Call::object_destroy, {31}).error, Error::none);
+  ASSERT_EQ(w.call_done(Call::object_destroy, {30}).error, Error::none);
+}
+
+// An account of which force has chosen frames begins to end, and does not come to its end before the request is closed.
+TEST_F(Revocation, WhatBeginsToEndOwesNothing) {
+  create(20, 30, {.limit = {limit - frames().used - 1, 0, 20}, .minimum = {}});
+  create(30, 31, {.limit = {frames(30).limit - 1, 0, 5}, .minimum = {}});
+  alloc(31, frames(31).room());
+  ASSERT_EQ(frames(20).room() + frames(30).room() + frames(31).room(), 0u);
+  ASSERT_EQ(revoke(5), Error::none);
+  pass_deadline();
+  const Reply done = reclaim_with([&] {
+    if (at(31).dying || w.kernel().force.condemned < 5) return;
+    EXPECT_EQ(frames(30).excess(), 5u);
+    std::uint64_t budget = 1;
+    EXPECT_EQ(aegis::end_account(w.kernel(), w.cpu(), at(31), budget).error(), Error::again);
+    EXPECT_EQ(frames(30).excess() + frames(31).excess(), 0u);
+  });
+  EXPECT_TRUE(at(31).dying);
+  EXPECT_EQ(done.error, Error::none);
   EXPECT_EQ(w.problems(), "");
   ASSERT_EQ(w.call_done(Call::object_destroy, {31}).error, Error::none);
   ASSERT_EQ(w.call_done(Call::object_destroy, {30}).error, Error::none);
