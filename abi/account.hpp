@@ -9,9 +9,10 @@ namespace abi {
 enum class Resource : std::uint32_t {
   frames = 0,   // physical frames of any use
   slices = 1,   // positions of the slice vectors that are bound to the account's envs
-  objects = 2,  // frames in kernel use: accounts, envs, spaces, page tables, tables and their leaves; each counts as a frame too
+  objects = 2,  // frames in kernel use: accounts, envs, spaces, page tables, tables and their leaves, programs; each counts as a frame too
+  programs = 3,  // loaded programs; by name: the program's frame number
 };
-inline constexpr std::uint32_t resource_count = 3;
+inline constexpr std::uint32_t resource_count = 4;
 inline constexpr std::uint32_t max_account_depth = 16;           // accounts within accounts below the root
 inline constexpr std::uint64_t any_units = ~std::uint64_t{0};  // account_revoke: not by name
 
@@ -23,7 +24,7 @@ struct AccountLimits {
   std::array<std::uint64_t, resource_count> limit;    // by Resource
   std::array<std::uint64_t, resource_count> minimum;  // at most the limit
 };
-static_assert(sizeof(AccountLimits) == 48);
+static_assert(sizeof(AccountLimits) == 64);
 
 // What account_read tells.
 struct AccountInfo {
@@ -35,7 +36,7 @@ struct AccountInfo {
   std::uint64_t request_left;      // units that have yet to be given
   std::uint64_t request_deadline;  // nanoseconds
 };
-static_assert(sizeof(AccountInfo) == 112);
+static_assert(sizeof(AccountInfo) == 136);
 
 // The frame that account_bind names. The kernel writes `request` and then delivers the revoke upcall; it appends to
 // `losses` while taking by force and then delivers the repossess upcall. The library empties the list by setting

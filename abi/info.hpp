@@ -55,6 +55,8 @@ enum class FrameUse : std::uint8_t {
   space = 4, env = 5, table = 6, table_leaf = 7, account = 8,
   info = 9,        // information pages
   table_index = 10,
+  program = 11,
+  program_part = 12,  // native code, or what a program needs while it is loaded; aux: the program
 };
 
 // One per physical frame, index = frame number.

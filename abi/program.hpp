@@ -46,7 +46,7 @@ struct ProgramRules {
 [[nodiscard]] constexpr const ProgramRules* rules_of(ProgramKind kind) {
   constexpr std::uint32_t helpers = 1u << static_cast<std::uint32_t>(ProgramHelper::now) |
                                     1u << static_cast<std::uint32_t>(ProgramHelper::caller);
-  static constexpr ProgramRules predicate{128, 128, 8192, helpers, false}, filter{65536, 64, 16384, helpers, false},
+  static constexpr ProgramRules predicate{128, 128, 1024, helpers, false}, filter{65536, 64, 16384, helpers, false},
       function{4096, 64, 32768, helpers, true};
   switch (kind) {
     case ProgramKind::predicate: return &predicate;
@@ -95,12 +95,37 @@ struct ProgramInfo {
   std::uint32_t code_bytes;        // of native code
   std::uint64_t frames;            // that it takes, its own included
   std::uint64_t runs;
+  std::uint64_t steps;             // of all runs, as they are counted (ProgramEnd::steps)
   std::uint64_t outside;           // runs that ended so
   std::uint64_t exhausted;         // runs that met the step limit
-  std::uint64_t run_ns;
+  std::uint64_t run_ns;            // time of all runs
 };
-static_assert(sizeof(ProgramInfo) == 64);
+static_assert(sizeof(ProgramInfo) == 72);
 enum class ProgramState : std::uint32_t { loading = 0, ready = 1, refused = 2 };
+
+// The value of program_verify, when it is done.
+struct ProgramVerdict {
+  ProgramState state;
+  std::uint32_t refusal;     // Refusal
+  std::uint32_t refused_at;  // instruction
+  [[nodiscard]] constexpr std::uint64_t pack() const {
+    return static_cast<std::uint64_t>(state) | std::uint64_t{refusal} << 8 | std::uint64_t{refused_at} << 32;
+  }
+  [[nodiscard]] static constexpr ProgramVerdict unpack(std::uint64_t raw) {
+    return {static_cast<ProgramState>(raw & 0xff), static_cast<std::uint32_t>(raw >> 8 & 0xff),
+            static_cast<std::uint32_t>(raw >> 32)};
+  }
+};
+
+// What program_run writes for each context.
+struct ProgramResult {
+  std::uint64_t value;
+  std::uint64_t end;         // ProgramEnd
+};
+static_assert(sizeof(ProgramResult) == 16);
+inline constexpr std::uint32_t max_program_records = 64;     // contexts of one program_run
+inline constexpr std::uint32_t max_program_bytes = 4096;     // of all of them
+inline constexpr std::uint32_t program_run_steps = 32768;    // one program_run begins no context after so many steps
 
 // Why a program is refused; goes with the number of the instruction. Append only.
 enum class Refusal : std::uint32_t {

@@ -17,6 +17,7 @@ enum class Kind : std::uint8_t {
   console = 7,   // the byte link to the host or the terminal
   machine = 8,   // stop the machine, write the kernel's log
   entry = 9,     // a way to call an env: base = badge, count = rip
+  program = 10,  // downloaded code
 };
 
 // Every right is one bit. `grant` and `destroy` mean the same in every kind.
@@ -69,6 +70,12 @@ enum class MachineRight : std::uint16_t {
 enum class EntryRight : std::uint16_t {
   grant = right_grant,
   call = 1u << 2,      // pct_call, pct_send
+};
+
+enum class ProgramRight : std::uint16_t {
+  grant = right_grant, destroy = right_destroy,
+  run = 1u << 2,       // run it, wait by it
+  inspect = 1u << 3,   // read its counters and its verdict
 };
 
 inline constexpr std::uint16_t all_rights = 0xffff;  // in derive and grant: "as many as the source has"

@@ -159,5 +159,17 @@
     "Chooses the events (bit per TraceEvent) that the trace rings take.") \
   AEGIS_CALL(47, machine_check, (slot machine), u64, keeps, \
     "machine: trace", "unsupported", \
-    "Recounts all of the kernel's tables and compares. Value: the number of violations, each of which is a line in the kernel's log. Only in a kernel built for tests.")
+    "Recounts all of the kernel's tables and compares. Value: the number of violations, each of which is a line in the kernel's log. Only in a kernel built for tests.") \
+  AEGIS_CALL(48, program_load, (slot account, slot dst, va header, frame where), none, keeps, \
+    "account: allocate, frames", "bad_argument out_of_range over_limit no_frame", \
+    "Makes a program (state `loading`) from the ProgramHeader at `header`: its code is copied into frames that the account pays for, its data regions are pinned. program_verify does the rest. A header out of its ranges: bad_argument; a region that is not the account's plain frames: out_of_range.") \
+  AEGIS_CALL(49, program_verify, (slot program), u64, keeps, \
+    "program: run", "again over_limit no_frame", \
+    "Verifies a program that is loading and makes its native code, a bounded piece at each call: `again` until there is a verdict. Value: ProgramVerdict, at once when there is one.") \
+  AEGIS_CALL(50, program_run, (slot program, va contexts, u32 size, u32 count, va results), u64, keeps, \
+    "program: run", "bad_argument wrong_state", \
+    "Runs a ready program on `count` (1..max_program_records) contexts of `size` bytes that lie one behind the other (max_program_bytes together), and writes a ProgramResult for each; contexts of a function are written back. Value: how many were run (begins none after program_run_steps). Not ready: wrong_state.") \
+  AEGIS_CALL(51, program_read, (slot program, va out), none, keeps, \
+    "program: inspect", "", \
+    "Writes a ProgramInfo.")
 // clang-format on

@@ -50,6 +50,15 @@ void flush_translations(std::uint64_t cpus, std::uint64_t start, std::uint64_t p
 // An atomic exchange of an entry, since the processor sets accessed and dirty bits under our feet.
 [[nodiscard]] std::uint64_t exchange_entry(std::uint64_t* entry, std::uint64_t value);
 
+// --- programs ----------------------------------------------------------------------------------------------------
+// Native code of verified programs. Sealed, a run of frames can be executed and not written, by nobody and by no other
+// address; unsealed, it is memory like any other. Returns when that is so on every processor.
+void seal_code(FrameNumber first, std::uint64_t count);
+void unseal_code(FrameNumber first, std::uint64_t count);
+// Calls it with the one argument that it takes, a program::Run.
+[[nodiscard]] std::uint64_t run_code(const std::byte* entry, void* run);
+[[nodiscard]] std::uint64_t random_word();  // as good as the machine has
+
 // --- processors and time -----------------------------------------------------------------------------------------
 [[nodiscard]] Cpu& this_cpu();
 [[nodiscard]] Cpu& cpu(CpuId id);

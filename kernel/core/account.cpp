@@ -48,7 +48,7 @@ Result<Account*> Account::create(Kernel& k, Account& parent, const abi::AccountL
     const auto i = static_cast<std::size_t>(what);
     const Usage& from = parent.of(what);
     // The child's own frame is the parent's, so the limits must leave room for it.
-    const std::uint64_t own = what == Resource::slices ? 0 : 1;
+    const std::uint64_t own = what == Resource::frames || what == Resource::objects ? 1 : 0;
     if (parent.room(what) < own || limits.limit[i] > parent.room(what) - own) return fail(Error::over_limit);
     if (limits.minimum[i] > from.minimum - from.promised) return fail(Error::over_limit);
   }
@@ -135,6 +135,15 @@ Result<FrameNumber> Account::allocate(Kernel& k, FrameNumber where, FrameUse use
   if (object) charge(k, *this, Resource::objects, abi::any_units, 1);
   charge(k, *this, Resource::frames, object ? abi::any_units : frame.raw(), 1);  // objects are not asked back by name
   return frame;
+}
+
+Result<FrameNumber> Account::allocate_parts(Kernel& k, std::uint64_t count, FrameUse use, Contents contents) {
+  if (room_for_objects() < count) return fail(Error::over_limit);
+  const FrameNumber first = TRY(k.frames.find({.count = count}));
+  k.frames.take(first, count, frame_index(this), use, contents);
+  charge(k, *this, Resource::objects, abi::any_units, count);
+  charge(k, *this, Resource::frames, abi::any_units, count);
+  return first;
 }
 
 Result<FrameNumber> Account::allocate_run(Kernel& k, const FrameWish& wish) {

@@ -11,7 +11,8 @@
 namespace aegis {
 
 using abi::Resource;
-inline constexpr std::array every_resource{Resource::frames, Resource::slices, Resource::objects};
+inline constexpr std::array every_resource{Resource::frames, Resource::slices, Resource::objects, Resource::programs};
+static_assert(every_resource.size() == abi::resource_count);
 
 struct Usage {
   std::uint64_t limit = 0;
@@ -78,6 +79,8 @@ struct Account {
   // Takes zeroed frames and charges them; nothing is charged on failure.
   [[nodiscard]] Result<FrameNumber> allocate(Kernel& k, FrameNumber where, FrameUse use,
                                              Contents contents = Contents::zeroed);
+  // A run for an object that needs more than a frame.
+  [[nodiscard]] Result<FrameNumber> allocate_parts(Kernel& k, std::uint64_t count, FrameUse use, Contents contents);
   [[nodiscard]] Result<FrameNumber> allocate_run(Kernel& k, const FrameWish& wish);
   // Gives back plain frames that nobody uses; all or none.
   [[nodiscard]] Status free_run(Kernel& k, FrameNumber first, std::uint64_t count);

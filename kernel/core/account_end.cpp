@@ -3,6 +3,7 @@
 
 #include "kernel/core/env.hpp"
 #include "kernel/core/force.hpp"
+#include "kernel/core/program.hpp"
 #include "kernel/core/revocation.hpp"
 #include "kernel/core/space.hpp"
 #include "kernel/core/sweep.hpp"
@@ -22,6 +23,7 @@ void mark(Kernel& k, std::uint32_t frame) {
   switch (k.frames[frame].use) {
     case FrameUse::space: return object_at<Space>(frame).begin_end();
     case FrameUse::table: object_at<Table>(frame).dying = true; return;
+    case FrameUse::program: object_at<Program>(frame).dying = true; return;
     case FrameUse::plain: return k.frames.condemn(FrameNumber{frame});
     default: return;
   }
@@ -42,6 +44,7 @@ Status end_object(Kernel& k, const Account& account, std::uint32_t frame, std::u
   switch (info.use) {
     case FrameUse::space: return object_at<Space>(frame).destroy(k, budget);
     case FrameUse::table: return object_at<Table>(frame).destroy(k, budget);
+    case FrameUse::program: return object_at<Program>(frame).destroy(k, budget);
     // In a table that another pays for.
     case FrameUse::table_leaf: return object_at<Table>(info.aux).remove_leaf(k, info.maps, budget);
     case FrameUse::table_index:

@@ -64,6 +64,7 @@ bool is_live(Kernel& k, const Slot& slot) {
     case Kind::env: case Kind::entry: return k.frames.is_live(slot.object, FrameUse::env);
     case Kind::space: return k.frames.is_live(slot.object, FrameUse::space);
     case Kind::table: return k.frames.is_live(slot.object, FrameUse::table);
+    case Kind::program: return k.frames.is_live(slot.object, FrameUse::program);
     // Frames that are referred to cannot be freed, nor an account that owns frames; one that is ending gives nothing more.
     case Kind::frames: return !slot.object || !object_at<Account>(slot.object.frame).dying;
     case Kind::slices: case Kind::console: case Kind::machine: return true;

@@ -27,7 +27,7 @@ struct Slot {
 static_assert(sizeof(Slot) == 64);
 
 [[nodiscard]] constexpr std::uint16_t rights_of(Kind kind) {
-  constexpr std::array<std::uint16_t, 10> all{0, 0x3f, 0x3f, 0x1f, 0xf, 0x1d, 0x5, 0xd, 0x1d, 0x5};
+  constexpr std::array<std::uint16_t, 11> all{0, 0x3f, 0x3f, 0x1f, 0xf, 0x1d, 0x5, 0xd, 0x1d, 0x5, 0xf};
   return all[static_cast<std::size_t>(kind)];
 }
 

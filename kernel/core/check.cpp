@@ -4,6 +4,7 @@
 #include "kernel/core/check.hpp"
 
 #include "kernel/core/env.hpp"
+#include "kernel/core/program.hpp"
 #include "kernel/core/space.hpp"
 #include "kernel/core/table.hpp"
 
@@ -78,6 +79,7 @@ class Checker {
     if (i.use == FrameUse::space) space(f);
     if (i.use == FrameUse::env) env(f);
     if (i.use == FrameUse::table) table_object(f);
+    if (i.use == FrameUse::program) program(f);
   }
 
   void account(std::uint32_t f) {
@@ -112,6 +114,31 @@ class Checker {
     for (const ObjectRef owner : k_.slices) positions += owner == k_.frames.ref_of(&e);
     expect(positions == e.positions, "positions of an env", f);
     if (is(info(f).owner, FrameUse::account)) recount(info(f).owner).used[1] += positions;
+  }
+
+  void program(std::uint32_t f) {
+    const auto& p = object_at<Program>(f);
+    using abi::ProgramState;
+    expect((p.state == ProgramState::loading) == (p.work != 0), "a program that is loading has work frames", f);
+    expect(p.state != ProgramState::ready || p.code != 0, "a ready program has code", f);
+    expect(p.inside <= arch::cpu_count(), "processors inside a program", f);
+    parts(f, p.work, p.work_frames);
+    parts(f, p.code, p.code_frames);
+    if (is(info(f).owner, FrameUse::account)) ++recount(info(f).owner).used[3];
+    for (std::uint32_t r = 0; r < p.header.region_count; ++r) {
+      const abi::ProgramRegion& region = p.header.regions[r];
+      if (!expect(base::range_within(region.first, region.count, count()), "a program's region", f)) continue;
+      for (std::uint64_t n = region.first; n < region.first + region.count; ++n) {
+        ++recount(n).pins;
+        expect(is(n, FrameUse::plain) && info(static_cast<std::uint32_t>(n)).owner == info(f).owner, "a program's region", f);
+      }
+    }
+  }
+  void parts(std::uint32_t f, std::uint32_t first, std::uint32_t frames) {
+    for (std::uint32_t n = first; n < first + frames; ++n) {
+      const bool good = is(n, FrameUse::program_part) && info(n).aux == f && info(n).owner == info(f).owner;
+      if (expect(good, "part of a program", f)) expect(!std::exchange(recount(n).reached, true), "a part is used twice", n);
+    }
   }
 
   void table_object(std::uint32_t f) {
@@ -328,6 +355,7 @@ class Checker {
         expect(c.reached, "a page table that nothing leads to", f);
         break;
       case FrameUse::table_index: expect(c.reached, "an index that nothing leads to", f); break;
+      case FrameUse::program_part: expect(c.reached, "part of no program", f); break;
       case FrameUse::table_leaf: expect(c.reached, "a leaf that nothing leads to", f); break;
       case FrameUse::space: compare_space(f); break;
       case FrameUse::table: expect(object_at<Table>(f).envs == c.envs, "envs of table", f); break;
@@ -349,7 +377,7 @@ class Checker {
     const Recount& c = recount(f);
     expect(a.children == c.children, "account: children", f);
     constexpr std::array<std::string_view, abi::resource_count> names{"account: frames", "account: slices",
-                                                                      "account: objects"};
+                                                                      "account: objects", "account: programs"};
     for (std::size_t r = 0; r < abi::resource_count; ++r) {
       const Usage& usage = a.usage[r];
       expect(usage.used == c.used[r], names[r], f);

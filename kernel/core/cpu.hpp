@@ -7,6 +7,8 @@
 
 namespace aegis {
 
+struct ProgramRoom;  // program.hpp
+
 enum class Phase : std::uint8_t {
   idle,     // no slice
   running,  // inside a slice
@@ -30,6 +32,7 @@ struct Cpu {
   Nanoseconds armed{0};                         // what the timer was last set to; 0: it has gone off
   abi::CpuInfo* info = nullptr;                 // its counters, and its ring: in the information pages
   abi::TraceRing* trace = nullptr;
+  ProgramRoom* room = nullptr;                  // for the programs that it runs
 };
 
 }  // namespace aegis

@@ -62,4 +62,13 @@ class [[nodiscard]] KernelGuard {
   [[nodiscard]] Kernel* operator->() const { return &**this; }
 };
 
+// The lock is somebody else's meanwhile: what was looked up before may be gone afterwards, but for what is kept alive.
+class [[nodiscard]] Unlocked {
+ public:
+  Unlocked() { detail::kernel_lock.release(); }
+  ~Unlocked() { detail::kernel_lock.acquire(); }
+  Unlocked(const Unlocked&) = delete;
+  Unlocked& operator=(const Unlocked&) = delete;
+};
+
 }  // namespace aegis

@@ -2,6 +2,7 @@
 #include "kernel/core/memory_map.hpp"
 
 #include "kernel/core/check.hpp"
+#include "kernel/core/program.hpp"
 #include "kernel/core/trace.hpp"
 
 namespace aegis {
@@ -86,7 +87,9 @@ bool build_frame_table(Kernel& k, const BootRecord& record) {
   const InfoLayout layout = info_layout(frames, record.cpus);
   const std::uint64_t info_pages = layout.pages;
   const std::uint64_t bitmap_size = base::align_up(2 * ((frames + 63) / 64) * sizeof(std::uint64_t), std::uint64_t{64});
-  const std::uint64_t bitmap_pages = base::pages_for(bitmap_size + frames * recount_size);  // the checker's behind it
+  const std::uint64_t table_pages = base::pages_for(bitmap_size + frames * recount_size);  // the checker's behind it
+  constexpr std::uint64_t room_pages = base::pages_for(sizeof(ProgramRoom));
+  const std::uint64_t bitmap_pages = table_pages + record.cpus * room_pages;  // and the processors' for programs
   const std::uint64_t place = find_place(record, (info_pages + bitmap_pages) * base::page_size);
   if (place == 0) return false;
 
@@ -107,6 +110,8 @@ bool build_frame_table(Kernel& k, const BootRecord& record) {
   k.frames.attach(*info, table, bitmap, frames);
   attach_tables(k, layout, arch::frame_memory(first), record.cpus);
   k.recount = arch::frame_memory(first + info_pages) + bitmap_size;
+  for (std::uint32_t id = 0; id < record.cpus; ++id)
+    arch::cpu(arch::CpuId{id}).room = reinterpret_cast<ProgramRoom*>(arch::frame_memory(first + info_pages + table_pages + id * room_pages));
 
   // All memory is zero, and so is the table: "free". What is RAM and unclaimed gets its bit; the rest is said to be
   // taken.

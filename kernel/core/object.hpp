@@ -40,6 +40,7 @@ template <typename T>
 
 // What can live in a frame, and which capability leads to it.
 struct Account;
+struct Program;
 struct Table;
 template <typename T> struct ObjectTraits;
 template <> struct ObjectTraits<Account> {

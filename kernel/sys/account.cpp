@@ -15,6 +15,7 @@ Kind kind_of(FrameUse use) {
     case FrameUse::env: return Kind::env;
     case FrameUse::space: return Kind::space;
     case FrameUse::table: return Kind::table;
+    case FrameUse::program: return Kind::program;
     default: return Kind::none;
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/core/account_end.hpp"
+#include "kernel/core/program.hpp"
 #include "kernel/sys/calls.hpp"
 
 namespace aegis::sys {
@@ -60,7 +61,7 @@ Answer Calls::env_halt(u64 code) {
 Answer Calls::object_destroy(slot target) {
   const Slot& victim = *TRY(live_slot(k, table(), target));
   const bool is_object = victim.kind == Kind::account || victim.kind == Kind::env || victim.kind == Kind::space ||
-                         victim.kind == Kind::table;
+                         victim.kind == Kind::table || victim.kind == Kind::program;
   if (!is_object) return fail(Error::wrong_kind);
   if ((victim.rights & abi::right_destroy) == 0) return fail(Error::missing_right);
   const u32 object = victim.object.frame;
@@ -69,6 +70,7 @@ Answer Calls::object_destroy(slot target) {
     case Kind::account: return end_account(k, cpu, object_at<Account>(object), budget);
     case Kind::env: return object_at<Env>(object).destroy(k, cpu);
     case Kind::space: return object_at<Space>(object).destroy(k, budget);
+    case Kind::program: return object_at<Program>(object).destroy(k, budget);
     default: return object_at<Table>(object).destroy(k, budget);
   }
 }

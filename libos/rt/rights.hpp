@@ -46,6 +46,10 @@ template <>
 struct RightOf<abi::Kind::entry> {
   using type = abi::EntryRight;
 };
+template <>
+struct RightOf<abi::Kind::program> {
+  using type = abi::ProgramRight;
+};
 }  // namespace detail
 
 template <abi::Kind K>

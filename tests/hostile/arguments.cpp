@@ -112,7 +112,7 @@ class Attacker {
     if (!takes_stale) expect_answer(i, w_.gone.raw(), Error::stale, "stale");
     if (argument.kind == Kind::none) return weaken(i);
     for (const CapSlot other :
-         {boot::account, w_.env, w_.space, w_.table, w_.frames, boot::slices, boot::console, boot::machine, w_.entry}) {
+         {boot::account, w_.env, w_.space, w_.table, w_.frames, boot::slices, boot::console, boot::machine, w_.entry, w_.program}) {
       if (must(rt::read_cap(other)).kind == static_cast<std::uint8_t>(argument.kind)) continue;
       expect_answer(i, other.raw(), Error::wrong_kind, "kind");
     }
@@ -159,9 +159,9 @@ class Attacker {
 
 void every_call(World& w) {
   using abi::AccountRight, abi::EnvRight, abi::SpaceRight, abi::TableRight, abi::SlicesRight, abi::ConsoleRight,
-      abi::MachineRight, abi::EntryRight;
+      abi::MachineRight, abi::EntryRight, abi::ProgramRight;
   Attacker x{w};
-  for (const Kind kind : {Kind::account, Kind::env, Kind::space, Kind::table})
+  for (const Kind kind : {Kind::account, Kind::env, Kind::space, Kind::table, Kind::program})
     x.stale[static_cast<std::size_t>(kind)] = w.make_stale(kind);
   const CapSlot e = w.empty;
   const void* memory = w.memory.words();
@@ -231,6 +231,11 @@ void every_call(World& w) {
   x.attack(Call::pct_reply, {number(0), number(0)});
   x.attack(Call::trace_set, {slot(boot::machine, Kind::machine, MachineRight::trace), number32((1u << abi::trace_event_count) - 1)});
   x.attack(Call::machine_check, {slot(boot::machine, Kind::machine, MachineRight::trace)});
+  x.attack(Call::program_load, {slot(w.account, Kind::account, AccountRight::allocate, AccountRight::frames), destination(e),
+                                pointer(memory), number(any)});
+  x.attack(Call::program_verify, {slot(w.program, Kind::program, ProgramRight::run)});
+  x.attack(Call::program_run, {slot(w.program, Kind::program, ProgramRight::run), pointer(memory), number32(8), number32(1), pointer(memory)});
+  x.attack(Call::program_read, {slot(w.program, Kind::program, ProgramRight::inspect), pointer(memory)});
   x.check_complete();
 }
 
@@ -379,6 +384,7 @@ std::uint64_t program(const guest::boot::Facts& facts) {
   revocation_states(world);
   control_states(world);
   transfer_states(world);
+  program_states(world);
   answers.check_all_seen();
   finish();
 }

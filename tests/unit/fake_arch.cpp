@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "tests/unit/fake_arch.hpp"
 
+#include <sys/mman.h>
+
 #include <cstdio>
 #include <cstdlib>
 
@@ -22,6 +24,7 @@ Machine& machine() { return the_machine; }
 void reset() {
   the_machine = Machine{};
   for (std::uint32_t i = 0; i < cpu_count; ++i) the_machine.cpus[i].id = aegis::arch::CpuId{i};
+  if (mprotect(memory, sizeof memory, PROT_READ | PROT_WRITE) != 0) std::abort();  // sealed code
   std::memset(memory, 0xa5, sizeof memory);  // what nobody cleared shows
   aegis::KernelGuard guard;
   *guard = aegis::Kernel{};
@@ -114,6 +117,17 @@ bool copy_to_user(std::uint64_t to, const void* from, std::size_t size) {
     std::memcpy(at, static_cast<const std::byte*>(from) + done, n);
   });
 }
+
+void seal_code(FrameNumber first, std::uint64_t count) {
+  AEGIS_ASSERT(mprotect(frame_memory(first), count * 4096, PROT_READ | PROT_EXEC) == 0);
+}
+void unseal_code(FrameNumber first, std::uint64_t count) {
+  AEGIS_ASSERT(mprotect(frame_memory(first), count * 4096, PROT_READ | PROT_WRITE) == 0);
+}
+std::uint64_t run_code(const std::byte* entry, void* run) {
+  return reinterpret_cast<std::uint64_t (*)(void*)>(const_cast<std::byte*>(entry))(run);
+}
+std::uint64_t random_word() { return 0x9e37'79b9'7f4a'7c15; }
 
 void prepare_top_table(FrameNumber top) {
   auto* entries = fake::table(top.raw());

@@ -103,6 +103,12 @@ const std::map<std::string, std::string> descriptions{
     {"cap_read.out", "address of a `CapInfo` (abi/env.hpp)"},
     {"account_read.out", "address of an `AccountInfo` (abi/account.hpp)"},
     {"env_read.out", "address of an `EnvState` (abi/env.hpp)"},
+    {"header", "address of a `ProgramHeader` (abi/program.hpp)"},
+    {"contexts", "address of the contexts"},
+    {"results", "address of `ProgramResult`s (abi/program.hpp), one for each"},
+    {"program_run.size", "bytes of one context"},
+    {"program_run.count", "contexts"},
+    {"program_read.out", "address of a `ProgramInfo` (abi/program.hpp)"},
 };
 const std::map<std::string, std::string> types{
     {"slot", "slot of the caller's table"},

@@ -21,7 +21,7 @@ inline constexpr std::uint64_t direct_end = 0xffff'ff80'0000'0000;  // slot 511 
 inline constexpr std::uint64_t window_start = 0xffff'ffff'c000'0000;
 inline constexpr std::uint64_t window_end = 0xffff'ffff'ffe0'0000;
 
-inline constexpr std::uint64_t slot_bits = 39, giant_bits = 30, large_bits = 21;
+inline constexpr std::uint64_t slot_bits = 39, large_bits = 21;
 inline constexpr std::uint64_t direct_slot = direct_base >> slot_bits & 511;
 
 // RAM only (and, before the kernel's own page tables are there, everything below 4 GiB).

@@ -43,7 +43,7 @@ void need(bool present, std::string_view what) {
 const Features& features() { return found; }
 
 void find_features() {  // [intel/vol2 CPUID]
-  const x86::Cpuid one = x86::cpuid(1), seven = x86::cpuid(7), extended = x86::cpuid(0x8000'0001);
+  const x86::Cpuid one = x86::cpuid(1), seven = x86::cpuid(7);
   need(x86::cpuid(0).eax >= 0xd, "CPUID leaf 13");
   need(bit(seven.ebx, 0), "FSGSBASE");
   need(bit(one.ecx, 26), "XSAVE");
@@ -55,7 +55,6 @@ void find_features() {  // [intel/vol2 CPUID]
   found.x2apic = bit(one.ecx, 21);
   found.tsc_deadline = bit(one.ecx, 24);
   found.hypervisor = bit(one.ecx, 31);
-  found.giant_pages = bit(extended.edx, 26);
 
   const std::uint32_t offered = x86::cpuid(0xd).eax;
   found.avx = bit(one.ecx, 28) && (offered & xcr0_avx) != 0;
@@ -93,6 +92,7 @@ void patch_smap_sites() {
     std::memcpy(reinterpret_cast<void*>(*site), nop.data(), nop.size());
 }
 
+// RDRAND, or the time-stamp counter stirred.
 std::uint64_t random_word() {
   std::uint64_t word = x86::rdtsc() * 0x9e37'79b9'7f4a'7c15;
   for (int attempt = 0; found.rdrand && attempt < 10; ++attempt) {  // [intel/vol1 7.3.17.1]

@@ -8,7 +8,7 @@ namespace aegis::arch {
 
 struct Features {
   bool smep = false, smap = false, umip = false, pku = false, avx = false, rdrand = false;
-  bool giant_pages = false, x2apic = false, tsc_deadline = false, hypervisor = false;
+  bool x2apic = false, tsc_deadline = false, hypervisor = false;
   std::uint32_t xcr0 = 0;
   std::uint32_t xsave_size = 0;
 };
@@ -17,6 +17,5 @@ struct Features {
 void find_features();     // once, on the first processor; stops the machine when it lacks what the kernel needs
 void enable_features();   // on every processor: control registers, system-call entry, vector state
 void patch_smap_sites();  // before the image is write-protected
-[[nodiscard]] std::uint64_t random_word();  // RDRAND, or the time-stamp counter stirred
 
 }  // namespace aegis::arch

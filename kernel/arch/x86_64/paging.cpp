@@ -19,10 +19,12 @@ namespace {
 constexpr std::uint64_t present = abi::pte_present, writable = abi::pte_write, large = abi::pte_large, global = 1u << 8,
                         write_through = 1u << 3, cache_disabled = 1u << 4, no_execute = abi::pte_no_execute;
 constexpr std::uint64_t page = base::page_size;
-constexpr std::uint64_t table_entries = 512;
+constexpr std::uint64_t table_entries = 512, large_page = std::uint64_t{1} << large_bits;
 
 constinit std::uint64_t* kernel_top = nullptr;
 constinit std::uint64_t window_next = window_start;
+// A page table for each 2 MiB of the direct map, for when one of its pages gets rights of its own.
+constinit PhysicalAddress split_tables{0};
 
 std::uint64_t* table_of(std::uint64_t entry) {
   return direct<std::uint64_t>(PhysicalAddress{entry & abi::pte_frame_mask});
@@ -40,15 +42,11 @@ std::uint64_t& entry_for(std::uint64_t va, std::uint64_t bits) {
   return table[va >> bits & (table_entries - 1)];
 }
 
-// Maps with the largest pages that both addresses and the length allow.
+// Maps with 2 MiB pages where both addresses and the length allow: never larger ones, which would be long to split.
 void map_range(std::uint64_t va, PhysicalAddress pa, std::uint64_t size, std::uint64_t flags) {
   while (size > 0) {
     std::uint64_t bits = base::page_bits;
-    for (const std::uint64_t larger : {large_bits, giant_bits}) {
-      const std::uint64_t bytes = std::uint64_t{1} << larger;
-      if (larger == giant_bits && !features().giant_pages) continue;
-      if (size >= bytes && base::is_aligned(va | pa.raw(), bytes)) bits = larger;
-    }
+    if (size >= large_page && base::is_aligned(va | pa.raw(), large_page)) bits = large_bits;
     const std::uint64_t bytes = std::uint64_t{1} << bits;
     entry_for(va, bits) = pa.raw() | flags | present | global | (bits == base::page_bits ? 0 : large);
     va += bytes;
@@ -73,6 +71,32 @@ void map_direct(std::uint64_t start, std::uint64_t end) {
   piece(clip(locked_end), end, writable);
 }
 
+// The direct map's entry of one frame. A large page becomes a table that says the same.
+std::uint64_t& direct_entry(FrameNumber frame) {
+  const std::uint64_t va = direct_base + (frame.raw() << base::page_bits);
+  std::uint64_t* table = kernel_top;
+  for (std::uint64_t level = slot_bits; level > large_bits; level -= 9) table = table_of(table[va >> level & (table_entries - 1)]);
+  std::uint64_t& directory = table[va >> large_bits & (table_entries - 1)];
+  if ((directory & large) != 0) {
+    const PhysicalAddress split = split_tables + (frame.raw() / table_entries << base::page_bits);
+    auto* entries = direct<std::uint64_t>(split);
+    for (std::uint64_t i = 0; i < table_entries; ++i) entries[i] = (directory & ~large) + i * page;
+    directory = split.raw() | present | writable;
+  }
+  return table_of(directory)[va >> base::page_bits & (table_entries - 1)];
+}
+
+void change_rights(FrameNumber first, std::uint64_t count, std::uint64_t rights) {
+  constexpr std::uint64_t at_once = 32;  // flushed page by page: reloading cr3 would leave what is global
+  const std::uint64_t everybody = cpu_count() == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << cpu_count()) - 1;
+  for (std::uint64_t done = 0; done < count; done += at_once) {
+    const std::uint64_t n = count - done < at_once ? count - done : at_once;
+    for (FrameNumber f = first + done; f < first + done + n; ++f)
+      direct_entry(f) = f.raw() << base::page_bits | present | global | rights;
+    flush_translations(everybody, direct_base + ((first.raw() + done) << base::page_bits), n);
+  }
+}
+
 }  // namespace
 
 void build_kernel_tables(std::span<const traps::MemoryRange> ram) {
@@ -81,7 +105,12 @@ void build_kernel_tables(std::span<const traps::MemoryRange> ram) {
   map_image(image_start, text_end, 0);
   map_image(text_end, constants_end, no_execute);
   map_image(constants_end, image_end, writable | no_execute);
-  for (const auto& range : ram) map_direct(range.start, range.end);
+  std::uint64_t end = 0;
+  for (const auto& range : ram) {
+    map_direct(range.start, range.end);
+    if (range.end > end) end = range.end;
+  }
+  split_tables = take_early_frames((end + large_page - 1) >> large_bits);
   // The window's directory exists from now on, so later mappings touch no table that is copied or shared by value.
   (void)entry_for(window_start, base::page_bits);
   kernel_top[abi::window_slot] = top.raw() | present | abi::pte_user | no_execute;
@@ -104,6 +133,12 @@ std::byte* map_window(PhysicalAddress start, std::uint64_t size, Caching caching
   for (std::uint64_t at = 0; at < bytes; at += page)
     entry_for(va + at, base::page_bits) = (first.raw() + at) | flags | writable | no_execute | present | global;
   return reinterpret_cast<std::byte*>(va + (start.raw() - first.raw()));
+}
+
+void seal_code(FrameNumber first, std::uint64_t count) { change_rights(first, count, 0); }
+void unseal_code(FrameNumber first, std::uint64_t count) { change_rights(first, count, writable | no_execute); }
+std::uint64_t run_code(const std::byte* entry, void* run) {
+  return reinterpret_cast<std::uint64_t (*)(void*)>(const_cast<std::byte*>(entry))(run);
 }
 
 // --- api.hpp ---------------------------------------------------------------------------------------------------------

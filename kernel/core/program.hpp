@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// Programs: downloaded code as objects. The object's frame holds what is known of it; while it is loaded a run of frames
+// beside it holds the copied bytecode and the verifier, later another one the native code. All are the payer's, and in
+// the frame table they name the program. What a program may do is decided in kernel/program alone.
+// Invariants: code is written while it cannot be executed, and executed while nothing can write it; `ready` exactly when
+// there is code; a program that a processor is inside of without the lock does not end.
+#pragma once
+
+#include "kernel/core/account.hpp"
+#include "kernel/program/run.hpp"
+
+namespace aegis {
+
+// Memory of one processor for the runs that it makes; behind the contexts lie `room` readable bytes.
+struct ProgramRoom {
+  program::Run run;
+  alignas(64) std::byte contexts[abi::max_program_bytes + 128];
+  abi::ProgramResult results[abi::max_program_records];
+};
+
+struct Program {
+  abi::ProgramHeader header{};
+  abi::ProgramState state = abi::ProgramState::loading;
+  abi::Refusal refusal{};
+  std::uint32_t refused_at = 0;
+  bool dying = false;
+  std::uint32_t work = 0, work_frames = 0;   // what loading needs
+  std::uint32_t code = 0, code_frames = 0;   // native
+  std::uint32_t code_bytes = 0, entry = 0;
+  std::uint32_t first_length = 0;            // of its first function
+  std::uint32_t inside = 0;                  // processors that run it without the lock
+  std::uint64_t runs = 0, steps = 0, outside = 0, exhausted = 0, run_ns = 0;
+
+  // The header's numbers are checked as far as memory depends on them; its code is copied by the caller, into code_copy().
+  [[nodiscard]] static Result<Program*> create(Kernel& k, Account& payer, const abi::ProgramHeader& header, FrameNumber where);
+  [[nodiscard]] std::span<abi::bpf::Instruction> code_copy() const;
+  void begin_verifying();  // the code is there
+
+  // A bounded piece of the way to a verdict; `again` until there is one.
+  [[nodiscard]] Status advance(Kernel& k);
+  // `again` while a processor is inside of it or much is to be given back.
+  [[nodiscard]] Status destroy(Kernel& k, std::uint64_t& budget);
+  [[nodiscard]] abi::ProgramInfo read() const;
+  [[nodiscard]] abi::ProgramVerdict verdict() const {
+    return {state, static_cast<std::uint32_t>(refusal), refused_at};
+  }
+
+  // Makes `room` fit for runs of this program, and runs it. The lock need not be held; what happened is counted after.
+  struct Tally {
+    std::uint64_t runs = 0, steps = 0, outside = 0, exhausted = 0;
+  };
+  void enter(program::Run& run, std::uint64_t caller) const;
+  abi::ProgramResult execute(program::Run& run, program::Memory context, Tally& tally) const;
+  void count(const Tally& tally, std::uint64_t ns);
+
+ private:
+  [[nodiscard]] Status make_code(Kernel& k);
+  void release_work(Kernel& k);
+};
+static_assert(sizeof(Program) <= abi::page_size);
+
+template <> struct ObjectTraits<Program> {
+  static constexpr Kind kind = Kind::program;
+  static constexpr FrameUse use = FrameUse::program;
+  using Right = abi::ProgramRight;
+};
+
+}  // namespace aegis
