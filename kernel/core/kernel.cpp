@@ -3,7 +3,7 @@
 
 namespace aegis::detail {
 
-constinit TicketLock kernel_lock{};
+constinit ShortLock kernel_lock{};
 constinit Kernel kernel{};
 
 }  // namespace aegis::detail

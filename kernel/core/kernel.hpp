@@ -48,7 +48,7 @@ struct Kernel {
 };
 
 namespace detail {
-extern constinit TicketLock kernel_lock;
+extern constinit ShortLock kernel_lock;
 extern constinit Kernel kernel;
 }  // namespace detail
 
