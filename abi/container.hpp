@@ -16,7 +16,9 @@ inline constexpr CapSlot account{1},   // all rights but destroy and reclaim: wh
     image{7},                          // the space that holds the library's image (share)
     archive_space{8},                  // the space that maps the archive (share)
     console{9},
-    monitor{10};                       // init's env: wake. To be kept as EnvEntries::monitor of the first env
+    monitor{10},                       // init's env: wake. To be kept as EnvEntries::monitor of the first env
+    slices{11};                        // bind: every position of every processor but the first, whose are bound to `self`;
+                                       // empty when the container has that one only
 inline constexpr CapSlot first_free{16};
 
 inline constexpr std::uint32_t start_version = 2;

@@ -25,20 +25,26 @@ constexpr std::uint64_t stack_pages = 16;
 constexpr std::uint32_t data_flags = abi::map_read | abi::map_write | abi::map_owned;
 
 // Every position of the first processor but the last, in which init runs when there is something to do for it: a
-// sleeping owner's position is skipped, so it costs nothing.
-constexpr std::uint32_t container_slices = abi::slices_per_cpu - 1;
+// sleeping owner's position is skipped, so it costs nothing. Of the other processors all: the library binds them.
+constexpr std::uint32_t first_slices = abi::slices_per_cpu - 1;
+
+rt::Result<std::uint64_t> other_slices() {
+  const abi::CapInfo all = TRY(rt::read_cap(given::slices));
+  return all.count - abi::slices_per_cpu;
+}
 
 // All that is left: frames but for what is kept, and the slices, which are init's own until it gives them up.
 Status create_account(const Plan& plan) {
-  for (std::uint32_t position = 0; position < container_slices; ++position)
+  for (std::uint32_t position = 0; position < first_slices; ++position)
     TRY_VOID(call::slice_bind(given::slices, position, abi::no_slot));
+  const std::uint64_t slices = first_slices + TRY(other_slices());
   const abi::AccountInfo own = TRY(rt::read_account(given::account));
   const std::uint64_t left = rt::room_in(own, abi::Resource::frames);
   const std::uint64_t kept = reserve_frames + plan.swap_frames;
   if (left <= kept) return base::Unexpected{abi::Error::over_limit};
   const std::uint64_t frames = left - kept;
   return rt::create_account(given::account, slots::account,
-                            {.limit = {frames, container_slices, frames}, .minimum = {}});
+                            {.limit = {frames, slices, frames}, .minimum = {}});
 }
 
 Status create_space() {
@@ -105,6 +111,8 @@ Status grant_all(abi::FrameNumber info_frame) {
       Grant{given::self, wanted::monitor, bits(EnvRight::wake)},
   };
   for (const Grant& g : grants) TRY_VOID(call::cap_grant(g.from, slots::table, g.to, g.rights, 0, 0));
+  if (const std::uint64_t others = TRY(other_slices()); others != 0)
+    TRY_VOID(call::cap_grant(given::slices, slots::table, wanted::slices, bits(abi::SlicesRight::bind), abi::slices_per_cpu, others));
   // Only the page of facts about the machine: what others own is not the container's business.
   return call::cap_grant(given::info, slots::table, wanted::info, bits(FramesRight::read), info_frame.raw(), 1);
 }
@@ -130,7 +138,7 @@ Status build_container(const Archive& archive, const Image& image, const Plan& p
 }
 
 Status start_container(const Image& image) {
-  for (std::uint32_t position = 0; position < container_slices; ++position)
+  for (std::uint32_t position = 0; position < first_slices; ++position)
     TRY_VOID(call::slice_bind(given::slices, position, slots::env));
   return call::env_start(slots::env, rt::Va{image.elf.header->entry},
                          rt::Va{abi::map::state_root_stack + stack_pages * page_size}, abi::map::state_start_info);

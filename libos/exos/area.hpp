@@ -9,20 +9,22 @@ namespace exos {
 
 struct Task;
 struct Frame;
+struct Processor;
 
 // Why the way back to the program must go through C++ (attention word).
 inline constexpr std::uint32_t attention_resched = 1, attention_signal = 2, attention_exit = 4, attention_restart = 8;
 
 struct TaskArea {
   abi::UserArea* self;
-  Task* task;                    // null in the root env
+  Task* task;                    // null in a root env
   std::uint64_t stack_top;       // where the library stack starts, 16-byte aligned
   std::uint64_t user_rsp;        // scratch of the call entry
   Frame* frame;                  // what the exit code is about to load
-  std::uint32_t attention;       // attention_*
-  std::uint32_t reserved;
+  std::uint32_t attention;       // attention_*; also others set bits, from other processors
+  std::uint32_t env;             // its capability slot: who holds the container lock
   std::uint64_t exception_rax, upcall_rax;  // scratch of those entries
   std::uint64_t exit_rip;        // where the way back jumps to
+  Processor* processor;          // whose root env gives it time now (sched.cpp sets it)
 };
 static_assert(sizeof(TaskArea) <= 256);
 

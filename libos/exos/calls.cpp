@@ -165,19 +165,19 @@ std::uint64_t exos_attention(Frame* frame) {
   sched::lock();
   Task& task = current();
   task.frame = frame;
-  const std::uint32_t why = std::exchange(task_area(*task.area).attention, 0);
-  if ((why & attention_resched) != 0) sched::yield_current();
+  const std::uint32_t why = std::atomic_ref{task_area(*task.area).attention}.exchange(0, std::memory_order_relaxed);
+  if ((why & attention_resched) != 0) sched::end_turn();
   handle_signals();
   sched::unlock();
   return exit_full;
 }
 
+// Without the lock, for which there is no time in the grace period; the way back takes it, and gives the processor away when
+// somebody holds it.
 std::uint64_t exos_preempted(Frame* frame) {
-  sched::lock();
   Task& task = current();
   task.frame = frame;
-  task_area(*task.area).attention |= attention_resched;
-  sched::unlock();
+  sched::ask_attention(task, attention_resched);
   return exit_full;
 }
 
@@ -220,7 +220,7 @@ std::uint64_t exos_bad_return(Frame* frame, std::uint64_t) {
 
 // A new task's first step, on its library stack and in its space.
 std::uint64_t exos_task_started(Frame* frame) {
-  sched::lock();
+  sched::begin();
   Task& task = current();
   task.frame = frame;
   if (task.process == first_process() && !task.process->executed) execute_first();

@@ -108,7 +108,7 @@ extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_entr
       PUSH_EVENT("upcall") PUSH_REGISTERS "movq $0, %%gs:%c[upcall_busy]\n"
       "mov %%rsp, %%rdi\n xor %%ebp, %%ebp\n call exos_preempted\n jmp exos_exit\n"
       // In the library: it will look at the attention word on its way out. Back to where it was, on a small stack.
-      "1: orl %[resched], %%gs:%c[attention]\n"
+      "1: lock orl %[resched], %%gs:%c[attention]\n"
       "lea exos_exit_begin(%%rip), %%rax\n cmp %%rax, %%gs:%c[upcall_rip]\n jb 2f\n"
       "lea exos_exit_end(%%rip), %%rax\n cmp %%rax, %%gs:%c[upcall_rip]\n jae 2f\n"
       "movq $0, %%gs:%c[upcall_busy]\n jmp exos_exit_slow\n"

@@ -271,7 +271,7 @@ Status execute(ExecRequest request) {
   process.memory = old;  // the other tasks and the robust list belong to the old program
   if (!rt::call::env_space(old->space)) __builtin_trap();
   kill_other_tasks(process);
-  while (process.tasks_alive > 1 && !task.exiting_by_kill) sched::yield_current();
+  while (process.tasks_alive > 1 && !task.exiting_by_kill) sched::end_turn();
   futex::end_robust_list(task);
   if (task.clear_child_tid != 0 && old->refs > 2 && write_user(task.clear_child_tid, std::uint32_t{0}))
     static_cast<void>(futex::wake_address(task.clear_child_tid, 1));

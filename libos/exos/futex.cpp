@@ -83,6 +83,16 @@ std::uint32_t requeue(const Key& from, const Key& to, std::uint32_t wake, std::u
   return done + moved;
 }
 
+std::uint32_t changed(std::uint32_t operation, std::uint32_t old, std::uint32_t operand) {
+  switch (operation) {
+    case 0: return operand;
+    case 1: return old + operand;
+    case 2: return old | operand;
+    case 3: return old & ~operand;
+    default: return old ^ operand;
+  }
+}
+
 // FUTEX_WAKE_OP: changes the second word, wakes at the first, and at the second if its old value compares as told.
 CallResult wake_op(const Key& first, const Key& second, std::uint64_t address, std::uint32_t wake, std::uint32_t wake_second,
                    std::uint32_t encoded) {
@@ -90,17 +100,9 @@ CallResult wake_op(const Key& first, const Key& second, std::uint64_t address, s
   std::uint32_t operand = static_cast<std::uint32_t>(static_cast<std::int32_t>(encoded << 8) >> 20);
   const auto against = static_cast<std::int32_t>(encoded << 20) >> 20;
   if ((encoded >> 31) != 0) operand = 1u << (operand & 31);
-  const auto old = TRY(read_user<std::uint32_t>(address));
-  std::uint32_t fresh = 0;
-  switch (operation) {
-    case 0: fresh = operand; break;
-    case 1: fresh = old + operand; break;
-    case 2: fresh = old | operand; break;
-    case 3: fresh = old & ~operand; break;
-    case 4: fresh = old ^ operand; break;
-    default: return Fail{Errno::nosys};
-  }
-  TRY_VOID(write_user(address, fresh));
+  if (operation > 4) return Fail{Errno::nosys};
+  auto old = TRY(read_user<std::uint32_t>(address));
+  while (!TRY(exchange_user(address, old, changed(operation, old, operand)))) {}
   const auto value = static_cast<std::int32_t>(old);
   bool holds = false;
   switch (compare) {
@@ -127,10 +129,16 @@ Result<abi::Nanoseconds> deadline_of(std::uint64_t pointer, bool absolute, bool 
 constexpr std::uint32_t owner_died = 0x4000'0000, waiters_bit = 0x8000'0000, tid_mask = 0x3fff'ffff;
 
 void end_robust_lock(const Task& task, std::uint64_t address) {
-  const auto word = read_user<std::uint32_t>(address);
-  if (!word || (*word & tid_mask) != task.tid) return;
-  if (!write_user(address, (*word & waiters_bit) | owner_died)) return;
-  if ((*word & waiters_bit) != 0) static_cast<void>(wake_address(address, 1));
+  const auto found = read_user<std::uint32_t>(address);
+  if (!found || address % sizeof(std::uint32_t) != 0) return;
+  std::uint32_t word = *found;
+  for (;;) {   // others may set the bit for waiters meanwhile
+    if ((word & tid_mask) != task.tid) return;
+    const auto done = exchange_user(address, word, (word & waiters_bit) | owner_died);
+    if (!done) return;
+    if (*done) break;
+  }
+  if ((word & waiters_bit) != 0) static_cast<void>(wake_address(address, 1));
 }
 
 }  // namespace

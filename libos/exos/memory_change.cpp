@@ -54,7 +54,7 @@ Status Memory::park(Vma& area) {
   for_each_present(area.start, area.end, [&](std::uint64_t, std::uint64_t) { any = true; return false; });
   if (!any) return {};
   const std::uint64_t size = area.end - area.start;
-  if (!base::range_within(next_parking, size, parking_end)) return Fail{Errno::nomem};
+  if (!base::range_within(next_parking, size, transit)) return Fail{Errno::nomem};
   if (const auto moved = rt::move(space, next_parking, area.start, pages_of(area)); !moved) return Fail{to_errno(moved.error())};
   area.parked = std::exchange(next_parking, next_parking + size);
   return {};

@@ -5,6 +5,7 @@
 #include "libos/exos/memory_internal.hpp"
 #include "libos/exos/pager.hpp"
 #include "libos/exos/patch.hpp"
+#include "libos/exos/sched.hpp"
 #include "libos/exos/swap.hpp"
 #include "libos/rt/space.hpp"
 
@@ -74,14 +75,22 @@ class MemoryFault {
 
   // The page lies in the swap object. It comes back as one of the process's own, whoever else shares the slot.
   bool from_swap() {
+    // Threads on other processors must not see it before it is filled.
+    const std::uint64_t place = sched::runs_elsewhere(memory_) ? transit : page_;
     constexpr std::uint32_t filling = abi::map_read | abi::map_write | abi::map_owned;
-    if (!update(std::array{rt::map_new_op(page_, 1, filling, abi::container::account)})) return false;
-    swap::bring_back(memory_, page_);
-    ++memory_.major_faults;
-    ++pager::counters_to_change().in;
+    if (!update(std::array{rt::map_new_op(place, 1, filling, abi::container::account)})) return false;
+    swap::read_back(memory_, page_, reinterpret_cast<void*>(place));
     std::uint32_t flags = entry_flags(area_.prot) | abi::map_owned;
     if ((area_.prot & prot_write) != 0) flags |= abi::map_write;
-    return flags == filling || update(std::array{rt::protect_op(page_, 1, flags)});
+    if (flags != filling && !update(std::array{rt::protect_op(place, 1, flags)})) return false;
+    if (place != page_ && !update(std::array{rt::move_op(page_, place, 1)})) {
+      if (!rt::unmap(memory_.space, place, 1)) __builtin_trap();   // it was there a moment ago
+      return false;
+    }
+    swap::drop(memory_, page_, page_ + abi::page_size);
+    ++memory_.major_faults;
+    ++pager::counters_to_change().in;
+    return true;
   }
   // Nothing is mapped there and nothing waits to come back.
   [[nodiscard]] bool is_vacant(std::uint64_t va) const {

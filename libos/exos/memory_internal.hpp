@@ -10,6 +10,9 @@ namespace exos {
 // Pages under PROT_NONE cannot stay where they are (a present entry can be read), so they are moved here meanwhile.
 inline constexpr std::uint64_t parking_start = 131 * abi::slot_size, parking_end = 151 * abi::slot_size;
 
+// The last page of it: where a page that comes back from swap is filled while other threads are at work. Not to be parked on.
+inline constexpr std::uint64_t transit = parking_end - abi::page_size;
+
 // Vma::flags beside Linux' own: a shared mapping of a file that was opened for reading only.
 inline constexpr std::uint32_t vma_never_write = 1u << 31;
 

@@ -9,6 +9,7 @@
 #include "libos/exos/memory_internal.hpp"
 #include "libos/exos/pager.hpp"
 #include "libos/exos/pager_internal.hpp"
+#include "libos/exos/sched.hpp"
 #include "libos/exos/swap.hpp"
 #include "libos/exos/task.hpp"
 #include "libos/rt/space.hpp"
@@ -73,7 +74,8 @@ bool is_only_one() {
 
 class MemorySweep {
  public:
-  MemorySweep(Memory& memory, Sweep& sweep, Visitor& visitor) : memory_{memory}, sweep_{sweep}, visitor_{visitor} {}
+  MemorySweep(Memory& memory, Sweep& sweep, Visitor& visitor)
+      : memory_{memory}, sweep_{sweep}, visitor_{visitor}, watched_{sched::runs_elsewhere(memory)} {}
 
   bool run(Hand& hand) {
     visitor_.go(memory_.space);
@@ -122,8 +124,12 @@ class MemorySweep {
     spared_count_ = 0;
   }
 
-  // The only entry of its frame.
+  // The only entry of its frame. Who would write to it from here on waits for the lock.
   void take(const Vma& area, std::uint64_t address, std::uint64_t va, std::uint64_t entry) {
+    if (watched_ && (entry & abi::pte_write) != 0) {
+      const std::uint32_t flags = abi::map_read | kept_flags(entry) | ((entry & abi::pte_no_execute) == 0 ? abi::map_execute : 0);
+      if (!rt::protect(memory_.space, va, 1, flags)) return;
+    }
     if (!area.inode && is_zero(va)) {    // comes again as it was
       unmap_page(memory_, va);
       ++sweep_.freed;
@@ -216,6 +222,7 @@ class MemorySweep {
   Memory& memory_;
   Sweep& sweep_;
   Visitor& visitor_;
+  const bool watched_;      // threads on other processors may write to the pages meanwhile
   std::array<abi::SpaceOp, 32> spared_;
   std::size_t spared_count_ = 0;
 };

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "libos/exos/sched.hpp"
 
-#include <atomic>
-
 #include "abi/container.hpp"
 #include "libos/exos/capability_slots.hpp"
+#include "libos/exos/container_lock.hpp"
 #include "libos/exos/crash.hpp"
 #include "libos/exos/link.hpp"
 #include "libos/exos/pager.hpp"
+#include "libos/exos/processor.hpp"
 #include "libos/rt/objects.hpp"
 
 namespace exos {
@@ -16,14 +16,19 @@ namespace {
 
 constinit base::List<Task, &Task::in_queue> ready;
 constinit base::List<Task, &Task::in_queue> dead;
-constinit Task* on_processor = nullptr;
-constinit std::uint32_t lock_owner = 0;      // tid; root_owner for the root env
-constexpr std::uint32_t root_owner = ~0u;
-constinit bool ended = false;                // the container is to stop
+constinit std::uint32_t idle_count = 0;      // processors whose root env sleeps
+constinit abi::Nanoseconds idle_until = abi::forever;   // the first of them looks at the timers then
+constinit std::atomic<bool> ended{false};    // the container is to stop
 
-std::uint32_t own_name() {
-  const Task* task = current_or_null();
-  return task == nullptr ? root_owner : task->tid;
+Processor& own_processor() { return *current_area().processor; }
+
+bool may_run_on(const Task& task, const Processor& processor) { return (task.affinity >> processor.index & 1) != 0; }
+
+// A task that ended stands on its stack until its processor has been told who is next.
+bool has_left(const Task& task) {
+  for (const Processor& processor : processors())
+    if (processor.running_env.load(std::memory_order_acquire) == task.env.raw()) return false;
+  return true;
 }
 
 void free_task(Task* task) {
@@ -37,38 +42,93 @@ void free_task(Task* task) {
 }
 
 void reap() {
-  while (Task* task = dead.pop_front()) free_task(task);
+  for (Task& task : dead) {
+    if (!has_left(task)) continue;
+    task.in_queue.unlink();
+    free_task(&task);
+  }
 }
 
 void account_time(Task& task) {
-  const std::uint64_t time = now().raw();
-  task.cpu_ns += time - task.started_ns;
+  const std::uint64_t time = now().raw(), used = time - task.started_ns;
+  task.cpu_ns += used;
+  own_processor().busy_ns += used;
   task.started_ns = time;
 }
 
-// Lets the lock go and then says who is next. The slice may end in between, and whom the root env finds here it lets run:
-// while that is still the caller, who holds nothing any more, all is well; the other way about, `next` would find the lock held.
-void unlock_for(Task* next) {
-  sched::unlock();
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  on_processor = next;
+// The first ready task that may run there.
+Task* take_ready(const Processor& processor) {
+  for (Task& task : ready) {
+    if (!may_run_on(task, processor)) continue;
+    task.in_queue.unlink();
+    return &task;
+  }
+  return nullptr;
 }
 
-// Gives the processor to the next ready task, or to the root env. The lock is not held on return.
+// The task's turn on the processor; set_running() follows once the lock is let go.
+void choose(Processor& processor, Task& next) {
+  next.started_ns = now().raw();
+  task_area(*next.area).processor = &processor;
+  std::atomic_ref{next.state}.store(TaskState::running, std::memory_order_release);   // pairs with leave_until_chosen()
+}
+
+void set_running(Processor& processor, Task* task, std::uint32_t env) {
+  processor.running = task;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  processor.running_env.store(env, std::memory_order_release);   // pairs with has_left(): the task left does nothing more
+}
+
+// A processor that sleeps although a ready task may run there, or although a timer is due before it looks.
+Processor* whom_to_wake(bool timers_too) {
+  const bool timer = timers_too && first_deadline() < idle_until;
+  for (Processor& processor : processors()) {
+    if (!processor.idle) continue;
+    bool wanted = timer;
+    for (const Task& task : ready) wanted = wanted || may_run_on(task, processor);
+    if (!wanted) continue;
+    processor.idle = false;
+    if (--idle_count == 0) idle_until = abi::forever;
+    return &processor;
+  }
+  return nullptr;
+}
+
+// What is left to others: this processor goes on with a task; or it will be idle, and looks at the timers; or its root env looks
+// at everything in a moment.
+enum class Leaves { tasks_and_timers, tasks, nothing };
+
+void unlock(Leaves what) {
+  Processor* sleeper = nullptr;
+  if (idle_count != 0 && what != Leaves::nothing) [[unlikely]] sleeper = whom_to_wake(what == Leaves::tasks_and_timers);
+  container_lock::release();
+  if (sleeper != nullptr) [[unlikely]] static_cast<void>(rt::call::env_wake(sleeper->env));
+}
+
+// Lets the lock go, says who is next on this processor (nobody: the root env decides) and goes there; returns when `self` has
+// been chosen again, perhaps on another processor. In this order: the slice may end in between, and whom the root env finds
+// `running` it lets run; while that is still `self`, who holds nothing any more, all is well. Somebody may choose `self` before
+// it has left: he finds it busy and tries again. And who comes here by a yield that was meant for somebody else goes back.
+void leave_until_chosen(Task& self, Task* next) {
+  Processor& processor = own_processor();
+  const std::uint32_t env = next == nullptr ? 0 : next->env.raw();
+  unlock(next == nullptr ? Leaves::nothing : Leaves::tasks_and_timers);
+  set_running(processor, next, env);
+  if (env == 0 || !rt::call::env_yield(abi::CapSlot{env})) static_cast<void>(rt::call::env_yield(abi::no_slot));
+  sched::wait_until_chosen(self);
+}
+
+// Gives the processor to the next ready task, or to the root env. The lock is not held on return, unless by `self` going on.
 void switch_away(Task& self) {
   account_time(self);
-  Task* next = ready.pop_front();
-  if (next == &self) {
-    self.state = TaskState::running;
-    return sched::unlock();
-  }
-  if (next != nullptr) {
-    next->state = TaskState::running;
-    next->started_ns = now().raw();
-  }
-  unlock_for(next);
-  // An env that cannot be yielded to is the root env's matter: it stays `running` and is found stuck there.
-  if (next == nullptr || !rt::call::env_yield(next->env)) static_cast<void>(rt::call::env_yield(abi::no_slot));
+  Processor& processor = own_processor();
+  Task* next = take_ready(processor);
+  if (next != nullptr) choose(processor, *next);
+  if (next == &self) return;
+  leave_until_chosen(self, next);
+  sched::lock();
+  // A slice begins: that the one before was over is no news.
+  std::atomic_ref{current_area().attention}.fetch_and(~attention_resched, std::memory_order_relaxed);
 }
 
 void on_sleep_over(Timer& timer) {
@@ -81,36 +141,54 @@ void on_sleep_over(Timer& timer) {
 
 namespace sched {
 
-void lock() {
-  if (lock_owner != 0) library_crash("the container lock is held by another task");
-  lock_owner = own_name();
-}
-void unlock() { lock_owner = 0; }
+void lock() { container_lock::acquire(); }
+void unlock() { exos::unlock(Leaves::tasks_and_timers); }
 
-Task* running() { return on_processor; }
 bool idle() { return ready.empty(); }
 
 void end_container() {
   ended = true;
-  on_processor = nullptr;
-  if (current_or_null() == nullptr) rt::halt(0);
+  static_cast<void>(rt::call::env_wake(abi::container::self));   // the first root env, whose halt is the container's end
+  halt_if_ended();
   for (;;) static_cast<void>(rt::call::env_yield(abi::no_slot));
 }
 
-void ask_attention(Task& task, std::uint32_t why) { task_area(*task.area).attention |= why; }
+void halt_if_ended() {
+  if (ended && current_or_null() == nullptr) rt::halt(0);
+}
+
+void ask_attention(Task& task, std::uint32_t why) {
+  std::atomic_ref{task_area(*task.area).attention}.fetch_or(why, std::memory_order_relaxed);   // its slice may end just now
+}
 
 void make_ready(Task& task) {
   task.state = TaskState::ready;
   ready.push_back(task);
 }
 
+void wait_until_chosen(Task& self) {
+  while (std::atomic_ref{self.state}.load(std::memory_order_acquire) != TaskState::running)
+    static_cast<void>(rt::call::env_yield(abi::no_slot));
+}
+
+void begin() {
+  wait_until_chosen(current());
+  lock();
+}
+
 void yield_current() {
+  Task& self = current();
+  make_ready(self);
+  switch_away(self);
+  reap();
+}
+
+void end_turn() {
   // By way of the root env, who looks at the console and the timers between two tasks.
   Task& self = current();
   make_ready(self);
   account_time(self);
-  unlock_for(nullptr);
-  static_cast<void>(rt::call::env_yield(abi::no_slot));
+  leave_until_chosen(self, nullptr);
   lock();
   reap();
 }
@@ -127,7 +205,6 @@ Status block(abi::Nanoseconds deadline, Interruptible interruptible) {
   self.sleep.fire = on_sleep_over;
   if (deadline != abi::forever) arm(self.sleep, deadline);
   switch_away(self);
-  lock();
   cancel(self.sleep);
   reap();
   if (self.timed_out) return Fail{Errno::timedout};
@@ -138,7 +215,6 @@ Status block(abi::Nanoseconds deadline, Interruptible interruptible) {
 void stop_current() {
   current().state = TaskState::stopped;
   switch_away(current());
-  lock();
   reap();
 }
 
@@ -158,36 +234,79 @@ void bury(Task& task) {
 
 void leave() {
   switch_away(current());
-  for (;;) static_cast<void>(rt::call::env_yield(abi::no_slot));
+  __builtin_trap();   // nobody chooses the dead
 }
 
-// What the root env does for ever: everything that is nobody's task, then the next ready task.
+bool runs_elsewhere(const Memory& memory) {
+  if (processors().size() == 1) return false;
+  const Task* self = current_or_null();
+  for (Process& process : exos::processes()) {
+    if (process.memory.get() != &memory) continue;
+    for (const Task& task : process.tasks)
+      if (&task != self && task.state == TaskState::running) return true;
+  }
+  return false;
+}
+
+namespace {
+
+// The env that is to run here cannot: it is about to leave another processor, or has been stopped there for a moment; or the
+// kernel has set it aside for overruns, which are the machine's load; or it took an exception that it could not take.
+void look_at_stuck(const Processor& self, abi::CapSlot env) {
+  asm volatile("pause");
+  const auto state = rt::read_env(env);
+  if (!state && state.error() == abi::Error::wrong_state) return;   // it runs
+  if (self.running_env.load(std::memory_order_acquire) != env.raw()) return;
+  if (!state) library_crash("a task's env is gone");
+  if (state->state == abi::RunState::stuck && state->code == abi::overrun_code) static_cast<void>(rt::call::env_resume(env));
+  else if (state->state == abi::RunState::stuck || state->state == abi::RunState::halted) report_stuck_task(*self.running);
+}
+
+// Everything that is nobody's task, then the next ready task; none: sleep.
+void find_work(Processor& self) {
+  sched::lock();
+  if (std::exchange(self.idle, false) && --idle_count == 0) idle_until = abi::forever;
+  if (self.index == 0) link::service();
+  run_timers();
+  reap();
+  if (self.index == 0) pager::service();
+  Task* next = take_ready(self);
+  if (next != nullptr) {
+    choose(self, *next);
+    const std::uint32_t env = next->env.raw();
+    exos::unlock(Leaves::tasks_and_timers);
+    return set_running(self, next, env);
+  }
+  // One of those that sleep looks at the timers.
+  abi::Nanoseconds deadline = first_deadline();
+  if (deadline < idle_until) idle_until = deadline;
+  else deadline = abi::forever;
+  self.idle = true;
+  ++idle_count;
+  exos::unlock(Leaves::tasks);
+  static_cast<void>(rt::call::env_sleep(deadline.raw(), abi::no_slot));
+}
+
+}  // namespace
+
+// What a root env does for ever.
 void root_loop() {
+  Processor& self = own_processor();
   for (;;) {
-    if (ended) rt::halt(0);
-    if (on_processor != nullptr) {
-      // It was preempted by force, or has been chosen by a task that left at the end of the slice.
-      Task* task = on_processor;
-      if (!rt::call::env_yield(task->env)) report_stuck_task(*task);
+    halt_if_ended();
+    if (self.wants_lock.exchange(false, std::memory_order_seq_cst)) {
+      ++self.lock_waits;
+      container_lock::sleep_until_free();
       continue;
     }
-    lock();
-    link::service();
-    run_timers();
-    reap();
-    pager::service();
-    Task* next = ready.pop_front();
-    if (next != nullptr) {
-      on_processor = next;
-      next->state = TaskState::running;
-      next->started_ns = now().raw();
-    }
-    const abi::Nanoseconds deadline = first_deadline();
-    unlock();
-    if (next != nullptr) {
-      if (!rt::call::env_yield(next->env)) report_stuck_task(*next);
+    const abi::CapSlot env{self.running_env.load(std::memory_order_acquire)};
+    if (env == abi::no_slot) {
+      find_work(self);
+    } else if (rt::call::env_yield(env)) {
+      ++self.turns;
     } else {
-      static_cast<void>(rt::call::env_sleep(deadline.raw(), abi::no_slot));
+      ++self.refusals;
+      look_at_stuck(self, env);
     }
   }
 }

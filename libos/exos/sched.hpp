@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: MIT
-// Who runs. All slices belong to the root env; it and every task that blocks pick the next ready task and yield to it.
-// Exactly one task is `running`; a task that was preempted by force keeps that place until it has given it up itself, so
-// nobody else runs library code while its changes are half done.
+// Who runs. The slices of each processor belong to its root env (processor.hpp); that and every task that blocks pick the next
+// ready task and yield to it. On each processor one task is `running`; a task that was preempted by force keeps that place until
+// it has given it up itself, so that one that holds the container lock is the first to go on. See docs/decisions/0012.
 #pragma once
 
 #include "libos/exos/task.hpp"
 
 namespace exos::sched {
 
-// The container lock: taken on entry from the program, released when blocking or returning. With one processor it is
-// never contended, because of the rule above; the owner is recorded so that a broken rule is found at once.
+// The container lock: taken on entry from the program, released when blocking or returning. unlock() wakes a processor that
+// is idle although somebody is ready.
 void lock();
 void unlock();
+void begin();                        // a new task: waits until it has been chosen, and takes the lock
 
 void make_ready(Task& task);
-// The current task gives way; returns when it is scheduled again.
+// The current task gives way to another ready one, if there is one for this processor; returns when it is chosen again. end_turn: by
+// way of the root env and without the lock meanwhile, so that others come on.
 void yield_current();
+void end_turn();
+void wait_until_chosen(Task& self);
 // Blocks the current task until wake(), the deadline, or (interruptible) a signal or the order to exit.
 // restart_sys for the latter, timedout for the deadline.
 [[nodiscard]] Status block(abi::Nanoseconds deadline, Interruptible interruptible);
@@ -26,8 +30,10 @@ void interrupt(Task& task);         // a signal or an order to exit came: wakes 
 void bury(Task& task);              // hands a dead task to the reaper
 
 [[noreturn]] void root_loop();
-[[nodiscard]] Task* running();
 [[nodiscard]] bool idle();           // nobody else is ready
+// A program's thread may be at work in that memory on another processor while the caller holds the lock.
+[[nodiscard]] bool runs_elsewhere(const Memory& memory);
+void halt_if_ended();                // a root env, when the container is to stop
 [[noreturn]] void end_container();   // the root env halts; the exit status has gone over the link before
 void ask_attention(Task& task, std::uint32_t why);
 

@@ -10,6 +10,7 @@
 #include "libos/exos/exec.hpp"
 #include "libos/exos/link.hpp"
 #include "libos/exos/pager.hpp"
+#include "libos/exos/processor.hpp"
 #include "libos/exos/run_description.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/strace.hpp"
@@ -73,6 +74,7 @@ extern "C" [[noreturn]] void exos_main(const StartInfo* start) {
   if (const Status files = files_start(run_text(*start)); !files) give_up("its files", files.error());
   strace_start(run_description().strace);
   pager::start(*start);
+  if (const Status others = start_processors(); !others) give_up("its processors", others.error());
   library_frames = memory_use().used;
   if (const auto process = create_first_process(); !process) give_up("its first process", process.error());
   sched::root_loop();

@@ -120,10 +120,8 @@ Status copy(const Memory& from, Memory& to) {
   return {};
 }
 
-void bring_back(Memory& memory, std::uint64_t va) {
-  const SwapEntry* entry = memory.swapped.find(va / abi::page_size);
-  read(entry->slot, reinterpret_cast<void*>(va));
-  drop(memory, va, va + abi::page_size);
+void read_back(const Memory& memory, std::uint64_t va, void* to) {
+  read(memory.swapped.find(va / abi::page_size)->slot, to);
 }
 
 }  // namespace exos::swap

@@ -37,8 +37,8 @@ void add_entries(std::byte* page);                        // a page that is the 
 void drop(Memory& memory, std::uint64_t start, std::uint64_t end);
 void move(Memory& memory, std::uint64_t from, std::uint64_t to, std::uint64_t size);
 [[nodiscard]] Status copy(const Memory& from, Memory& to);   // fork
-// Puts the page at `va`, which is mapped and writable in the current space, together again and forgets the slot.
-void bring_back(Memory& memory, std::uint64_t va);
+// Writes what the page at `va` of the memory holds to `to`; the slot stays until drop().
+void read_back(const Memory& memory, std::uint64_t va, void* to);
 
 }  // namespace swap
 

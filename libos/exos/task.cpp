@@ -43,7 +43,7 @@ Status build(Task& task, const Memory& memory) {
   }
   task.env = slot;
   const std::uint64_t top = reinterpret_cast<std::uint64_t>(task.stack) + stack_pages * abi::page_size;
-  task_area(*task.area) = {.self = task.area, .task = &task, .stack_top = top};
+  task_area(*task.area) = {.self = task.area, .task = &task, .stack_top = top, .env = slot.raw()};
   task.frame = reinterpret_cast<Frame*>(top - sizeof(Frame));
   *task.frame = {.call = ~std::uint64_t{0}, .cs = 0x33, .rflags = 0x202, .ss = 0x2b};
   return {};
@@ -160,6 +160,7 @@ void exit_task(std::uint32_t code) {
     if (!process.group_exit) process.exit_status = (code & 0xff) << 8;
     end_process(process, self);
   } else {
+    self.dead_memory = process.memory;   // its env is in the space until it is buried
     process.user_ns += self.cpu_ns;
     if (process.tasks_alive == 1) process.children_changed.wake_all();  // exec waits for that
   }

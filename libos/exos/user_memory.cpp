@@ -10,15 +10,18 @@ namespace exos {
 extern "C" {
 bool exos_copy(void* to, const void* from, std::size_t size);
 bool exos_zero(void* to, std::size_t size);
+bool exos_exchange(std::uint32_t* word, std::uint32_t* expected, std::uint32_t fresh);
 void exos_copy_routines();
 }
 
 // No stack is used and only caller-saved registers: the failure label can return as well as the end can. Words by
-// `rep movsq`: without vector registers nothing is faster on hardware, and it is one instruction to the emulator.
+// `rep movsq`: without vector registers nothing is faster on hardware, and it is one instruction to the emulator. Aligned 4 and 8
+// bytes are one access: other threads of the program may change them meanwhile.
 extern "C" [[gnu::naked, gnu::used]] void exos_copy_routines() {
   asm volatile(
       ".globl exos_copy_begin\n exos_copy_begin:\n"
       ".globl exos_copy\n exos_copy:\n"
+      "cmp $4, %rdx\n jne 1f\n mov (%rsi), %ecx\n mov %ecx, (%rdi)\n mov $1, %eax\n ret\n 1:"
       "mov %rdx, %rcx\n shr $3, %rcx\n rep movsq\n"
       "mov %edx, %ecx\n and $7, %ecx\n rep movsb\n"
       "mov $1, %eax\n ret\n"
@@ -26,6 +29,8 @@ extern "C" [[gnu::naked, gnu::used]] void exos_copy_routines() {
       "xor %eax, %eax\n mov %rsi, %rcx\n shr $3, %rcx\n rep stosq\n"
       "mov %esi, %ecx\n and $7, %ecx\n rep stosb\n"
       "mov $1, %eax\n ret\n"
+      ".globl exos_exchange\n exos_exchange:\n"
+      "mov (%rsi), %eax\n lock cmpxchg %edx, (%rdi)\n mov %eax, (%rsi)\n mov $1, %eax\n ret\n"
       ".globl exos_copy_end\n exos_copy_end:\n"
       ".globl exos_copy_failed\n exos_copy_failed:\n"
       "xor %eax, %eax\n ret\n");
@@ -48,6 +53,12 @@ Status copy_out(std::uint64_t to, const void* from, std::size_t size) {
   if (size == 0) return {};
   if (!is_program_range(to, size) || !exos_copy(pointer(to), from, size)) return Fail{Errno::fault};
   return {};
+}
+
+Result<bool> exchange_user(std::uint64_t at, std::uint32_t& expected, std::uint32_t fresh) {
+  const std::uint32_t wanted = expected;
+  if (!is_program_range(at, sizeof fresh) || !exos_exchange(pointer<std::uint32_t*>(at), &expected, fresh)) return Fail{Errno::fault};
+  return expected == wanted;
 }
 
 Status zero_out(std::uint64_t to, std::size_t size) {

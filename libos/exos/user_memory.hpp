@@ -11,6 +11,8 @@ namespace exos {
 [[nodiscard]] Status copy_in(void* to, std::uint64_t from, std::size_t size);
 [[nodiscard]] Status copy_out(std::uint64_t to, const void* from, std::size_t size);
 [[nodiscard]] Status zero_out(std::uint64_t to, std::size_t size);
+// Replaces the aligned word at `at` if it is as expected, else tells what it is; as one step before all threads of the program.
+[[nodiscard]] Result<bool> exchange_user(std::uint64_t at, std::uint32_t& expected, std::uint32_t fresh);
 // A NUL-terminated string of at most `limit` bytes without the NUL; longer: `too_long`.
 [[nodiscard]] Result<String> copy_in_string(std::uint64_t from, std::size_t limit, Errno too_long = Errno::nametoolong);
 

@@ -3,6 +3,7 @@
 #include "abi/address_map.hpp"
 #include "abi/info.hpp"
 #include "libos/exos/call_helpers.hpp"
+#include "libos/exos/processor.hpp"
 #include "libos/exos/random.hpp"
 #include "libos/exos/run_description.hpp"
 #include "libos/exos/sched.hpp"
@@ -181,13 +182,16 @@ CallResult linux_getrandom(const Arguments& a) {
   return size;
 }
 
-// Tasks of one container run one at a time: every switch between them is a barrier.
+// Whoever is registered or not: a barrier on all processors of the container.
 CallResult linux_membarrier(const Arguments& a) {
   constexpr std::uint32_t query = 0, supported = 1 | 2 | 4 | 8 | 16 | 32 | 64;
   if (a.b != 0) return Fail{Errno::inval};
   if (as_u32(a.a) == query) return supported;
   const std::uint32_t command = as_u32(a.a);
-  return std::has_single_bit(command) && (command & supported) != 0 ? CallResult{0} : CallResult{Fail{Errno::inval}};
+  constexpr std::uint32_t registrations = 4 | 16 | 64;
+  if (!std::has_single_bit(command) || (command & supported) == 0) return Fail{Errno::inval};
+  if ((command & registrations) == 0 && !barrier_on_processors()) return Fail{Errno::nomem};
+  return 0;
 }
 
 }  // namespace exos

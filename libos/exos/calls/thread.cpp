@@ -3,6 +3,7 @@
 #include "libos/exos/call_helpers.hpp"
 #include "libos/exos/fork.hpp"
 #include "libos/exos/futex.hpp"
+#include "libos/exos/processor.hpp"
 #include "libos/exos/sched.hpp"
 
 namespace exos {
@@ -19,6 +20,8 @@ Result<Task*> task_of(std::uint64_t tid) {
   if (Task* task = find_task(as_u32(tid))) return task;
   return Fail{Errno::srch};
 }
+
+std::uint64_t online_mask() { return ~std::uint64_t{0} >> (64 - processors().size()); }
 
 constexpr std::int32_t sched_other = 0, sched_fifo = 1, sched_rr = 2, sched_batch = 3, sched_idle = 5;
 bool is_ordinary(std::int32_t policy) { return policy == sched_other || policy == sched_batch || policy == sched_idle; }
@@ -80,18 +83,20 @@ CallResult linux_sched_setaffinity(const Arguments& a) {
   Task* task = TRY(task_of(a.a));
   std::uint64_t mask = 0;
   TRY_VOID(copy_in(&mask, a.c, std::min<std::size_t>(a.b, sizeof mask)));
-  if ((mask & 1) == 0) return Fail{Errno::inval};
+  if ((mask & online_mask()) == 0) return Fail{Errno::inval};
   task->affinity = mask;
+  // It moves at the end of its slice; the caller at once.
+  if (task == &current() && (mask >> task_area(*task->area).processor->index & 1) == 0) sched::yield_current();
   return 0;
 }
 CallResult linux_sched_getaffinity(const Arguments& a) {
-  static_cast<void>(TRY(task_of(a.a)));
+  const Task* task = TRY(task_of(a.a));
   if (a.b < 8 || a.b % 8 != 0) return Fail{Errno::inval};
-  TRY_VOID(write_user(a.c, std::uint64_t{1}));  // the one processor
+  TRY_VOID(write_user(a.c, task->affinity & online_mask()));
   return 8;
 }
 CallResult linux_getcpu(const Arguments& a) {
-  if (a.a != 0) TRY_VOID(write_user(a.a, std::uint32_t{0}));
+  if (a.a != 0) TRY_VOID(write_user(a.a, current_area().processor->index));
   if (a.b != 0) TRY_VOID(write_user(a.b, std::uint32_t{0}));
   return 0;
 }

@@ -2,6 +2,7 @@
 // /proc/PID: texts and links about one process, as procps, shells and C libraries parse them. [proc(5)]
 #include "libos/exos/fs/proc_nodes.hpp"
 #include "libos/exos/patch.hpp"
+#include "libos/exos/processor.hpp"
 #include "libos/exos/task.hpp"
 #include "libos/rt/space.hpp"
 
@@ -95,6 +96,12 @@ Status take_comm(std::string_view text, const Subject& subject) {
   return {};
 }
 
+// Where it runs, or ran last.
+std::uint32_t processor_of(const Task* task) {
+  const Processor* last = task != nullptr && task->area != nullptr ? task_area(*task->area).processor : nullptr;
+  return last == nullptr ? 0 : last->index;
+}
+
 Status make_stat(Report& out, const Subject& subject) {
   Process& process = *TRY(process_of(subject));
   Task* task = task_of(process, subject);
@@ -107,8 +114,8 @@ Status make_stat(Report& out, const Subject& subject) {
   out.print("{} {} 18446744073709551615 {} {} {} 0 0 ", total_pages(process) * base::page_size, resident_pages(process),
             memory != nullptr ? memory->auxv_entry : 0, memory != nullptr ? memory->auxv_entry : 0,
             memory != nullptr ? memory->stack_top : 0);
-  out.print("{} {} 0 0 0 0 0 {} 0 0 0 0 0 0 0 ", process.pending.set & 0x7fffffff, task != nullptr ? task->signals.mask & 0x7fffffff : 0,
-            process.exit_signal);
+  out.print("{} {} 0 0 0 0 0 {} {} 0 0 0 0 0 0 ", process.pending.set & 0x7fffffff, task != nullptr ? task->signals.mask & 0x7fffffff : 0,
+            process.exit_signal, processor_of(task));
   out.print("{} {} {} {} {} {} {}\n", memory != nullptr ? memory->break_start : 0, memory != nullptr ? memory->break_start : 0,
             memory != nullptr ? memory->arguments_start : 0, memory != nullptr ? memory->arguments_end : 0,
             memory != nullptr ? memory->environment_start : 0, memory != nullptr ? memory->environment_end : 0,
@@ -194,11 +201,14 @@ Status make_maps(Report& out, const Subject& subject) {
   return {};
 }
 
-// Not Linux': how the process's calls came in, and what the container has patched for them.
+// Not Linux': how the process's calls came in, what the container has patched for them, how long tasks had its processors.
 Status make_exos(Report& out, const Subject& subject) {
   const Process& process = *TRY(process_of(subject));
   out.print("patched_sites {}\ntrapped_calls {}\ndirect_calls {}\n", patched_sites(), process.trapped_calls,
             process.system_calls - process.trapped_calls);
+  for (const Processor& processor : processors()) 
+    out.print("processor{} busy_ns {} turns {} lock_waits {} refusals {}\n", processor.index, processor.busy_ns, processor.turns,
+              processor.lock_waits, processor.refusals);
   return {};
 }
 

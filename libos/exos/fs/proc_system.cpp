@@ -4,6 +4,7 @@
 #include "abi/info.hpp"
 #include "libos/exos/fs/proc_nodes.hpp"
 #include "libos/exos/pager.hpp"
+#include "libos/exos/processor.hpp"
 #include "libos/exos/random.hpp"
 #include "libos/exos/run_description.hpp"
 #include "libos/exos/swap.hpp"
@@ -63,29 +64,37 @@ Status make_cpuinfo(Report& out, const Subject&) {
   constexpr Flag flags[] = {{"fpu", 0, 0}, {"tsc", 0, 4}, {"cx8", 0, 8}, {"cmov", 0, 15}, {"mmx", 0, 23}, {"fxsr", 0, 24}, {"sse", 0, 25},
                             {"sse2", 0, 26}, {"pni", 1, 0}, {"ssse3", 1, 9}, {"cx16", 1, 13}, {"sse4_1", 1, 19}, {"sse4_2", 1, 20},
                             {"popcnt", 1, 23}, {"aes", 1, 25}, {"xsave", 1, 26}, {"avx", 1, 28}, {"rdrand", 1, 30}};
-  // One processor: that is what this library schedules on.
-  out.print("processor\t: 0\nvendor_id\t: {}\ncpu family\t: {}\nmodel\t\t: {}\n", std::string_view{vendor, sizeof vendor}, family,
-            (signature >> 4 & 15) | (signature >> 12 & 0xf0));
-  out.print("model name\t: {}\nstepping\t: {}\ncpu MHz\t\t: {}.000\ncache size\t: 0 KB\n", model_name, signature & 15,
-            system_info().tsc_mul == 0 ? 0 : (std::uint64_t{1000} << (system_info().tsc_shift & 63)) / system_info().tsc_mul);
-  out.print("physical id\t: 0\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\nfpu\t\t: yes\nflags\t\t:");
-  for (const Flag& flag : flags)
-    if (((flag.word == 0 ? features_d : features_c) >> flag.bit & 1) != 0) out.add(" ").add(flag.name);
-  out.add(" syscall nx lm\nbogomips\t: 2000.00\n\n");
+  const std::size_t count = processors().size();
+  for (std::size_t i = 0; i < count; ++i) {   // all alike
+    out.print("processor\t: {}\nvendor_id\t: {}\ncpu family\t: {}\nmodel\t\t: {}\n", i, std::string_view{vendor, sizeof vendor}, family,
+              (signature >> 4 & 15) | (signature >> 12 & 0xf0));
+    out.print("model name\t: {}\nstepping\t: {}\ncpu MHz\t\t: {}.000\ncache size\t: 0 KB\n", model_name, signature & 15,
+              system_info().tsc_mul == 0 ? 0 : (std::uint64_t{1000} << (system_info().tsc_shift & 63)) / system_info().tsc_mul);
+    out.print("physical id\t: 0\nsiblings\t: {}\ncore id\t\t: {}\ncpu cores\t: {}\nfpu\t\t: yes\nflags\t\t:", count, i, count);
+    for (const Flag& flag : flags)
+      if (((flag.word == 0 ? features_d : features_c) >> flag.bit & 1) != 0) out.add(" ").add(flag.name);
+    out.add(" syscall nx lm\nbogomips\t: 2000.00\n\n");
+  }
   return {};
 }
 
 Status make_stat(Report& out, const Subject&) {
   const Tally t = tally();
-  const std::uint64_t up = now().raw() / 10'000'000, used = t.cpu_ns / 10'000'000, idle = up > used ? up - used : 0;
-  for (const std::string_view cpu : {"cpu ", "cpu0"}) out.print("{} {} 0 0 {} 0 0 0 0 0 0\n", cpu, used, idle);
+  constexpr std::uint64_t tick_ns = 10'000'000;
+  const std::uint64_t up = now().raw() / tick_ns, used = t.cpu_ns / tick_ns, all = up * processors().size();
+  out.print("cpu  {} 0 0 {} 0 0 0 0 0 0\n", used, all > used ? all - used : 0);
+  for (const Processor& processor : processors()) {
+    const std::uint64_t busy = processor.busy_ns / tick_ns;
+    out.print("cpu{} {} 0 0 {} 0 0 0 0 0 0\n", processor.index, busy, up > busy ? up - busy : 0);
+  }
   out.print("intr 0\nctxt 0\nbtime {}\nprocesses {}\nprocs_running {}\nprocs_blocked 0\n",
             (wall_now_ns() - now().raw()) / 1'000'000'000, t.last_pid, t.running);
   return {};
 }
 
 Status make_uptime(Report& out, const Subject&) {
-  const std::uint64_t up = now().raw() / 10'000'000, used = tally().cpu_ns / 10'000'000, idle = up > used ? up - used : 0;
+  const std::uint64_t up = now().raw() / 10'000'000, used = tally().cpu_ns / 10'000'000, all = up * processors().size();
+  const std::uint64_t idle = all > used ? all - used : 0;
   out.print("{}.{:02} {}.{:02}\n", up / 100, up % 100, idle / 100, idle % 100);
   return {};
 }
@@ -157,6 +166,12 @@ Status make_pipe_max(Report& out, const Subject&) { out.add("1048576\n"); return
 Status make_somaxconn(Report& out, const Subject&) { out.add("4096\n"); return {}; }
 Status make_entropy(Report& out, const Subject&) { out.add("256\n"); return {}; }
 Status make_zero(Report& out, const Subject&) { out.add("0\n"); return {}; }
+Status make_processors(Report& out, const Subject&) {
+  const std::size_t count = processors().size();
+  if (count == 1) out.add("0\n");
+  else out.print("0-{}\n", count - 1);
+  return {};
+}
 Status make_one(Report& out, const Subject&) { out.add("1\n"); return {}; }
 Status make_map_count(Report& out, const Subject&) { out.add("65530\n"); return {}; }
 Status make_hugepages(Report& out, const Subject&) { out.add("always madvise [never]\n"); return {}; }
@@ -184,7 +199,7 @@ Status fill_proc(FixedTree& tree) {
 
 Status fill_sys(FixedTree& tree) {
   for (const std::string_view name : {"online", "possible", "present"})
-    TRY_VOID(tree.add("devices/system/cpu", TextEntry{name, make_zero}));
+    TRY_VOID(tree.add("devices/system/cpu", TextEntry{name, make_processors}));
   TRY_VOID(tree.add("devices/system/node", TextEntry{"online", make_zero}));
   TRY_VOID(tree.add("kernel/mm/transparent_hugepage", TextEntry{"enabled", make_hugepages}));
   return tree.add_directory("fs");
