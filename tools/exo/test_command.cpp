@@ -67,6 +67,8 @@ void add_host_jobs(const Locations& at, const Selection& selection, std::vector<
       {(tests / "program/fuzz_object").string(), "-max_total_time=" + std::to_string(fuzz_s / 2), "-seed=1", "-max_len=20000",
        "-seed_inputs=" + (tests / "program/counts.c.o").string() + "," + (tests / "program/damage.c.o").string()},
       fuzz_s + 120);
+  add("fuzz/classic",
+      {(tests / "program/fuzz_classic").string(), "-max_total_time=" + std::to_string(fuzz_s / 2), "-seed=1", "-max_len=400"}, fuzz_s + 120);
   add("fuzz/calls", {(tests / "fuzz/fuzz_calls").string(), "-max_total_time=" + std::to_string(fuzz_s), "-seed=1"},
       fuzz_s + 120);
 }
