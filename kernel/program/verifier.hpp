@@ -60,6 +60,7 @@ class Verifier {
 
   [[nodiscard]] Refusal refusal() const { return refusal_; }
   [[nodiscard]] std::uint32_t refused_at() const { return refused_at_; }
+  [[nodiscard]] const State& state() const { return now_; }  // where it stopped: explains a refusal
   [[nodiscard]] const Functions& functions() const { return functions_; }
   [[nodiscard]] std::span<const Note> notes() const { return {notes_, code_.size()}; }
   [[nodiscard]] std::uint64_t work() const { return work_; }  // instructions looked at so far

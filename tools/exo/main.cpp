@@ -7,6 +7,7 @@
 
 #include "exo/bench.hpp"
 #include "exo/bench_kernel.hpp"
+#include "exo/download_command.hpp"
 #include "exo/gdb.hpp"
 #include "exo/image.hpp"
 #include "exo/run.hpp"
@@ -26,6 +27,7 @@ constexpr const char* help = R"(exo: runs programs on Aegis
   exo gdb [options] -- PROGRAM [ARGS]     the same as run, stopped, under gdb
   exo bench boot [--icount]               what a start costs
   exo bench kernel [--json] [--no-times]  what the kernel's operations cost
+  exo program check FILE.o                would the kernel take a program (eBPF)? dump and profile: what it does
   exo image iso OUT -- PROGRAM [ARGS]     a bootable ISO, for BIOS and UEFI
   exo image boot ISO [--firmware ovmf]    boot one in QEMU
 )";
@@ -41,9 +43,10 @@ Result<int> dispatch(const Words& words) {
     std::fputs(help, stdout);
     return 0;
   }
-  const Locations at = TRY(Locations::find());
   const std::string& name = words[0];
   const Words rest{words.begin() + 1, words.end()};
+  if (name == "program") return exo::download_command(rest);
+  const Locations at = TRY(Locations::find());
   if (name == "run" || name == "gdb") return run_or_debug(at, name, rest);
   if (name == "test") return exo::test(at, rest);
   if (name == "image") return exo::image(at, rest);
