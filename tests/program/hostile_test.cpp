@@ -195,6 +195,40 @@ std::vector<Hostile> programs() {
       {"64-bit constant compared by its low half", wide_of(4, 0x1'0000'0005) + region(3) +
                                  Code{make(jmp32 | jne | by_x, 2, 4, 1, 0), alu64x(bpf::add, 3, 4), mov(0, 0), load(B, 0, 3, 0), code::exit()},
        R::outside_region},
+      // --- the same through spills, functions and joins
+      {"pointer moved out of its region while it was spilled", Code{load(D, 4, 1, 0)} + region(3) + Code{store(D, 10, -8, 3), load(D, 5, 10, -8),
+                                 alu64x(bpf::add, 5, 4), store(D, 10, -8, 5), load(D, 6, 10, -8), load(B, 0, 6, 0), code::exit()}, R::outside_region},
+      {"index that was bounded before it was spilled and spoilt", Code{load(B, 4, 1, 0), store(D, 10, -8, 4), store_k(B, 10, -7, 0x7f),
+                                 load(D, 5, 10, -8)} + region(3) + Code{alu64x(bpf::add, 3, 5), load(B, 0, 3, 0), code::exit()}, R::outside_region},
+      {"bound on a copy made before the spill", Code{load(D, 4, 1, 0), store(D, 10, -8, 4), mov(0, 0), when(jgt, 4, 100, 6), alu64(bpf::add, 4, 1),
+                                 load(D, 5, 10, -8)} + region(3) + Code{alu64x(bpf::add, 3, 5), load(B, 0, 3, 0), code::exit()}, R::outside_region},
+      {"a spilled index changed by an atomic addition", Code{mov(4, 3), store(D, 10, -8, 4), load(D, 5, 1, 0), update(D, 10, -8, 5, bpf::add),
+                                 load(D, 5, 10, -8)} + region(3) + Code{alu64x(bpf::add, 3, 5), load(B, 0, 3, 0), code::exit()}, R::outside_region},
+      {"fetched number as an index", region(3) + Code{mov(4, 1), update(D, 3, 0, 4, bpf::add | 1), alu64x(bpf::add, 3, 4), load(B, 0, 3, 0),
+                                 code::exit()}, R::outside_region},
+      {"exchanged number as an index", region(3) + Code{mov(4, 1), update(W, 3, 0, 4, atomic_exchange), alu64x(bpf::add, 3, 4), load(B, 0, 3, 0),
+                                 code::exit()}, R::outside_region},
+      {"index that a function returns", Code{code::call(5)} + region(3) + Code{alu64x(bpf::add, 3, 0), load(B, 0, 3, 0), code::exit(),
+                                 load(B, 0, 1, 0), code::exit()}, R::outside_region},
+      {"clock as an index", Code{helper(1)} + region(3) + Code{alu64x(bpf::add, 3, 0), load(B, 0, 3, 0), code::exit()}, R::outside_region},
+      {"pointer of one loop round, number of the next", Code{mov(5, 0), movx(4, 1), load(B, 0, 4, 0), movx(4, 5), alu64(bpf::add, 5, 1),
+                                 when(jlt, 5, 10, -4), mov(0, 0), code::exit()}, R::unclear_pointer},
+      {"number where another call passes a pointer", {movx(6, 1), code::call(4), mov(1, 0), code::call(2), mov(0, 0), code::exit(), load(B, 0, 1, 0),
+                                 code::exit()}, R::unclear_pointer},
+      {"context where another call passes a region", Code{code::call(5)} + region(1) + Code{code::call(2), mov(0, 0), code::exit(), load(B, 0, 1, 0),
+                                 code::exit()}, R::unclear_pointer},
+      {"loop counter that wraps 32 bits", Code{mov(4, 0), alu32(bpf::sub, 4, 1)} + region(3) + Code{alu64x(bpf::add, 3, 4), load(B, 0, 3, 0),
+                                 code::exit()}, R::outside_region},
+      {"sign-extending move of an index", Code{load(H, 4, 1, 0), alu64x(bpf::mov, 4, 4, 16)} + region(3) + Code{alu64x(bpf::add, 3, 4), load(B, 0, 3, 0),
+                                 code::exit()}, R::outside_region},
+      {"32-bit sign extension of an index", Code{load(W, 4, 1, 0), alu64x(bpf::mov, 4, 4, 32), mov(0, 0), when(jsgt, 4, 100, 4)} + region(3) +
+                                 Code{alu64x(bpf::add, 3, 4), load(B, 0, 3, 0), code::exit()}, R::outside_region},
+      {"swapped bytes of a bounded index", Code{load(B, 4, 1, 0), make(bpf::alu64 | bpf::end, 4, 0, 0, 16)} + region(3) +
+                                 Code{alu64x(bpf::add, 3, 4), load(B, 0, 3, 0), code::exit()}, R::outside_region},
+      {"stack of the caller through a spilled pointer", {store_k(D, 10, -8, 1), movx(6, 10), store(D, 10, -16, 6), movx(1, 6), code::call(2), mov(0, 0),
+                                 code::exit(), store_k(D, 1, -8, 2), mov(0, 0), code::exit()}, R::outer_stack},
+      {"jump to the middle of an immediate, backwards", wide_of(4, 0x95) + Code{mov(0, 0), when(jeq, 0, 1, -3), code::exit()}, R::jump_inside_immediate},
+      {"long jump to the middle of an immediate", Code{make(jmp32 | ja, 0, 0, 0, 1)} + wide_of(0, 0x95) + Code{code::exit()}, R::jump_inside_immediate},
       // --- the context's end
       {"far behind any context", {load(B, 0, 1, 8000), code::exit()}, R::outside_region},
       {"before the context", {load(B, 0, 1, -1), code::exit()}, R::outside_region},
@@ -252,7 +286,29 @@ TEST(Hostile, EachIsRefusedForItsReasonOrHarmless) {
     EXPECT_EQ(one.end, h.end) << h.name;
     EXPECT_EQ(one.value, h.value) << h.name;
   }
-  EXPECT_GE(count, 60u);
+  EXPECT_GE(count, 140u);
+}
+
+// Wherever an index of the program's decides an access, the native code forces it inside between the comparison and the
+// access (cmova or cmovb on the offset), so that a processor that guesses the comparison stays inside too.
+TEST(Hostile, SpeculativeAccessesAreForcedInside) {
+  const auto forced = [](const Code& access) {
+    const Program program{access, {.regions = {{0, 1, 1}, {0, 1, 0}}}};
+    EXPECT_TRUE(program.accepted()) << describe(program.refusal()) << " at " << program.refused_at();
+    std::size_t count = 0;
+    const auto native = program.native();
+    for (std::size_t i = 1; i + 1 < native.size(); ++i)
+      if (native[i] == std::byte{0x0f} && (native[i + 1] == std::byte{0x42} || native[i + 1] == std::byte{0x47})) ++count;
+    return count;
+  };
+  EXPECT_EQ(forced({load(B, 0, 1, 5), code::exit()}), 0u);
+  EXPECT_EQ(forced({load(D, 3, 1, 0), mov(0, 0), whenx(jge, 3, 2, 2), alu64x(bpf::add, 1, 3), load(B, 0, 1, 0), code::exit()}), 2u);
+  EXPECT_EQ(forced(Code{load(B, 4, 1, 0)} + region(3) + Code{alu64x(bpf::add, 3, 4), load(B, 0, 3, 0), code::exit()}), 1u);
+  EXPECT_EQ(forced(Code{load(B, 4, 1, 0)} + region(3) + Code{alu64x(bpf::add, 3, 4), store_k(B, 3, 0, 1), mov(0, 0), code::exit()}), 1u);
+  EXPECT_EQ(forced(Code{load(B, 4, 1, 0), alu64(lsh, 4, 3)} + region(3) + Code{alu64x(bpf::add, 3, 4), mov(0, 1), update(D, 3, 0, 0, bpf::add),
+                                                                            code::exit()}), 1u);
+  EXPECT_EQ(forced({load(B, 4, 1, 0), alu64(bpf::bit_and, 4, 7), store_k(D, 10, -8, 0), movx(3, 10), alu64x(bpf::sub, 3, 4), load(B, 0, 3, -1),
+                    code::exit()}), 1u);
 }
 
 TEST(Hostile, LimitsOfTheHeader) {
