@@ -2,12 +2,14 @@
 // From the entry code to the handlers of the call table, and back.
 #include "libos/exos/calls.hpp"
 
+#include "libos/exos/cpu_timers.hpp"
 #include "libos/exos/crash.hpp"
 #include "libos/exos/exec.hpp"
 #include "libos/exos/link.hpp"
 #include "libos/exos/pager.hpp"
 #include "libos/exos/fs/memory_fs.hpp"
 #include "libos/exos/patch.hpp"
+#include "libos/exos/rseq.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/strace.hpp"
 #include "base/format.hpp"
@@ -155,6 +157,7 @@ std::uint64_t exos_call(Frame* frame) {
     sched::ask_attention(task, attention_restart);
   }
   if (task.signals.restore_mask) [[unlikely]] sched::ask_attention(task, attention_signal);
+  tell_processor(task);
   const bool replaced = std::exchange(task.frame_replaced, false);
   if (!replaced) frame->rax = to_register(result);
   sched::unlock();
@@ -166,7 +169,12 @@ std::uint64_t exos_attention(Frame* frame) {
   Task& task = current();
   task.frame = frame;
   const std::uint32_t why = std::atomic_ref{task_area(*task.area).attention}.exchange(0, std::memory_order_relaxed);
-  if ((why & attention_resched) != 0) sched::end_turn();
+  if ((why & attention_resched) != 0) {
+    sched::end_turn();
+    if (frame->call == ~std::uint64_t{0}) leave_sequence(task);
+    check_cpu_timers(task);
+  }
+  tell_processor(task);
   handle_signals();
   sched::unlock();
   return exit_full;

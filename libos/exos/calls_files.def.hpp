@@ -24,21 +24,21 @@
   LINUX_CALL( 32, dup,             full,    "f",      "") \
   LINUX_CALL( 33, dup2,            full,    "ff",     "") \
   LINUX_CALL( 40, sendfile,        full,    "ffpu",   "") \
-  LINUX_CALL( 41, socket,          partial, "56d",    "AF_UNIX only, which finds nobody to connect to; others EAFNOSUPPORT") \
-  LINUX_CALL( 42, connect,         partial, "f7u",    "AF_UNIX: ENOENT or ECONNREFUSED") \
-  LINUX_CALL( 43, accept,          partial, "fpp",    "no listening sockets") \
-  LINUX_CALL( 44, sendto,          partial, "fbud7u", "connected sockets of socketpair") \
-  LINUX_CALL( 45, recvfrom,        partial, "fBudpp", "connected sockets of socketpair") \
-  LINUX_CALL( 46, sendmsg,         partial, "fpd",    "without control messages") \
-  LINUX_CALL( 47, recvmsg,         partial, "fpd",    "without control messages") \
+  LINUX_CALL( 41, socket,          partial, "56d","AF_UNIX only; others EAFNOSUPPORT") \
+  LINUX_CALL( 42, connect,         full,    "f7u","") \
+  LINUX_CALL( 43, accept,          full,    "fpp","") \
+  LINUX_CALL( 44, sendto,          full,    "fbud7u","") \
+  LINUX_CALL( 45, recvfrom,        full,    "fBudpp","") \
+  LINUX_CALL( 46, sendmsg,         full,    "fpd","") \
+  LINUX_CALL( 47, recvmsg,         full,    "fpd","") \
   LINUX_CALL( 48, shutdown,        full,    "fd",     "") \
-  LINUX_CALL( 49, bind,            partial, "f7u",    "AF_UNIX: EADDRNOTAVAIL") \
-  LINUX_CALL( 50, listen,          partial, "fd",     "no listening sockets") \
+  LINUX_CALL( 49, bind,            full,    "f7u","") \
+  LINUX_CALL( 50, listen,          full,    "fd","") \
   LINUX_CALL( 51, getsockname,     full,    "fpp",    "") \
   LINUX_CALL( 52, getpeername,     full,    "fpp",    "") \
-  LINUX_CALL( 53, socketpair,      partial, "56dI",   "SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM; no descriptors sent") \
-  LINUX_CALL( 54, setsockopt,      partial, "fddpu",  "accepted as data") \
-  LINUX_CALL( 55, getsockopt,      partial, "fddpp",  "SO_TYPE, SO_ERROR, SO_DOMAIN, buffer sizes") \
+  LINUX_CALL( 53, socketpair,      partial, "56dI","AF_UNIX") \
+  LINUX_CALL( 54, setsockopt,      partial, "fddpu","SO_RCVTIMEO, SO_SNDTIMEO, SO_PASSCRED; the others are accepted") \
+  LINUX_CALL( 55, getsockopt,      partial, "fddpp","buffer sizes are fixed") \
   LINUX_CALL( 72, fcntl,           partial, "fY",    "no leases, no SIGIO") \
   LINUX_CALL( 73, flock,           full,    "fd",     "") \
   LINUX_CALL( 74, fsync,           full,    "f",      "") \
@@ -69,27 +69,27 @@
   LINUX_CALL(161, chroot,          full,    "s",      "") \
   LINUX_CALL(162, sync,            full,    "",       "") \
   LINUX_CALL(187, readahead,       full,    "fdu",    "") \
-  LINUX_CALL(188, setxattr,        refuse,  "sspud",  "EOPNOTSUPP, as on a file system without attributes") \
-  LINUX_CALL(189, lsetxattr,       refuse,  "sspud",  "EOPNOTSUPP") \
-  LINUX_CALL(190, fsetxattr,       refuse,  "fspud",  "EOPNOTSUPP") \
-  LINUX_CALL(191, getxattr,        refuse,  "sspu",   "EOPNOTSUPP") \
-  LINUX_CALL(192, lgetxattr,       refuse,  "sspu",   "EOPNOTSUPP") \
-  LINUX_CALL(193, fgetxattr,       refuse,  "fspu",   "EOPNOTSUPP") \
-  LINUX_CALL(194, listxattr,       refuse,  "spu",    "EOPNOTSUPP") \
-  LINUX_CALL(195, llistxattr,      refuse,  "spu",    "EOPNOTSUPP") \
-  LINUX_CALL(196, flistxattr,      refuse,  "fpu",    "EOPNOTSUPP") \
-  LINUX_CALL(197, removexattr,     refuse,  "ss",     "EOPNOTSUPP") \
-  LINUX_CALL(198, lremovexattr,    refuse,  "ss",     "EOPNOTSUPP") \
-  LINUX_CALL(199, fremovexattr,    refuse,  "fs",     "EOPNOTSUPP") \
+  LINUX_CALL(188, setxattr, partial, "sspud", "in memory: a writable volume returns without them; no access control lists") \
+  LINUX_CALL(189, lsetxattr, full, "sspud", "") \
+  LINUX_CALL(190, fsetxattr, full, "fspud", "") \
+  LINUX_CALL(191, getxattr, full, "sspu", "") \
+  LINUX_CALL(192, lgetxattr, full, "sspu", "") \
+  LINUX_CALL(193, fgetxattr, full, "fspu", "") \
+  LINUX_CALL(194, listxattr, full, "spu", "") \
+  LINUX_CALL(195, llistxattr, full, "spu", "") \
+  LINUX_CALL(196, flistxattr, full, "fpu", "") \
+  LINUX_CALL(197, removexattr, full, "ss", "") \
+  LINUX_CALL(198, lremovexattr, full, "ss", "") \
+  LINUX_CALL(199, fremovexattr, full, "fs", "") \
   LINUX_CALL(213, epoll_create,    full,    "d",      "") \
   LINUX_CALL(217, getdents64,      full,    "fNu",    "") \
   LINUX_CALL(221, fadvise64,       full,    "fee9",   "") \
   LINUX_CALL(232, epoll_wait,      full,    "fpdd",   "") \
-  LINUX_CALL(233, epoll_ctl,       partial, "fdfp",   "EPOLLEXCLUSIVE wakes all") \
+  LINUX_CALL(233, epoll_ctl,       full,    "fdfp",   "EPOLLEXCLUSIVE wakes all") \
   LINUX_CALL(235, utimes,          full,    "sp",     "") \
-  LINUX_CALL(253, inotify_init,    refuse,  "",       "ENOSYS, as Linux without inotify") \
-  LINUX_CALL(254, inotify_add_watch, refuse, "fsx",   "ENOSYS") \
-  LINUX_CALL(255, inotify_rm_watch, refuse, "fd",     "ENOSYS") \
+  LINUX_CALL(253, inotify_init,    full,    "",       "") \
+  LINUX_CALL(254, inotify_add_watch, full,  "fsx",    "") \
+  LINUX_CALL(255, inotify_rm_watch, full,   "fd",     "") \
   LINUX_CALL(257, openat,          full,    "DsoC",   "") \
   LINUX_CALL(258, mkdirat,         full,    "Dsm",    "") \
   LINUX_CALL(259, mknodat,         full,    "Dsmx",   "") \
@@ -105,31 +105,38 @@
   LINUX_CALL(269, faccessat,       full,    "Dsa",    "") \
   LINUX_CALL(270, pselect6,        full,    "dppptp", "") \
   LINUX_CALL(271, ppoll,           full,    "4utgu",  "") \
-  LINUX_CALL(275, splice,          partial, "fpfpux", "copies; flags are hints") \
+  LINUX_CALL(275, splice,          full,    "fpfpux", "") \
+  LINUX_CALL(276, tee,             full,    "ffux",   "") \
+  LINUX_CALL(278, vmsplice,        full,    "fJux",   "") \
   LINUX_CALL(277, sync_file_range, full,    "fddx",   "") \
   LINUX_CALL(280, utimensat,       full,    "DspA",   "") \
   LINUX_CALL(281, epoll_pwait,     full,    "fpddpu", "") \
+  LINUX_CALL(282, signalfd,        full,    "fgu",    "") \
   LINUX_CALL(283, timerfd_create,  full,    "yx",     "") \
   LINUX_CALL(284, eventfd,         full,    "u",      "") \
   LINUX_CALL(285, fallocate,       partial, "fddd",   "no COLLAPSE_RANGE, INSERT_RANGE, UNSHARE_RANGE") \
   LINUX_CALL(286, timerfd_settime, partial, "fxpp",   "no TFD_TIMER_CANCEL_ON_SET") \
   LINUX_CALL(287, timerfd_gettime, full,    "fp",     "") \
-  LINUX_CALL(288, accept4,         partial, "fppx",   "no listening sockets") \
+  LINUX_CALL(288, accept4,         full,    "fppx","") \
+  LINUX_CALL(289, signalfd4,       full,    "fgux",   "") \
   LINUX_CALL(290, eventfd2,        full,    "ux",     "") \
   LINUX_CALL(291, epoll_create1,   full,    "@",      "") \
   LINUX_CALL(292, dup3,            full,    "ffO",    "") \
-  LINUX_CALL(293, pipe2,           full,    "IO",     "O_DIRECT: accepted, no packets") \
-  LINUX_CALL(294, inotify_init1,   refuse,  "x",      "ENOSYS") \
+  LINUX_CALL(293, pipe2,           partial, "IO",     "O_DIRECT only from the start") \
+  LINUX_CALL(294, inotify_init1,   full,    "x",      "") \
   LINUX_CALL(295, preadv,          full,    "fQue",   "") \
   LINUX_CALL(296, pwritev,         full,    "fJue",   "") \
+  LINUX_CALL(299, recvmmsg,        full,    "fpuxt",  "") \
   LINUX_CALL(306, syncfs,          full,    "f",      "") \
+  LINUX_CALL(307, sendmmsg,        full,    "fpux",   "") \
   LINUX_CALL(316, renameat2,       partial, "DsDsx",  "no RENAME_WHITEOUT") \
   LINUX_CALL(319, memfd_create,    partial, "sx",     "no MFD_HUGETLB") \
   LINUX_CALL(326, copy_file_range, full,    "fpfpux", "") \
-  LINUX_CALL(327, preadv2,         partial, "fpud-x", "RWF_NOWAIT and RWF_APPEND: EOPNOTSUPP") \
-  LINUX_CALL(328, pwritev2,        partial, "fpud-x", "RWF_NOWAIT and RWF_APPEND: EOPNOTSUPP") \
+  LINUX_CALL(327, preadv2,         partial, "fpud-x", "RWF_NOWAIT: EOPNOTSUPP") \
+  LINUX_CALL(328, pwritev2,        partial, "fpud-x", "RWF_NOWAIT: EOPNOTSUPP") \
   LINUX_CALL(332, statx,           full,    "Ds12X",  "no birth time") \
   LINUX_CALL(436, close_range,     full,    "uux",    "") \
+  LINUX_CALL(437, openat2,         full,    "Dspu",   "") \
   LINUX_CALL(439, faccessat2,      full,    "Dsa3",   "") \
   LINUX_CALL(441, epoll_pwait2,    full,    "fpdtpu", "") \
   LINUX_CALL(452, fchmodat2,       full,    "Dsmx",   "")

@@ -12,17 +12,17 @@
   LINUX_CALL( 14, rt_sigprocmask, full, "hgGu", "") \
   LINUX_CALL( 15, rt_sigreturn, full, "", "") \
   LINUX_CALL( 24, sched_yield, full, "", "") \
-  LINUX_CALL( 25, mremap, partial, "puuzp", "MREMAP_DONTUNMAP is EINVAL; one area at a time") \
+  LINUX_CALL( 25, mremap, partial, "puuzp", "one area at a time") \
   LINUX_CALL( 26, msync, full, "pux", "") \
   LINUX_CALL( 27, mincore, full, "pup", "") \
-  LINUX_CALL( 28, madvise, partial, "puq", "hints are checked and not used; DONTFORK and the like are EINVAL") \
+  LINUX_CALL( 28, madvise, partial, "puq", "hints are checked and not used") \
   LINUX_CALL( 34, pause, full, "", "") \
   LINUX_CALL( 35, nanosleep, full, "tn", "") \
-  LINUX_CALL( 36, getitimer, partial, "dp", "ITIMER_REAL only") \
+  LINUX_CALL( 36, getitimer, partial, "dp", "CPU time: fires at the end of a slice, 10 ms") \
   LINUX_CALL( 37, alarm, full, "u", "") \
-  LINUX_CALL( 38, setitimer, partial, "dpp", "ITIMER_REAL only") \
+  LINUX_CALL( 38, setitimer, partial, "dpp", "CPU time: fires at the end of a slice, 10 ms") \
   LINUX_CALL( 39, getpid, full, "", "") \
-  LINUX_CALL( 56, clone, partial, "c", "no namespaces, no CLONE_PIDFD") \
+  LINUX_CALL( 56, clone, partial, "c", "no namespaces") \
   LINUX_CALL( 57, fork, full, "", "") \
   LINUX_CALL( 58, vfork, full, "", "") \
   LINUX_CALL( 59, execve, full, "svV", "set-user-ID bits are not honoured") \
@@ -82,16 +82,18 @@
   LINUX_CALL(157, prctl, partial, "8xxxx", "the usual ones; others are EINVAL") \
   LINUX_CALL(158, arch_prctl, partial, "jp", "ARCH_SET_FS, ARCH_GET_FS") \
   LINUX_CALL(160, setrlimit, full, "Rl", "") \
-  LINUX_CALL(170, sethostname, refuse, "sd", "") \
+  LINUX_CALL(148, sched_rr_get_interval, full, "dp", "") \
+  LINUX_CALL(170, sethostname, full, "sd", "") \
+  LINUX_CALL(171, setdomainname, full, "sd", "") \
   LINUX_CALL(186, gettid, full, "", "") \
   LINUX_CALL(200, tkill, full, "dS", "") \
   LINUX_CALL(201, time, full, "p", "") \
-  LINUX_CALL(202, futex, partial, "pF", "no priority inheritance") \
+  LINUX_CALL(202, futex, partial, "pF", "WAIT_REQUEUE_PI and CMP_REQUEUE_PI: ENOSYS; no boost, as all have one priority") \
   LINUX_CALL(203, sched_setaffinity, full, "dup", "") \
   LINUX_CALL(204, sched_getaffinity, full, "dup", "") \
   LINUX_CALL(218, set_tid_address, full, "p", "") \
   LINUX_CALL(219, restart_syscall, full, "", "") \
-  LINUX_CALL(222, timer_create, partial, "ypp", "real-time clocks; CPU-time clocks measure wall time") \
+  LINUX_CALL(222, timer_create, partial, "ypp", "CPU clocks: fires at the end of a slice, 10 ms") \
   LINUX_CALL(223, timer_settime, full, "d#pp", "") \
   LINUX_CALL(224, timer_gettime, full, "dp", "") \
   LINUX_CALL(225, timer_getoverrun, full, "d", "") \
@@ -113,12 +115,22 @@
   LINUX_CALL(297, rt_tgsigqueueinfo, full, "ddSp", "") \
   LINUX_CALL(302, prlimit64, full, "dRlL", "") \
   LINUX_CALL(309, getcpu, full, "pp", "") \
+  LINUX_CALL(310, process_vm_readv, full, "dpupux", "") \
+  LINUX_CALL(311, process_vm_writev, full, "dpupux", "") \
+  LINUX_CALL(312, kcmp, partial, "dddxx", "no KCMP_EPOLL_TFD") \
   LINUX_CALL(314, sched_setattr, partial, "dpx", "kept out: EPERM but for SCHED_OTHER") \
   LINUX_CALL(315, sched_getattr, full, "dpux", "") \
   LINUX_CALL(318, getrandom, full, "Hur", "") \
   LINUX_CALL(322, execveat, full, "DsvVA", "") \
   LINUX_CALL(324, membarrier, full, "dxd", "") \
   LINUX_CALL(325, mlock2, partial, "pxx", "as mlock") \
-  LINUX_CALL(334, rseq, refuse, "pxxx", "one processor at a time needs none; glibc does without") \
-  LINUX_CALL(435, clone3, partial, "0u", "no namespaces, no CLONE_PIDFD")
+  LINUX_CALL(329, pkey_mprotect, partial, "puPd", "no keys, as without PKU") \
+  LINUX_CALL(330, pkey_alloc, partial, "uu", "ENOSPC, as without PKU") \
+  LINUX_CALL(331, pkey_free, partial, "d", "EINVAL") \
+  LINUX_CALL(334, rseq, full, "pxxx", "") \
+  LINUX_CALL(424, pidfd_send_signal, full, "fSpx", "") \
+  LINUX_CALL(434, pidfd_open, full, "dx", "PIDFD_THREAD is EINVAL") \
+  LINUX_CALL(435, clone3, partial, "0u", "no namespaces") \
+  LINUX_CALL(438, pidfd_getfd, full, "ffu", "") \
+  LINUX_CALL(449, futex_waitv, full, "pux#y", "")
 // clang-format on

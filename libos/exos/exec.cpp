@@ -207,7 +207,7 @@ void forget_program(Process& process, Task& task) {
   delete_timers(process);
   task.signals.stack_base = task.signals.stack_size = 0;
   task.signals.stack_flags = 2;
-  task.clear_child_tid = task.robust_list = task.robust_size = 0;
+  task.clear_child_tid = task.robust_list = task.robust_size = task.rseq_area = 0;
   task.fs_base = 0;
   process.executed = true;
   process.dumpable = true;

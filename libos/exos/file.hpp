@@ -16,6 +16,8 @@ struct Vma;
 class FileSystem;
 class File;
 class PosixLocks;
+class ExtendedAttributes;
+struct InotifyWatch;
 struct Watch;
 using FileRef = Ref<File>;
 
@@ -46,6 +48,8 @@ class Inode {
   void* patches = nullptr;                    // patched text pages (patch.cpp)
   std::uint32_t write_opens = 0, exec_opens = 0;
   PosixLocks* locks = nullptr;                // fcntl and flock locks, made with the first one (fs/locks.cpp)
+  InotifyWatch* watchers = nullptr;           // inotify (fs/inotify.cpp)
+  ExtendedAttributes* attributes = nullptr;   // made with the first one (fs/extended.cpp)
 
   virtual ~Inode() = default;
   static void dispose(Inode* inode);          // when refs becomes 0
@@ -76,7 +80,8 @@ void release_patches(Inode& inode);
 void retire_patches(Inode& inode);
 
 // What an open file is, where a call treats one kind in its own way.
-enum class FileKind : std::uint8_t { other, regular, directory, path_only, pipe, console, device, socket, event, timer, epoll };
+enum class FileKind : std::uint8_t { other, regular, directory, path_only, pipe, console, device, socket, event, timer, epoll,
+                                    inotify, signals, process, terminal };
 
 // An open file description. Subclasses: regular, directory, pipe end, console, null, ... (fs/).
 class File {
@@ -86,6 +91,7 @@ class File {
   std::uint64_t position = 0;
   InodeRef inode;                // never null; anonymous ones (pipes) have their own kind of inode
   String path;                   // as opened, absolute; for /proc/self/fd and strace
+  InodeRef directory;            // where that name is, if it has one: inotify tells its watchers too
   FileKind kind = FileKind::other;
   Watch* watches = nullptr;      // epoll sets that watch this file (fs/epoll.cpp)
   std::uint32_t owner_pid = 0, owner_signal = 0;  // F_SETOWN, F_SETSIG: kept as data

@@ -16,7 +16,8 @@ constexpr std::uint64_t clone_vm = 0x100, clone_fs = 0x200, clone_files = 0x400,
 
 Status check(const CloneRequest& request) {
   const std::uint64_t flags = request.flags;
-  if ((flags & (clone_newns | clone_new_anything | clone_pidfd | clone_into_cgroup)) != 0) return Fail{Errno::inval};
+  if ((flags & (clone_newns | clone_new_anything | clone_into_cgroup)) != 0) return Fail{Errno::inval};
+  if ((flags & clone_pidfd) != 0 && (flags & clone_thread) != 0) return Fail{Errno::inval};
   if ((flags & clone_sighand) != 0 && (flags & clone_vm) == 0) return Fail{Errno::inval};
   if ((flags & clone_thread) != 0 && (flags & clone_sighand) == 0) return Fail{Errno::inval};
   if ((flags & clone_sighand) != 0 && (flags & clone_clear_sighand) != 0) return Fail{Errno::inval};
@@ -55,6 +56,8 @@ Result<Process*> copy_process(const Process& parent, const CloneRequest& request
   process->nice = parent.nice;
   process->personality = parent.personality;
   process->no_new_privileges = parent.no_new_privileges;
+  process->timer_slack_ns = parent.timer_slack_ns;
+  process->io_priority = parent.io_priority;
   process->exit_signal = static_cast<std::uint32_t>(request.exit_signal);
   return process;
 }
@@ -68,11 +71,17 @@ Status share_files(const Task& parent, Task& child, std::uint64_t flags) {
 void inherit(const Task& parent, Task& child, const CloneRequest& request) {
   std::memcpy(child.name, parent.name, sizeof child.name);
   child.affinity = parent.affinity;
+  child.policy = parent.policy;
   child.signals.mask = parent.signals.mask;
   if ((request.flags & clone_vm) == 0 || (request.flags & clone_vfork) != 0) {  // the alternate stack goes with the memory
     child.signals.stack_base = parent.signals.stack_base;
     child.signals.stack_size = parent.signals.stack_size;
     child.signals.stack_flags = parent.signals.stack_flags;
+  }
+  if ((request.flags & clone_vm) == 0) {
+    child.rseq_area = parent.rseq_area;
+    child.rseq_signature = parent.rseq_signature;
+    child.rseq_processor = parent.rseq_processor;
   }
   if ((request.flags & clone_settls) != 0) child.fs_base = request.tls;
   else asm volatile("rdfsbase %0" : "=r"(child.fs_base));
@@ -91,6 +100,12 @@ void discard_task(Task& task) {
   task.files = {};
   task.paths = {};
   sched::bury(task);
+}
+
+// CLONE_PIDFD.
+Status give_descriptor(Task& parent, Process& child, std::uint64_t address, std::optional<std::uint64_t>& descriptor) {
+  descriptor = TRY(parent.files->add(TRY(make_process_file(child, 0)), true));
+  return write_user(address, static_cast<std::int32_t>(*descriptor));
 }
 
 // The parent of a vfork stands still until the child has its own program or is gone.
@@ -118,8 +133,12 @@ CallResult clone_task(const CloneRequest& request) {
   Task& child = **made;
   Status ready = share_files(self, child, request.flags);
   if (ready && (request.flags & clone_parent_settid) != 0) ready = write_user(request.parent_tid, child.tid);
+  std::optional<std::uint64_t> descriptor;
+  if (ready && (request.flags & clone_pidfd) != 0) ready = give_descriptor(self, *process, request.pidfd, descriptor);
   if (!ready) {
+    if (descriptor) static_cast<void>(self.files->close(*descriptor));
     discard_task(child);
+    if (!thread && process->handle) process->handle->process = nullptr;
     if (!thread) destroy(process);
     return Fail{ready.error()};
   }

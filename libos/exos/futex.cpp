@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "libos/exos/futex.hpp"
 
+#include "libos/exos/futex_internal.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/time_values.hpp"
 
@@ -8,22 +9,9 @@ namespace exos::futex {
 
 namespace {
 
-// `object`: the Memory of a private futex, the inode of one in a shared mapping; `offset` within it.
-struct Key {
-  const void* object = nullptr;
-  std::uint64_t offset = 0;
-  friend bool operator==(const Key&, const Key&) = default;
-};
-
-struct FutexWaiter {
-  base::ListLink link;
-  Key key;
-  Task* task = nullptr;
-  std::uint32_t bits = ~0u;
-};
-using Bucket = base::List<FutexWaiter, &FutexWaiter::link>;
-
 constinit std::array<Bucket, 64> buckets;
+
+}  // namespace
 
 Bucket& bucket_of(const Key& key) {
   const std::uint64_t mixed = (reinterpret_cast<std::uint64_t>(key.object) / 16 + key.offset / 4) * 0x9e37'79b9'7f4a'7c15;
@@ -39,6 +27,8 @@ Result<Key> key_of(std::uint64_t address, bool is_private) {
   if ((area->flags & map_shared) == 0) return Key{&memory, address};
   return Key{area->inode.get(), area->file_page * abi::page_size + (address - area->start)};
 }
+
+namespace {
 
 std::uint32_t wake_key(const Key& key, std::uint32_t count, std::uint32_t bits) {
   std::uint32_t woken = 0;
@@ -126,12 +116,11 @@ Result<abi::Nanoseconds> deadline_of(std::uint64_t pointer, bool absolute, bool 
   return wall ? deadline_at_wall(ns) : abi::Nanoseconds{ns};
 }
 
-constexpr std::uint32_t owner_died = 0x4000'0000, waiters_bit = 0x8000'0000, tid_mask = 0x3fff'ffff;
-
 void end_robust_lock(const Task& task, std::uint64_t address) {
   const auto found = read_user<std::uint32_t>(address);
   if (!found || address % sizeof(std::uint32_t) != 0) return;
   std::uint32_t word = *found;
+  if ((word & tid_mask) == task.tid && hand_over_dead(address)) return;
   for (;;) {   // others may set the bit for waiters meanwhile
     if ((word & tid_mask) != task.tid) return;
     const auto done = exchange_user(address, word, (word & waiters_bit) | owner_died);
@@ -147,8 +136,15 @@ CallResult operate(std::uint64_t address, std::uint32_t operation, std::uint32_t
                    std::uint64_t second_address, std::uint32_t third_value) {
   const std::uint32_t command = operation & 127;
   const bool is_private = (operation & 128) != 0, wall = (operation & 256) != 0;
-  if (wall && command != 0 && command != 9) return Fail{Errno::nosys};
-  if (command > 10 || (command >= 6 && command <= 8) || command == 2) return Fail{Errno::nosys};
+  if (wall && command != 0 && command != 9 && command != 13) return Fail{Errno::nosys};
+  switch (command) {
+    case 6: return lock_pi(address, is_private, TRY(deadline_of(fourth, true, true)));
+    case 7: return unlock_pi(address, is_private);
+    case 8: return try_lock_pi(address, is_private);
+    case 13: return lock_pi(address, is_private, TRY(deadline_of(fourth, true, wall)));
+    default: break;
+  }
+  if (command > 10 || command == 2) return Fail{Errno::nosys};
   const Key key = TRY(key_of(address, is_private));
   const auto count = static_cast<std::uint32_t>(fourth);
   switch (command) {

@@ -59,6 +59,7 @@ class Memory {
   [[nodiscard]] CallResult remap(std::uint64_t start, std::uint64_t old_size, std::uint64_t new_size, std::uint32_t flags,
                                  std::uint64_t new_start);
   [[nodiscard]] Status discard(std::uint64_t start, std::uint64_t size);   // MADV_DONTNEED
+  [[nodiscard]] Status advise_fork(std::uint64_t start, std::uint64_t end, std::uint32_t set, std::uint32_t clear);
   [[nodiscard]] CallResult set_break(std::uint64_t address);
   [[nodiscard]] Vma* find(std::uint64_t address);
 

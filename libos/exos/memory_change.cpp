@@ -112,20 +112,35 @@ Status Memory::discard(std::uint64_t start, std::uint64_t size) {
   return {};
 }
 
+// What becomes of the range in a child: vma_not_in_child, vma_zero_in_child.
+Status Memory::advise_fork(std::uint64_t start, std::uint64_t end, std::uint32_t set, std::uint32_t clear) {
+  if (!covered(start, end)) return Fail{Errno::nomem};
+  TRY_VOID(split_at(start));
+  TRY_VOID(split_at(end));
+  for (std::size_t i = index_of(start); i < areas.size() && areas[i]->start < end; ++i) {
+    if ((set & vma_zero_in_child) != 0 && ((areas[i]->flags & map_shared) != 0 || areas[i]->inode)) return Fail{Errno::inval};
+    areas[i]->flags = (areas[i]->flags | set) & ~clear;
+  }
+  merge(start, end);
+  return {};
+}
+
 CallResult Memory::remap(std::uint64_t start, std::uint64_t old_size, std::uint64_t new_size, std::uint32_t flags,
                          std::uint64_t new_start) {
-  constexpr std::uint32_t may_move = 1, fixed = 2;
-  if ((start & (abi::page_size - 1)) != 0 || (flags & ~(may_move | fixed)) != 0 || new_size == 0) return Fail{Errno::inval};
+  constexpr std::uint32_t may_move = 1, fixed = 2, keep_old = 4;
+  if ((start & (abi::page_size - 1)) != 0 || (flags & ~(may_move | fixed | keep_old)) != 0 || new_size == 0) return Fail{Errno::inval};
   if ((flags & fixed) != 0 && ((flags & may_move) == 0 || (new_start & (abi::page_size - 1)) != 0)) return Fail{Errno::inval};
   if (old_size > abi::map::program_end || new_size > abi::map::program_end) return Fail{Errno::inval};
   old_size = base::align_up(old_size, abi::page_size);
   new_size = base::align_up(new_size, abi::page_size);
   Vma* area = find(start);
   if (area == nullptr || area->stubs) return Fail{Errno::fault};
+  const bool keeps = (flags & keep_old) != 0;  // MREMAP_DONTUNMAP: the old range stays, without its pages
+  if (keeps && ((flags & may_move) == 0 || old_size != new_size || (area->flags & map_shared) != 0 || area->inode)) return Fail{Errno::inval};
   const bool duplicate = old_size == 0;  // a second view of a shared mapping
   if (duplicate && (area->flags & map_shared) == 0) return Fail{Errno::inval};
   if (!duplicate && start + old_size > area->end) return Fail{Errno::fault};
-  if ((flags & fixed) == 0 && !duplicate) {
+  if ((flags & fixed) == 0 && !duplicate && !keeps) {
     if (new_size <= old_size) {
       if (new_size < old_size) TRY_VOID(unmap(start + new_size, old_size - new_size));
       return start;
@@ -174,7 +189,7 @@ CallResult Memory::remap(std::uint64_t start, std::uint64_t old_size, std::uint6
   }
   swap::move(*this, start, to, old_size);
   if (area->prot == 0) TRY_VOID(park(*moved));
-  drop_area(index_of(start));
+  if (!keeps) drop_area(index_of(start));
   return to;
 }
 
@@ -197,9 +212,11 @@ Result<Ref<Memory>> Memory::fork() {
   Ref<Memory> child = TRY(create());
   TRY_VOID(child->areas.reserve(areas.size()));
   for (const Vma* area : areas) {
+    if ((area->flags & vma_not_in_child) != 0) continue;
     Vma* copy = new_area(*area);
     if (copy == nullptr) return Fail{Errno::nomem};
     copy->memory = child.get();
+    if ((area->flags & vma_zero_in_child) != 0) copy->parked = 0;
     if (const Status added = child->areas.push_back(copy); !added) {
       delete_area(copy);
       return Fail{added.error()};
@@ -220,6 +237,9 @@ Result<Ref<Memory>> Memory::fork() {
   child->next_parking = next_parking;
   child->unpatched = unpatched;
   TRY_VOID(swap::copy(*this, *child));
+  constexpr std::uint32_t not_copied = vma_not_in_child | vma_zero_in_child;
+  for (const Vma* area : areas)
+    if ((area->flags & not_copied) != 0) swap::drop(*child, area->start, area->end);
   // Private pages become shared and read-only on both sides. Pages of shared files come to the child by its own faults.
   // One operation reaches over everything between two shared areas: what is not mapped costs next to nothing.
   rt::SpaceBatch batch{child->space};
@@ -230,6 +250,10 @@ Result<Ref<Memory>> Memory::fork() {
     end = 0;
   };
   for (const Vma* area : areas) {
+    if ((area->flags & not_copied) != 0) {
+      flush_run();
+      continue;
+    }
     if (area->parked != 0 && outcome)
       outcome = batch.add(rt::clone_op(area->parked, pages_of(*area), abi::map_read, space));
     if ((area->flags & map_shared) != 0 || area->parked != 0 || area->stubs) {

@@ -15,11 +15,17 @@ struct PosixTimer {
   std::uint64_t value = 0;
   std::uint32_t clock = 0;
   std::uint64_t interval_ns = 0;
-  std::int32_t overrun = 0;
+  std::uint64_t overrun = 0;       // ends since the one whose signal is pending
+  std::uint64_t last_overrun = 0;  // of the signal that was taken last
+  bool on_cpu = false;             // due_ns is processor time (cpu_timers.hpp); 0: disarmed
+  std::uint32_t cpu_tid = 0;       // whose; 0: the process's
   std::uint64_t due_ns = 0;
   Timer timer;
 };
 
+inline constexpr std::int32_t si_timer = -2;
+// A timer's signal is taken: it tells how often the timer has run out meanwhile.
+void collect_overrun(SignalInfo& info);
 void delete_timers(Process& process);   // exec and exit
 
 }  // namespace exos

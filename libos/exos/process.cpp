@@ -44,8 +44,15 @@ void tell_parent(Process& child, std::int32_t code, std::int32_t status) {
   child.parent->children_changed.wake_all();
 }
 
+// The nearest ancestor that asked for it, or the first process.
+Process* heir_of(const Process& dying) {
+  for (Process* at = dying.parent; at != nullptr; at = at->parent)
+    if (at->subreaper != 0 && !at->exited) return at;
+  return first_process();
+}
+
 void adopt_children(Process& dying) {
-  Process* heir = first_process();
+  Process* heir = heir_of(dying);
   for (Process& child : processes()) {
     if (child.parent != &dying) continue;
     child.parent = heir;
@@ -87,6 +94,7 @@ void end_process(Process& process, Task& last) {
   process.memory = {};
   discard_pending(process.pending);
   process.exited = true;
+  if (process.handle) process.handle->changed.wake_all();
   const std::uint32_t status = process.exit_status;
   if (&process == first_process())
     halt_container((status & 0x7f) != 0 ? 128 + (status & 0x7f) : (status >> 8) & 0xff);
@@ -113,6 +121,10 @@ void end_process(Process& process, Task& last) {
 
 void remove_process(Process& process) {
   if (process.parent != nullptr) process.parent->children_ns += process.user_ns + process.children_ns;
+  if (process.handle) {
+    process.handle->process = nullptr;
+    process.handle->changed.wake_all();
+  }
   process.in_table.unlink();
   destroy(&process);
 }

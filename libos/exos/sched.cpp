@@ -334,8 +334,9 @@ void WaitQueue::wake_one() {
 }
 
 // Those who joined stay joined until they leave: a poll looks at all its queues again.
-void WaitQueue::wake_all() {
+void WaitQueue::wake_all(std::uint32_t events) {
   for (Waiter& waiter : waiters_) {
+    if ((waiter.events & events) == 0) continue;
     waiter.woken = true;
     sched::wake(*waiter.task);
   }

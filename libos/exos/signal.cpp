@@ -3,6 +3,7 @@
 #include "libos/exos/signal.hpp"
 
 #include "libos/exos/crash.hpp"
+#include "libos/exos/posix_timers.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/signal_frame.hpp"
 #include "libos/exos/strace.hpp"
@@ -22,6 +23,7 @@ constexpr std::uint64_t fault_signals = bits(sig_segv, sig_bus, sig_ill, sig_fpe
 constexpr std::uint64_t unmaskable = bits(sig_kill, sig_stop);
 constexpr std::uint32_t queue_limit = 32768;
 constinit std::uint32_t queued_signals = 0;
+constinit WaitQueue arrivals;
 
 std::uint32_t number(const SignalInfo& info) { return static_cast<std::uint32_t>(info.signo); }
 
@@ -67,6 +69,7 @@ bool take(PendingSignals& pending, std::uint64_t set, SignalInfo& out) {
   if (signal < 32) {
     out = pending.info[signal - 1];
     pending.set &= ~bit(signal);
+    if (out.code == si_timer) collect_overrun(out);
     return true;
   }
   out = {.signo = static_cast<std::int32_t>(signal)};
@@ -82,6 +85,7 @@ bool take(PendingSignals& pending, std::uint64_t set, SignalInfo& out) {
     destroy(queued);
   }
   if (!more) pending.set &= ~bit(signal);
+  if (out.code == si_timer) collect_overrun(out);
   return true;
 }
 
@@ -135,6 +139,7 @@ void send_signal(Process& process, const SignalInfo& info) {
   Task* any = chosen != nullptr ? chosen : process.tasks.front();
   if (any == nullptr || is_pointless(process, *any, signal)) return;
   add(process.pending, info);
+  arrivals.wake_all();
   if (chosen != nullptr || signal == sig_kill) sched::interrupt(*any);
   if (signal == sig_kill)
     for (Task& task : process.tasks) {
@@ -150,6 +155,7 @@ void send_signal(Task& task, const SignalInfo& info) {
   if (signal == sig_kill) return send_signal(*task.process, info);
   if (signal == 0 || !prepare(*task.process, signal) || is_pointless(*task.process, task, signal)) return;
   add(task.signals.pending, info);
+  arrivals.wake_all();
   if (!is_blocked(task, signal) || (task.signals.waiting_for & bit(signal)) != 0) sched::interrupt(task);
 }
 
@@ -176,6 +182,8 @@ bool signal_pending(const Task& task) {
   }
   return false;
 }
+
+WaitQueue& signal_arrivals() { return arrivals; }
 
 void discard_pending(PendingSignals& pending) { remove(pending, ~std::uint64_t{0}); }
 

@@ -10,6 +10,7 @@ namespace exos {
 
 struct Task;
 struct Process;
+class WaitQueue;
 
 inline constexpr std::uint32_t sig_hup = 1, sig_int = 2, sig_quit = 3, sig_ill = 4, sig_trap = 5, sig_abrt = 6, sig_bus = 7,
     sig_fpe = 8, sig_kill = 9, sig_usr1 = 10, sig_segv = 11, sig_usr2 = 12, sig_pipe = 13, sig_alrm = 14, sig_term = 15,
@@ -53,6 +54,8 @@ struct SignalState {
 
 void send_signal(Process& process, const SignalInfo& info);   // to any task of it; wakes, stops, continues as the signal says
 void send_signal(Task& task, const SignalInfo& info);
+// As kill() has it: with its permission; signal 0 only asks.
+[[nodiscard]] CallResult signal_by_call(Process& target, const SignalInfo& info);
 void discard_pending(PendingSignals& pending);                // a task or process ends
 void reset_actions_for_exec(SignalActions& actions);
 // The current task's own fault. A blocked or ignored one kills, as on Linux.
@@ -61,6 +64,7 @@ void send_fault(const SignalInfo& info);
 void handle_signals();
 [[nodiscard]] CallResult return_from_signal();                // rt_sigreturn
 [[nodiscard]] Status take_pending(std::uint64_t set, SignalInfo& out);  // rt_sigtimedwait: EAGAIN when none
+[[nodiscard]] WaitQueue& signal_arrivals();                    // told of each signal that becomes pending: signalfd
 [[nodiscard]] bool signal_pending(const Task& task);          // one that is not masked and not ignored
 
 }  // namespace exos

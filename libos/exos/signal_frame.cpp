@@ -6,6 +6,7 @@
 #include "abi/address_map.hpp"
 #include "abi/info.hpp"
 #include "libos/exos/patch.hpp"
+#include "libos/exos/rseq.hpp"
 #include "libos/exos/sched.hpp"
 
 namespace exos {
@@ -143,6 +144,7 @@ void deliver(const SignalInfo& info, const SignalAction& action) {
   } else if (task.frame->call == ~std::uint64_t{0}) {
     task.frame->rip = site_of(*task.process->memory, task.frame->rip);
   }
+  leave_sequence(task);
   const std::uint64_t mask = std::exchange(state.restore_mask, false) ? state.saved_mask : state.mask;
   if (!push_frame(info, action, mask)) {
     // No room for the handler's frame: SIGSEGV by default, whatever its handler is.

@@ -8,6 +8,7 @@
 #include "libos/exos/area.hpp"
 #include "libos/exos/file.hpp"
 #include "libos/exos/memory.hpp"
+#include "libos/exos/process_handle.hpp"
 #include "libos/exos/signal.hpp"
 #include "libos/exos/timer.hpp"
 #include "libos/exos/wait.hpp"
@@ -44,6 +45,8 @@ struct Task {
   Errno pending_restart{};                  // the call ended with restart_*: decided on the way back
   SignalState signals;                      // mask, pending for this task, alternate stack
   std::uint64_t clear_child_tid = 0, robust_list = 0, robust_size = 0;
+  std::uint64_t rseq_area = 0;              // of the program; 0: not registered
+  std::uint32_t rseq_signature = 0, rseq_processor = 0;
   std::uint64_t fs_base = 0;
   std::uint64_t cpu_ns = 0, started_ns = 0;
   Ref<Descriptors> files;
@@ -52,9 +55,13 @@ struct Task {
   bool in_vfork = false;                    // waits for a child's exec or exit
   Task* vfork_waiter = nullptr;             // the parent that waits for this child's exec or exit
   char name[16]{};                          // PR_SET_NAME
+  std::int32_t policy = 0;                  // SCHED_OTHER, BATCH or IDLE, as data
   std::uint64_t affinity = ~0ull;           // sched_setaffinity, as data
   Ref<Memory> dead_memory;                  // of a dead task: dropped by the reaper, who does not run in it
 };
+
+// A timer on a clock of processor time; looked at when a slice ends. due_ns 0: disarmed.
+struct CpuTimer { std::uint64_t due_ns = 0, interval_ns = 0; };
 
 struct Process {
   std::uint32_t pid = 0, group = 0, session = 0;
@@ -89,6 +96,12 @@ struct Process {
   Vector<std::uint32_t> groups;             // supplementary
   bool no_new_privileges = false;
   std::uint32_t subreaper = 0;
+  std::uint64_t timer_slack_ns = 50000;     // as data
+  std::uint32_t io_priority = 0;            // as data
+  std::uint32_t barriers = 0;               // kinds of membarrier that it registered for
+  CpuTimer virtual_timer, profiling_timer;  // ITIMER_VIRTUAL, ITIMER_PROF
+  std::uint64_t next_xcpu_ns = 0;           // RLIMIT_CPU's next signal
+  Ref<ProcessHandle> handle;                // with the first pidfd
 };
 
 [[nodiscard]] Task& current();

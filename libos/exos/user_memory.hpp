@@ -35,6 +35,7 @@ class Buffer {
   [[nodiscard]] std::size_t left() const { return left_; }
   // The first n bytes as a buffer of their own; this one does not advance with it.
   [[nodiscard]] Buffer first(std::size_t n) const { return Buffer{address_, n < left_ ? n : left_, user_}; }
+  [[nodiscard]] std::size_t bytes_to_page_end() const { return base::page_size - (address_ & (base::page_size - 1)); }
   void skip(std::size_t n) { address_ += n; left_ -= n; }
   // Moves n <= left() bytes and advances by them; on a fault nothing is advanced.
   [[nodiscard]] Status put(const void* from, std::size_t n);  // into the buffer (a read)

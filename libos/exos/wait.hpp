@@ -20,6 +20,7 @@ struct Waiter {
   base::ListLink link;
   Task* task = nullptr;
   bool woken = false;
+  std::uint32_t events = ~0u;    // POLL* that it is interested in
 };
 
 class WaitQueue {
@@ -28,7 +29,7 @@ class WaitQueue {
   // Puts the current task to sleep until wake, deadline (ns since boot) or an unmasked signal.
   [[nodiscard]] Status wait(abi::Nanoseconds deadline = abi::forever, Interruptible = Interruptible::yes);
   void wake_one();
-  void wake_all();
+  void wake_all(std::uint32_t events = ~0u);   // those interested in one of them
   // For poll and select: join several queues, then wait_joined(), then leave them (Waiter's owner must leave).
   void join(Waiter& waiter);
   static void leave(Waiter& waiter);

@@ -22,11 +22,11 @@ Result<toml::table> parse(const fs::path& file) {
   }
 }
 
-std::vector<fs::path> files_of(const fs::path& folder) {
+std::vector<fs::path> files_of(const fs::path& folder, std::string_view ending = ".toml") {
   std::vector<fs::path> files;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator{folder, error})
-    if (entry.path().extension() == ".toml") files.push_back(entry.path());
+    if (entry.path().extension() == ending) files.push_back(entry.path());
   std::ranges::sort(files);
   return files;
 }
@@ -91,6 +91,19 @@ Result<std::vector<EndToEndTest>> load_end_to_end_tests(const fs::path& folder) 
       if (test == nullptr) return fail(own_failure, file.string() + ": wants [[test]] entries");
       tests.push_back(TRY(read_test(*test, "e2e/" + file.stem().string())));
     }
+  }
+  return tests;
+}
+
+std::vector<EndToEndTest> conformance_tests(const fs::path& sources, const fs::path& programs) {
+  std::vector<EndToEndTest> tests;
+  for (const fs::path& file : files_of(sources, ".c")) {
+    EndToEndTest test;
+    test.name = "linux/" + file.stem().string();
+    test.run = {"--", (programs / file.stem()).string()};
+    test.host_run = program_part(test.run);
+    test.has_host = true;
+    tests.push_back(std::move(test));
   }
   return tests;
 }

@@ -45,6 +45,8 @@ struct GuestTest {
   bool is_long = false;                    // only with --long
 };
 
+// tests/linux: each program on the host and in the guest, with the same lines.
+[[nodiscard]] std::vector<EndToEndTest> conformance_tests(const std::filesystem::path& sources, const std::filesystem::path& programs);
 [[nodiscard]] Result<std::vector<EndToEndTest>> load_end_to_end_tests(const std::filesystem::path& folder);
 [[nodiscard]] Result<std::vector<GuestTest>> load_guest_tests(const std::filesystem::path& sources,
                                                               const std::filesystem::path& programs);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "exo/test_command.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <iterator>
 #include <mutex>
 #include <thread>
 
@@ -54,6 +56,7 @@ void add_host_jobs(const Locations& at, const Selection& selection, std::vector<
   add("unit/core", {(tests / "unit/unit_tests").string(), "--gtest_brief=1"}, 300);
   add("unit/exo", {(tests / "exo/exo_unit_tests").string(), "--gtest_brief=1"}, 300);
   add("nocompile/rights", {"/bin/sh", (at.source / "tests/nocompile/run").string(), at.source.string()}, 300);
+  add("linux/covered", {"/bin/sh", (at.source / "tests/linux/covered").string(), at.source.string()}, 60);
   add("docs/calls", {(at.build / "tools/docs/docs_calls").string(), at.source.string(), "--check"}, 60);
   add("docs/tutorial",
       {(at.build / "tools/docs/docs_quotes").string(), (at.source / "docs/tutorial.md").string(),
@@ -82,7 +85,8 @@ Status add_guest_jobs(const Locations& at, const Selection& selection, std::vect
       jobs.push_back({test.name, [&at, test] { return run_guest_test(at, test); }});
     }
   }
-  const auto tests = TRY(load_end_to_end_tests(at.source / "tests/e2e"));
+  auto tests = TRY(load_end_to_end_tests(at.source / "tests/e2e"));
+  std::ranges::move(conformance_tests(at.source / "tests/linux", at.build / "tests/linux"), std::back_inserter(tests));
   for (const EndToEndTest& test : tests)
     if (selection.takes(test.name) && (!test.is_long || selection.with_long))
       jobs.push_back({test.name, [&at, test, qemu = selection.qemu] { return run_end_to_end_test(at, test, qemu); }});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What is known of a file: stat in its forms, access, mode, owner, times, extended attributes, the file system's figures.
+// What is known of a file: stat in its forms, access, mode, owner, times, the file system's figures.
 #include "libos/exos/calls/file_calls.hpp"
+#include "libos/exos/fs/inotify.hpp"
 
 namespace exos {
 namespace {
@@ -85,9 +86,19 @@ CallResult change_owner(Inode& inode, std::uint64_t uid_argument, std::uint64_t 
   return 0;
 }
 
+// Tells those who watch.
+CallResult told(const Walk& walk, const CallResult& result) {
+  if (result.has_value()) notify_walk(walk, in_attrib);
+  return result;
+}
+CallResult told(const FileRef& file, const CallResult& result) {
+  if (result.has_value()) notify_file(*file, in_attrib);
+  return result;
+}
+
 CallResult owner_at(std::uint64_t dirfd, std::uint64_t path, std::uint64_t uid, std::uint64_t gid, std::uint32_t walk_flags) {
   const Walk walk = TRY(walk_at(dirfd, path, walk_flags));
-  return change_owner(*walk.inode, uid, gid);
+  return told(walk, change_owner(*walk.inode, uid, gid));
 }
 
 // Both times as utimensat has them.
@@ -109,6 +120,15 @@ CallResult set_times(Inode& inode, const Times& times) {
   apply(inode.modified, times.modified);
   inode.changed = wall_time();
   return 0;
+}
+
+CallResult times_at(std::uint64_t dirfd, std::uint64_t path, std::uint32_t walk_flags, const Times& times) {
+  const Walk walk = TRY(walk_at(dirfd, path, walk_flags));
+  return told(walk, set_times(*walk.inode, times));
+}
+CallResult times_of(std::uint64_t fd, const Times& times) {
+  const FileRef file = TRY(file_of(fd));
+  return told(file, set_times(*file->inode, times));
 }
 
 // Microsecond pairs of utimes and futimesat.
@@ -140,16 +160,6 @@ CallResult write_statfs(const Inode& inode, std::uint64_t out) {
   }
   TRY_VOID(write_user(out, figures));
   return 0;
-}
-
-// No file system here keeps extended attributes: the path is still looked up, for its own errors come first.
-CallResult no_attributes(std::uint64_t path, std::uint32_t walk_flags) {
-  static_cast<void>(TRY(walk_at(at_fdcwd, path, walk_flags)));
-  return Fail{Errno::opnotsupp};
-}
-CallResult no_attributes_of(std::uint64_t fd) {
-  if (TRY(file_of(fd))->kind == FileKind::path_only) return Fail{Errno::badf};
-  return Fail{Errno::opnotsupp};
 }
 
 }  // namespace
@@ -203,19 +213,22 @@ CallResult linux_faccessat2(const Arguments& arguments) {
 }
 
 CallResult linux_chmod(const Arguments& arguments) {
-  return change_mode(*TRY(walk_at(at_fdcwd, arguments.a, walk_follow)).inode, arguments.b);
+  const Walk walk = TRY(walk_at(at_fdcwd, arguments.a, walk_follow));
+  return told(walk, change_mode(*walk.inode, arguments.b));
 }
 CallResult linux_fchmod(const Arguments& arguments) {
   FileRef file = TRY(file_of(arguments.a));
   if (file->kind == FileKind::path_only) return Fail{Errno::badf};
-  return change_mode(*file->inode, arguments.b);
+  return told(file, change_mode(*file->inode, arguments.b));
 }
 CallResult linux_fchmodat(const Arguments& arguments) {
-  return change_mode(*TRY(walk_at(arguments.a, arguments.b, walk_follow)).inode, arguments.c);
+  const Walk walk = TRY(walk_at(arguments.a, arguments.b, walk_follow));
+  return told(walk, change_mode(*walk.inode, arguments.c));
 }
 CallResult linux_fchmodat2(const Arguments& arguments) {
   const std::uint32_t flags = TRY(walk_flags_from(arguments.d, at_symlink_nofollow | at_empty_path));
-  return change_mode(*TRY(walk_at(arguments.a, arguments.b, flags)).inode, arguments.c);
+  const Walk walk = TRY(walk_at(arguments.a, arguments.b, flags));
+  return told(walk, change_mode(*walk.inode, arguments.c));
 }
 
 CallResult linux_chown(const Arguments& arguments) {
@@ -225,7 +238,7 @@ CallResult linux_lchown(const Arguments& arguments) { return owner_at(at_fdcwd, 
 CallResult linux_fchown(const Arguments& arguments) {
   FileRef file = TRY(file_of(arguments.a));
   if (file->kind == FileKind::path_only) return Fail{Errno::badf};
-  return change_owner(*file->inode, arguments.b, arguments.c);
+  return told(file, change_owner(*file->inode, arguments.b, arguments.c));
 }
 CallResult linux_fchownat(const Arguments& arguments) {
   const std::uint32_t flags = TRY(walk_flags_from(arguments.e, at_symlink_nofollow | at_empty_path));
@@ -240,9 +253,9 @@ CallResult linux_utimensat(const Arguments& arguments) {
     if (values[0].nanoseconds == utime_omit && values[1].nanoseconds == utime_omit) return 0;
   }
   const std::uint32_t flags = TRY(walk_flags_from(arguments.d, at_symlink_nofollow | at_empty_path));
-  if (arguments.b != 0) return set_times(*TRY(walk_at(arguments.a, arguments.b, flags)).inode, times);
+  if (arguments.b != 0) return times_at(arguments.a, arguments.b, flags, times);
   if (low(arguments.a) == low(at_fdcwd)) return Fail{Errno::fault};
-  return set_times(*TRY(file_of(arguments.a))->inode, times);   // futimens
+  return times_of(arguments.a, times);   // futimens
 }
 CallResult linux_utime(const Arguments& arguments) {
   Times times;
@@ -250,34 +263,21 @@ CallResult linux_utime(const Arguments& arguments) {
     const auto seconds = TRY((read_user<std::array<std::int64_t, 2>>(arguments.b)));
     times = {{seconds[0], 0}, {seconds[1], 0}};
   }
-  return set_times(*TRY(walk_at(at_fdcwd, arguments.a, walk_follow)).inode, times);
+  return times_at(at_fdcwd, arguments.a, walk_follow, times);
 }
 CallResult linux_utimes(const Arguments& arguments) {
   const Times times = TRY(times_from_microseconds(arguments.b));
-  return set_times(*TRY(walk_at(at_fdcwd, arguments.a, walk_follow)).inode, times);
+  return times_at(at_fdcwd, arguments.a, walk_follow, times);
 }
 CallResult linux_futimesat(const Arguments& arguments) {
   const Times times = TRY(times_from_microseconds(arguments.c));
-  if (arguments.b == 0) return set_times(*TRY(file_of(arguments.a))->inode, times);
-  return set_times(*TRY(walk_at(arguments.a, arguments.b, walk_follow)).inode, times);
+  if (arguments.b == 0) return times_of(arguments.a, times);
+  return times_at(arguments.a, arguments.b, walk_follow, times);
 }
 
 CallResult linux_statfs(const Arguments& arguments) {
   return write_statfs(*TRY(walk_at(at_fdcwd, arguments.a, walk_follow)).inode, arguments.b);
 }
 CallResult linux_fstatfs(const Arguments& arguments) { return write_statfs(*TRY(file_of(arguments.a))->inode, arguments.b); }
-
-CallResult linux_getxattr(const Arguments& arguments) { return no_attributes(arguments.a, walk_follow); }
-CallResult linux_lgetxattr(const Arguments& arguments) { return no_attributes(arguments.a, 0); }
-CallResult linux_fgetxattr(const Arguments& arguments) { return no_attributes_of(arguments.a); }
-CallResult linux_setxattr(const Arguments& arguments) { return no_attributes(arguments.a, walk_follow); }
-CallResult linux_lsetxattr(const Arguments& arguments) { return no_attributes(arguments.a, 0); }
-CallResult linux_fsetxattr(const Arguments& arguments) { return no_attributes_of(arguments.a); }
-CallResult linux_removexattr(const Arguments& arguments) { return no_attributes(arguments.a, walk_follow); }
-CallResult linux_lremovexattr(const Arguments& arguments) { return no_attributes(arguments.a, 0); }
-CallResult linux_fremovexattr(const Arguments& arguments) { return no_attributes_of(arguments.a); }
-CallResult linux_listxattr(const Arguments& arguments) { return no_attributes(arguments.a, walk_follow); }
-CallResult linux_llistxattr(const Arguments& arguments) { return no_attributes(arguments.a, 0); }
-CallResult linux_flistxattr(const Arguments& arguments) { return no_attributes_of(arguments.a); }
 
 }  // namespace exos

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Calls that change or read directories and the working directory.
 #include "libos/exos/calls/file_calls.hpp"
+#include "libos/exos/fs/inotify.hpp"
 
 namespace exos {
 namespace {
@@ -29,6 +30,12 @@ Result<Walk> walk_new(std::uint64_t dirfd, std::uint64_t path) {
   return walk;
 }
 
+// An entry was made: what stands behind every create below.
+CallResult created(const Walk& walk, const InodeRef& inode) {
+  notify_entry(*walk.parent, walk.name.view(), *inode, in_create);
+  return 0;
+}
+
 void lose_name(Inode& inode) {
   if (Directory* directory = as_directory(&inode); directory != nullptr) {
     directory->removed = true;
@@ -37,13 +44,14 @@ void lose_name(Inode& inode) {
     --inode.links;
   }
   inode.changed = wall_time();
+  if (!inode.is(mode_directory)) notify(inode, in_attrib);
+  else if (inode.watchers != nullptr) forget_inode(inode);
 }
 
 CallResult make_directory(std::uint64_t dirfd, std::uint64_t path, std::uint64_t mode) {
   Walk walk = TRY(walk_new(dirfd, path));
   const std::uint32_t bits = low(mode) & 01777 & ~current().paths->umask;
-  static_cast<void>(TRY(walk.directory().create(walk.name.view(), mode_directory | bits, 0, {})));
-  return 0;
+  return created(walk, TRY(walk.directory().create(walk.name.view(), mode_directory | bits, 0, {})));
 }
 
 CallResult remove_file(std::uint64_t dirfd, std::uint64_t path) {
@@ -52,6 +60,8 @@ CallResult remove_file(std::uint64_t dirfd, std::uint64_t path) {
   TRY_VOID(check_removal(walk.directory(), *walk.inode));
   walk.directory().remove(walk.name.view());
   lose_name(*walk.inode);
+  walk.inode = {};   // perhaps the last reference: its own watchers are told first
+  if (walk.parent->watchers != nullptr) tell_watchers(*walk.parent, in_delete, walk.name.view());
   return 0;
 }
 
@@ -65,6 +75,7 @@ CallResult remove_directory(std::uint64_t dirfd, std::uint64_t path) {
   if (!gone->empty()) return Fail{Errno::notempty};
   walk.directory().remove(walk.name.view());
   lose_name(*gone);
+  notify_entry(*walk.parent, walk.name.view(), *gone, in_delete);
   return 0;
 }
 
@@ -96,6 +107,15 @@ Status check_rename(Walk& from, Walk& to, std::uint32_t flags) {
   return {};
 }
 
+// Both halves of a move carry the same cookie.
+void notify_move(const Walk& from, const Walk& to, Inode& moved) {
+  static constinit std::uint32_t last_cookie = 0;
+  ++last_cookie;
+  notify_entry(*from.parent, from.name.view(), moved, in_moved_from, last_cookie);
+  notify_entry(*to.parent, to.name.view(), moved, in_moved_to, last_cookie);
+  notify(moved, in_move_self);
+}
+
 CallResult rename_at(std::uint64_t old_dirfd, std::uint64_t old_path, std::uint64_t new_dirfd, std::uint64_t new_path,
                      std::uint32_t flags) {
   if ((flags & ~(rename_noreplace | rename_exchange)) != 0 || flags == (rename_noreplace | rename_exchange)) return Fail{Errno::inval};
@@ -110,6 +130,7 @@ CallResult rename_at(std::uint64_t old_dirfd, std::uint64_t old_path, std::uint6
     from.directory().replace(from.name.view(), *to.inode);
     to.directory().replace(to.name.view(), *from.inode);
     to.inode->changed = wall_time();
+    notify_move(to, from, *to.inode);
   } else {
     if (to.inode) to.directory().replace(to.name.view(), *from.inode);
     else TRY_VOID(to.directory().enter(to.name.view(), *from.inode));
@@ -118,6 +139,7 @@ CallResult rename_at(std::uint64_t old_dirfd, std::uint64_t old_path, std::uint6
     if (to.inode) lose_name(*to.inode);
   }
   from.inode->changed = wall_time();
+  notify_move(from, to, *from.inode);
   return 0;
 }
 
@@ -135,7 +157,8 @@ CallResult link_at(std::uint64_t old_dirfd, std::uint64_t old_path, std::uint64_
   TRY_VOID(to.directory().enter(to.name.view(), *from.inode));
   ++from.inode->links;
   from.inode->changed = wall_time();
-  return 0;
+  notify(*from.inode, in_attrib);
+  return created(to, from.inode);
 }
 
 CallResult symlink_at(std::uint64_t target_address, std::uint64_t dirfd, std::uint64_t path) {
@@ -143,13 +166,14 @@ CallResult symlink_at(std::uint64_t target_address, std::uint64_t dirfd, std::ui
   if (target.empty()) return Fail{Errno::noent};
   Walk walk = TRY(walk_new(dirfd, path));
   if (walk.trailing_slash) return Fail{Errno::noent};
-  static_cast<void>(TRY(walk.directory().create(walk.name.view(), mode_link | 0777, 0, target.view())));
-  return 0;
+  return created(walk, TRY(walk.directory().create(walk.name.view(), mode_link | 0777, 0, target.view())));
 }
 
 CallResult readlink_at(std::uint64_t dirfd, std::uint64_t path, std::uint64_t to, std::uint64_t size) {
   if (static_cast<std::int32_t>(size) <= 0) return Fail{Errno::inval};
   Walk walk = TRY(walk_at(dirfd, path, walk_empty));
+  const bool names_nothing = !walk.parent && walk.name.empty() && !walk.dots && !walk.inode->is(mode_link);
+  if (names_nothing) return Fail{Errno::noent};   // an empty path and a descriptor that is no link
   const String target = TRY(walk.inode->link_target());
   const std::size_t n = target.size() < size ? target.size() : static_cast<std::size_t>(size);
   TRY_VOID(copy_out(to, target.view().data(), n));
@@ -167,8 +191,7 @@ CallResult make_node(std::uint64_t dirfd, std::uint64_t path, std::uint64_t mode
   if (walk.trailing_slash) return Fail{Errno::noent};
   mode = type | (mode & 07777 & ~current().paths->umask);
   const bool device = type == mode_char || type == mode_block;
-  static_cast<void>(TRY(walk.directory().create(walk.name.view(), mode, device ? low(device_number) : 0, {})));
-  return 0;
+  return created(walk, TRY(walk.directory().create(walk.name.view(), mode, device ? low(device_number) : 0, {})));
 }
 
 CallResult change_directory(const InodeRef& inode) {

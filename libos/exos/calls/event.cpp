@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// eventfd, timerfd, and inotify, which is not there.
+// eventfd and timerfd.
 #include "libos/exos/fs/event.hpp"
 #include "libos/exos/calls/file_calls.hpp"
 
@@ -63,10 +63,5 @@ CallResult linux_timerfd_gettime(const Arguments& arguments) {
   TRY_VOID(write_user(arguments.b, TimerSpec{timespec(left.interval_ns), timespec(left.first_ns)}));
   return 0;
 }
-
-CallResult linux_inotify_init(const Arguments&) { return Fail{Errno::nosys}; }
-CallResult linux_inotify_init1(const Arguments&) { return Fail{Errno::nosys}; }
-CallResult linux_inotify_add_watch(const Arguments&) { return Fail{Errno::nosys}; }
-CallResult linux_inotify_rm_watch(const Arguments&) { return Fail{Errno::nosys}; }
 
 }  // namespace exos

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Opening, closing, duplicating and controlling descriptors; locks; sizes.
 #include "libos/exos/calls/file_calls.hpp"
+#include "libos/exos/fs/inotify.hpp"
 #include "libos/exos/fs/locks.hpp"
 #include "libos/exos/fs/memory_fs.hpp"
 #include "libos/exos/fs/pipe.hpp"
+#include "libos/exos/memory_internal.hpp"
 
 namespace exos {
 namespace {
@@ -12,6 +14,14 @@ CallResult open_at(std::uint64_t dirfd, std::uint64_t path_address, std::uint64_
   const String path = TRY(user_path(path_address));
   FileRef file = TRY(open_file(dirfd, path.view(), low(flags), low(mode)));
   return install(std::move(file), low(flags));
+}
+
+// RLIMIT_FSIZE for a new length.
+Status check_size_limit(std::uint64_t size) {
+  constexpr std::uint32_t rlimit_fsize = 1, sig_xfsz = 25;
+  if (size <= current_process().limits[rlimit_fsize][0]) return {};
+  send_signal(current(), SignalInfo{.signo = sig_xfsz, .code = 0x80});
+  return Fail{Errno::fbig};
 }
 
 CallResult duplicate(std::uint64_t old_fd, std::uint64_t new_fd, bool close_on_exec) {
@@ -24,7 +34,7 @@ CallResult duplicate(std::uint64_t old_fd, std::uint64_t new_fd, bool close_on_e
 
 constexpr std::uint32_t f_dupfd = 0, f_getfd = 1, f_setfd = 2, f_getfl = 3, f_setfl = 4, f_getlk = 5, f_setlk = 6,
     f_setlkw = 7, f_setown = 8, f_getown = 9, f_setsig = 10, f_getsig = 11, f_ofd_getlk = 36, f_ofd_setlk = 37,
-    f_ofd_setlkw = 38, f_dupfd_cloexec = 1030, f_setpipe_sz = 1031, f_getpipe_sz = 1032, f_add_seals = 1033, f_get_seals = 1034;
+    f_ofd_setlkw = 38, f_setown_ex = 15, f_getown_ex = 16, f_setlease = 1024, f_getlease = 1025, f_dupfd_cloexec = 1030, f_setpipe_sz = 1031, f_getpipe_sz = 1032, f_add_seals = 1033, f_get_seals = 1034;
 
 Result<LockRange> range_of(const File& file, const FileLockArgument& argument) {
   std::int64_t start = argument.start;
@@ -71,6 +81,37 @@ CallResult pipe_size(File& file, std::uint32_t command, std::uint64_t argument) 
   return pipe->capacity();
 }
 
+bool has_writable_mapping(const Inode& inode) {
+  for (const Vma* area = inode.mappings; area != nullptr; area = area->next_mapping)
+    if ((area->flags & map_shared) != 0 && (area->flags & vma_never_write) == 0) return true;
+  return false;
+}
+
+// A lease would be broken by whoever opens the file: only the one that nobody else could break is answered, as "no lease".
+CallResult set_lease(const File& file, std::uint64_t type) {
+  if (!file.inode->is(mode_regular)) return Fail{Errno::inval};
+  switch (static_cast<std::int32_t>(type)) {
+    case lock_read: return Fail{file.inode->write_opens > 0 ? Errno::again : Errno::opnotsupp};
+    case lock_write: return Fail{Errno::opnotsupp};
+    case lock_none: return Fail{Errno::again};   // there is none to give back
+    default: return Fail{Errno::inval};
+  }
+}
+
+struct OwnerArgument { std::int32_t type, pid; };
+
+CallResult set_owner(File& file, std::uint64_t address) {
+  constexpr std::int32_t group = 2;
+  const auto owner = TRY(read_user<OwnerArgument>(address));
+  if (owner.type < 0 || owner.type > group) return Fail{Errno::inval};
+  file.owner_pid = static_cast<std::uint32_t>(owner.type == group ? -owner.pid : owner.pid);
+  return 0;
+}
+CallResult get_owner(const File& file, std::uint64_t address) {
+  const auto pid = static_cast<std::int32_t>(file.owner_pid);
+  return done(write_user(address, pid < 0 ? OwnerArgument{2, -pid} : OwnerArgument{1, pid}));
+}
+
 CallResult seals(File& file, std::uint32_t command, std::uint64_t argument) {
   constexpr std::uint32_t all_seals = 0x1f, seal_seal = 1, seal_write = 8;
   std::uint32_t* word = file.inode->seals();
@@ -78,7 +119,7 @@ CallResult seals(File& file, std::uint32_t command, std::uint64_t argument) {
   if (command == f_get_seals) return *word;
   if ((low(argument) & ~all_seals) != 0) return Fail{Errno::inval};
   if (!writable(file) || (*word & seal_seal) != 0) return Fail{Errno::perm};
-  if ((low(argument) & seal_write) != 0 && file.inode->mappings != nullptr) return Fail{Errno::busy};
+  if ((low(argument) & seal_write) != 0 && (*word & seal_write) == 0 && has_writable_mapping(*file.inode)) return Fail{Errno::busy};
   *word |= low(argument);
   return 0;
 }
@@ -90,6 +131,27 @@ CallResult linux_creat(const Arguments& arguments) {
   return open_at(at_fdcwd, arguments.a, o_creat | o_wronly | o_trunc, arguments.b);
 }
 CallResult linux_openat(const Arguments& arguments) { return open_at(arguments.a, arguments.b, arguments.c, arguments.d); }
+
+CallResult linux_openat2(const Arguments& arguments) {
+  struct How { std::uint64_t flags, mode, resolve; };
+  constexpr std::uint64_t largest = 4096, known_resolve = 0x3f, cached = 0x20;
+  constexpr std::uint32_t known_flags = o_accmode | o_creat | o_excl | o_noctty | o_trunc | o_settable | o_sync | o_largefile | o_directory |
+                                        o_nofollow | o_cloexec | o_path | o_tmpfile;
+  if (arguments.d < sizeof(How)) return Fail{Errno::inval};
+  if (arguments.d > largest) return Fail{Errno::too_big};
+  for (std::uint64_t at = sizeof(How); at < arguments.d; ++at)
+    if (TRY(read_user<char>(arguments.c + at)) != 0) return Fail{Errno::too_big};
+  const auto how = TRY(read_user<How>(arguments.c));
+  const bool makes = (how.flags & (o_creat | (o_tmpfile & ~o_directory))) != 0;
+  if ((how.flags & ~std::uint64_t{known_flags}) != 0 || (how.resolve & ~known_resolve) != 0) return Fail{Errno::inval};
+  if ((makes ? how.mode & ~std::uint64_t{07777} : how.mode) != 0) return Fail{Errno::inval};
+  constexpr std::uint32_t scopes = walk_beneath | walk_in_root;
+  const std::uint32_t resolve = static_cast<std::uint32_t>(how.resolve & ~cached) << 4;
+  if ((resolve & scopes) == scopes) return Fail{Errno::inval};
+  const String path = TRY(user_path(arguments.b));
+  FileRef file = TRY(open_file(arguments.a, path.view(), low(how.flags), low(how.mode), resolve));
+  return install(std::move(file), low(how.flags));
+}
 
 CallResult linux_close(const Arguments& arguments) { return done(current().files->close(low(arguments.a))); }
 
@@ -145,6 +207,10 @@ CallResult linux_fcntl(const Arguments& arguments) {
     case f_ofd_getlk: case f_ofd_setlk: case f_ofd_setlkw: return lock_call(*file, command, arguments.c);
     case f_setown: file->owner_pid = low(arguments.c); return 0;
     case f_getown: return file->owner_pid;
+    case f_setown_ex: return set_owner(*file, arguments.c);
+    case f_getown_ex: return get_owner(*file, arguments.c);
+    case f_setlease: return set_lease(*file, arguments.c);
+    case f_getlease: return static_cast<std::uint64_t>(lock_none);
     case f_setsig: if (low(arguments.c) > 64) return Fail{Errno::inval}; file->owner_signal = low(arguments.c); return 0;
     case f_getsig: return file->owner_signal;
     case f_setpipe_sz: case f_getpipe_sz: return pipe_size(*file, command, arguments.c);
@@ -170,7 +236,10 @@ CallResult linux_truncate(const Arguments& arguments) {
   if (!walk.inode->is(mode_regular)) return Fail{Errno::inval};
   TRY_VOID(check_access(*walk.inode, may_write, current_credentials()));
   if (walk.inode->exec_opens > 0) return Fail{Errno::txtbsy};
-  return done(walk.inode->truncate(arguments.b));
+  TRY_VOID(check_size_limit(arguments.b));
+  TRY_VOID(walk.inode->truncate(arguments.b));
+  notify_walk(walk, in_modify);
+  return 0;
 }
 
 CallResult linux_ftruncate(const Arguments& arguments) {
@@ -178,7 +247,10 @@ CallResult linux_ftruncate(const Arguments& arguments) {
   FileRef file = TRY(file_of(arguments.a));
   if (file->kind == FileKind::path_only) return Fail{Errno::badf};
   if (!file->inode->is(mode_regular) || !writable(*file)) return Fail{Errno::inval};
-  return done(file->inode->truncate(arguments.b));
+  TRY_VOID(check_size_limit(arguments.b));
+  TRY_VOID(file->inode->truncate(arguments.b));
+  notify_file(*file, in_modify);
+  return 0;
 }
 
 CallResult linux_fallocate(const Arguments& arguments) {

@@ -130,7 +130,14 @@ CallResult vectored_with_flags(const Arguments& arguments, Direction direction) 
   constexpr std::uint32_t hipri = 1, dsync = 2, sync = 4, append = 0x10;
   const std::uint32_t flags = low(arguments.f);
   if ((flags & ~(hipri | dsync | sync | append)) != 0) return Fail{Errno::opnotsupp};
-  if ((flags & append) != 0) return Fail{Errno::opnotsupp};
+  if ((flags & append) != 0) {
+    if (direction == Direction::reading) return Fail{Errno::opnotsupp};
+    const FileRef file = TRY(writable_file(arguments.a));
+    const bool moves = arguments.d == ~std::uint64_t{0} && file->kind == FileKind::regular;
+    const CallResult done = vectored(arguments, direction, Position{file->kind == FileKind::regular, file->inode->size});
+    if (done.has_value() && moves) file->position = file->inode->size;
+    return done;
+  }
   if (arguments.d == ~std::uint64_t{0}) return vectored(arguments, direction, {});
   return vectored(arguments, direction, TRY(position_from(arguments.d)));
 }
@@ -230,20 +237,6 @@ CallResult linux_copy_file_range(const Arguments& arguments) {
   const std::uint64_t start = from.given ? from.offset : in->position, target = to.given ? to.offset : out->position;
   if (in->inode == out->inode && start < target + count && target < start + count) return Fail{Errno::inval};
   const std::uint64_t moved = TRY(copy_between(*in, from, *out, to, count));
-  if (from.given) TRY_VOID(write_user(arguments.b, from.offset));
-  if (to.given) TRY_VOID(write_user(arguments.d, to.offset));
-  return moved;
-}
-
-CallResult linux_splice(const Arguments& arguments) {
-  FileRef in = TRY(readable_file(arguments.a));
-  FileRef out = TRY(writable_file(arguments.c));
-  const bool in_pipe = in->kind == FileKind::pipe, out_pipe = out->kind == FileKind::pipe;
-  if (!in_pipe && !out_pipe) return Fail{Errno::inval};
-  if ((in_pipe && arguments.b != 0) || (out_pipe && arguments.d != 0)) return Fail{Errno::spipe};
-  Position from = TRY(position_at(arguments.b)), to = TRY(position_at(arguments.d));
-  const std::uint64_t wanted = arguments.e < gather_size ? arguments.e : gather_size;
-  const std::uint64_t moved = TRY(copy_between(*in, from, *out, to, wanted));
   if (from.given) TRY_VOID(write_user(arguments.b, from.offset));
   if (to.given) TRY_VOID(write_user(arguments.d, to.offset));
   return moved;

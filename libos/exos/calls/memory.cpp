@@ -19,6 +19,11 @@ Status check_file(const File& file, std::uint32_t prot, std::uint32_t& flags) {
   if ((file.flags & o_path) == o_path) return Fail{Errno::badf};
   if (mode == o_wronly) return Fail{Errno::acces};
   if (!file.inode->is(mode_regular)) return Fail{Errno::nodev};
+  constexpr std::uint32_t seal_write = 8;
+  if (const std::uint32_t* seals = file.inode->seals(); seals != nullptr && (*seals & seal_write) != 0 && (flags & map_shared) != 0) {
+    if ((prot & prot_write) != 0) return Fail{Errno::perm};
+    flags |= vma_never_write;
+  }
   if ((flags & map_shared) == 0 || mode == o_rdwr) return {};
   if ((prot & prot_write) != 0) return Fail{Errno::acces};
   flags |= vma_never_write;
@@ -78,6 +83,16 @@ CallResult linux_mmap(const Arguments& a) {
 }
 
 CallResult linux_mprotect(const Arguments& a) { return nothing(memory().protect(a.a, a.b, as_u32(a.c))); }
+
+// As on a processor without protection keys, and without one that may be given out.
+CallResult linux_pkey_alloc(const Arguments& a) {
+  return Fail{a.a != 0 || (a.b & ~std::uint64_t{3}) != 0 ? Errno::inval : Errno::nospc};
+}
+CallResult linux_pkey_free(const Arguments&) { return Fail{Errno::inval}; }
+CallResult linux_pkey_mprotect(const Arguments& a) {
+  return as_i32(a.d) == -1 ? linux_mprotect(a) : CallResult{Fail{Errno::inval}};
+}
+
 CallResult linux_munmap(const Arguments& a) { return nothing(memory().unmap(a.a, a.b)); }
 CallResult linux_brk(const Arguments& a) { return memory().set_break(a.a); }
 CallResult linux_mremap(const Arguments& a) { return memory().remap(a.a, a.b, a.c, as_u32(a.d), a.e); }
@@ -105,8 +120,8 @@ CallResult linux_mincore(const Arguments& a) {
 }
 
 CallResult linux_madvise(const Arguments& a) {
-  constexpr std::int32_t normal = 0, will_need = 3, dont_need = 4, free = 8, mergeable = 12, dont_dump = 16, do_dump = 17, wipe_on_fork = 18,
-                         cold = 20, populate_read = 22, populate_write = 23;
+  constexpr std::int32_t normal = 0, will_need = 3, dont_need = 4, free = 8, dont_fork = 10, do_fork = 11, mergeable = 12, do_dump = 17,
+                         wipe_on_fork = 18, keep_on_fork = 19, cold = 20, populate_read = 22, populate_write = 23;
   const std::int32_t advice = as_i32(a.c);
   if ((a.a & page_mask) != 0) return Fail{Errno::inval};
   if (a.b == 0) return 0;
@@ -118,10 +133,13 @@ CallResult linux_madvise(const Arguments& a) {
     case free:
       // Contents may go at any time; they go now, which is allowed and keeps the promise of memory given back.
       return nothing(memory().discard(a.a, a.b));
+    case dont_fork: return nothing(memory().advise_fork(a.a, end, vma_not_in_child, 0));
+    case do_fork: return nothing(memory().advise_fork(a.a, end, 0, vma_not_in_child));
+    case wipe_on_fork: return nothing(memory().advise_fork(a.a, end, vma_zero_in_child, 0));
+    case keep_on_fork: return nothing(memory().advise_fork(a.a, end, 0, vma_zero_in_child));
     default: break;
   }
   const bool hint = (advice >= normal && advice <= will_need) || (advice >= mergeable && advice <= do_dump) || advice == cold || advice == 21;
-  static_assert(dont_dump == 16 && wipe_on_fork == 18);
   if (!hint) return Fail{Errno::inval};
   if (!memory().covered(a.a, end)) return Fail{Errno::nomem};
   return 0;

@@ -31,6 +31,8 @@ struct SysInfo {
 };
 static_assert(sizeof(SysInfo) == 112);
 
+constinit String domain_name;
+
 // getpriority and setpriority: calls f for each process that is meant.
 template <typename F>
 bool for_each_meant(std::uint32_t which, std::uint32_t who, F f) {
@@ -56,10 +58,26 @@ CallResult linux_uname(const Arguments& a) {
   fill(name.release, "6.1.0");
   fill(name.version, "#1 ExOS on Aegis");
   fill(name.machine, "x86_64");
-  fill(name.domain, "(none)");
+  fill(name.domain, domain_name.empty() ? "(none)" : domain_name.view());
   return nothing(write_user(a.a, name));
 }
-CallResult linux_sethostname(const Arguments&) { return Fail{Errno::perm}; }
+
+namespace {
+
+CallResult set_name(String& name, const Arguments& a) {
+  constexpr std::uint64_t longest = 64;
+  if (current_process().euid != 0) return Fail{Errno::perm};
+  if (a.b > longest) return Fail{Errno::inval};
+  std::array<char, longest> text;
+  TRY_VOID(copy_in(text.data(), a.a, static_cast<std::size_t>(a.b)));
+  name = TRY(String::from({text.data(), static_cast<std::size_t>(a.b)}));
+  return 0;
+}
+
+}  // namespace
+
+CallResult linux_sethostname(const Arguments& a) { return set_name(run_description().hostname, a); }
+CallResult linux_setdomainname(const Arguments& a) { return set_name(domain_name, a); }
 
 CallResult linux_sysinfo(const Arguments& a) {
   const MemoryUse use = memory_use();
@@ -75,8 +93,11 @@ CallResult linux_sysinfo(const Arguments& a) {
   return nothing(write_user(a.a, info));
 }
 
-CallResult linux_syslog(const Arguments&) { return Fail{Errno::perm}; }
-CallResult linux_ptrace(const Arguments&) { return Fail{Errno::perm}; }
+CallResult linux_syslog(const Arguments& a) { return Fail{as_u32(a.a) > 10 ? Errno::inval : Errno::perm}; }
+CallResult linux_ptrace(const Arguments& a) {
+  constexpr std::uint32_t trace_me = 0;
+  return Fail{as_u32(a.a) != trace_me && find_task(as_u32(a.b)) == nullptr ? Errno::srch : Errno::perm};
+}
 CallResult linux_restart_syscall(const Arguments&) { return Fail{Errno::intr}; }
 
 CallResult linux_personality(const Arguments& a) {
@@ -133,8 +154,9 @@ CallResult linux_prctl(const Arguments& a) {
     }
     case get_name: return nothing(write_user(a.b, task.name));
     case capability_bounded: return a.b > 40 ? CallResult{Fail{Errno::inval}} : CallResult{1};
-    case set_slack: case set_thp_disable: return 0;
-    case get_slack: return 50000;
+    case set_thp_disable: return 0;
+    case set_slack: process.timer_slack_ns = a.b == 0 ? 50000 : a.b; return 0;
+    case get_slack: return process.timer_slack_ns;
     case set_subreaper: process.subreaper = a.b != 0 ? 1 : 0; return 0;
     case get_subreaper: return nothing(write_user(a.b, process.subreaper));
     case set_no_new:
@@ -166,8 +188,20 @@ CallResult linux_setpriority(const Arguments& a) {
   return refused ? CallResult{Fail{Errno::acces}} : CallResult{0};
 }
 
-CallResult linux_ioprio_set(const Arguments& a) { return as_u32(a.a) - 1 > 2 ? CallResult{Fail{Errno::inval}} : CallResult{0}; }
-CallResult linux_ioprio_get(const Arguments& a) { return as_u32(a.a) - 1 > 2 ? CallResult{Fail{Errno::inval}} : CallResult{0}; }
+// Kept as data: there is no disk whose requests could be put in an order.
+CallResult linux_ioprio_set(const Arguments& a) {
+  const std::uint32_t which = as_u32(a.a) - 1, wanted = as_u32(a.c), kind = wanted >> 13, level = wanted & 7;
+  if (which > 2 || wanted > 0xffff || kind > 3 || (kind == 0 && level != 0)) return Fail{Errno::inval};
+  if (kind == 1 && current_process().euid != 0) return Fail{Errno::perm};
+  const bool any = for_each_meant(which, as_u32(a.b), [&](Process& process) { process.io_priority = wanted; });
+  return any ? CallResult{0} : CallResult{Fail{Errno::srch}};
+}
+CallResult linux_ioprio_get(const Arguments& a) {
+  if (as_u32(a.a) - 1 > 2) return Fail{Errno::inval};
+  std::uint32_t found = 0;
+  if (!for_each_meant(as_u32(a.a) - 1, as_u32(a.b), [&](const Process& process) { found = process.io_priority; })) return Fail{Errno::srch};
+  return found;
+}
 
 CallResult linux_getrandom(const Arguments& a) {
   if ((as_u32(a.c) & ~7u) != 0 || (as_u32(a.c) & 6) == 6) return Fail{Errno::inval};
@@ -184,13 +218,17 @@ CallResult linux_getrandom(const Arguments& a) {
 
 // Whoever is registered or not: a barrier on all processors of the container.
 CallResult linux_membarrier(const Arguments& a) {
-  constexpr std::uint32_t query = 0, supported = 1 | 2 | 4 | 8 | 16 | 32 | 64;
+  constexpr std::uint32_t query = 0, global_expedited = 2, register_global = 4, private_expedited = 8, sync_core = 32;
+  constexpr std::uint32_t supported = 1 | global_expedited | register_global | private_expedited | 16 | sync_core | 64;
   if (a.b != 0) return Fail{Errno::inval};
-  if (as_u32(a.a) == query) return supported;
   const std::uint32_t command = as_u32(a.a);
-  constexpr std::uint32_t registrations = 4 | 16 | 64;
+  if (command == query) return supported;
   if (!std::has_single_bit(command) || (command & supported) == 0) return Fail{Errno::inval};
+  constexpr std::uint32_t registrations = register_global | 16 | 64;
+  std::uint32_t& registered = current_process().barriers;
+  if ((command == private_expedited || command == sync_core) && (registered & command) == 0) return Fail{Errno::perm};
   if ((command & registrations) == 0 && !barrier_on_processors()) return Fail{Errno::nomem};
+  if (command == private_expedited << 1 || command == sync_core << 1) registered |= command >> 1;
   return 0;
 }
 

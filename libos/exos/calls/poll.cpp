@@ -47,7 +47,7 @@ class Items {
         continue;
       }
       Waiter* waiter = ready == 0 && !item.waiter.link.linked() ? &item.waiter : nullptr;
-      if (waiter != nullptr) *waiter = Waiter{.task = &current()};
+      if (waiter != nullptr) *waiter = Waiter{.task = &current(), .events = item.events | always};
       item.result = item.file->poll(waiter) & (item.events | always);
       if (item.result != 0) ++ready;
     }

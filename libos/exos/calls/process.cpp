@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // exec, waiting for children, limits and use of resources.
 #include "libos/exos/call_helpers.hpp"
+#include "libos/exos/cpu_timers.hpp"
 #include "libos/exos/exec.hpp"
 #include "libos/exos/fs/linux_abi.hpp"
 #include "libos/exos/sched.hpp"
@@ -100,13 +101,6 @@ struct UserUsage {
 };
 static_assert(sizeof(UserUsage) == 144);
 
-std::uint64_t time_of_tasks(Process& process) {
-  std::uint64_t ns = process.user_ns;
-  const std::uint64_t time = now().raw();
-  for (Task& task : process.tasks) ns += task.cpu_ns + (&task == current_or_null() ? time - task.started_ns : 0);
-  return ns;
-}
-
 UserUsage usage(std::uint64_t ns, std::uint64_t faults) {
   UserUsage out{};
   out.user = to_timeval(ns);
@@ -125,8 +119,6 @@ std::uint32_t wait_status(const Changed& changed) {
 }
 
 }  // namespace
-
-std::uint64_t process_time_ns(Process& process) { return time_of_tasks(process); }
 
 CallResult linux_execve(const Arguments& a) { return exec_from(at_fdcwd, a.a, a.b, a.c); }
 CallResult linux_execveat(const Arguments& a) {
@@ -159,7 +151,7 @@ CallResult linux_wait4(const Arguments& a) {
   if (!changed) return 0;
   const std::uint32_t child_pid = changed->child->pid;
   const std::uint32_t status = wait_status(*changed);
-  const UserUsage used = usage(time_of_tasks(*changed->child) + changed->child->children_ns, changed->child->minor_faults);
+  const UserUsage used = usage(process_time_ns(*changed->child) + changed->child->children_ns, changed->child->minor_faults);
   acknowledge(*changed, options);
   if (a.b != 0) TRY_VOID(write_user(a.b, status));
   if (a.d != 0) TRY_VOID(write_user(a.d, used));
@@ -175,6 +167,12 @@ CallResult linux_waitid(const Arguments& a) {
     case 0: break;
     case 1: selector.who = Who::process; break;
     case 2: selector.who = Who::group; if (selector.id == 0) selector.id = current_process().group; break;
+    case 3: {
+      const auto process = process_of_descriptor(a.b);
+      if (!process) return Fail{process.error() == Errno::srch ? Errno::child : process.error()};
+      selector = {Who::process, (*process)->pid};
+      break;
+    }
     default: return Fail{Errno::inval};
   }
   const auto changed = TRY(wait_for(selector, options));
@@ -194,7 +192,7 @@ CallResult linux_waitid(const Arguments& a) {
       case Change::stopped: info.code = 5; info.child.status = static_cast<std::int32_t>(child.stop_signal); break;
       case Change::continued: info.code = 6; info.child.status = static_cast<std::int32_t>(sig_cont); break;
     }
-    used = usage(time_of_tasks(*changed->child), child.minor_faults);
+    used = usage(process_time_ns(*changed->child), child.minor_faults);
     acknowledge(*changed, options);
   }
   if (a.c != 0) TRY_VOID(write_user(a.c, info));
@@ -236,7 +234,7 @@ CallResult linux_setrlimit(const Arguments& a) { return linux_prlimit64({0, a.a,
 CallResult linux_getrusage(const Arguments& a) {
   Process& process = current_process();
   switch (as_i32(a.a)) {
-    case 0: return nothing(write_user(a.b, usage(time_of_tasks(process), process.minor_faults)));
+    case 0: return nothing(write_user(a.b, usage(process_time_ns(process), process.minor_faults)));
     case -1: return nothing(write_user(a.b, usage(process.children_ns, 0)));
     case 1: return nothing(write_user(a.b, usage(current().cpu_ns + now().raw() - current().started_ns, process.minor_faults)));
     default: return Fail{Errno::inval};
@@ -247,7 +245,7 @@ CallResult linux_times(const Arguments& a) {
   constexpr std::uint64_t tick = ns_per_second / 100;
   Process& process = current_process();
   if (a.a != 0) {
-    const std::array<std::uint64_t, 4> ticks{time_of_tasks(process) / tick, 0, process.children_ns / tick, 0};
+    const std::array<std::uint64_t, 4> ticks{process_time_ns(process) / tick, 0, process.children_ns / tick, 0};
     TRY_VOID(write_user(a.a, ticks));
   }
   return now().raw() / tick;

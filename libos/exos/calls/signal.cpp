@@ -72,6 +72,11 @@ Result<SignalInfo> queued_info(std::uint64_t at, std::uint32_t signal, bool to_s
 
 }  // namespace
 
+CallResult signal_by_call(Process& target, const SignalInfo& info) {
+  if (target.exited) return may_signal(target, static_cast<std::uint32_t>(info.signo)) ? CallResult{0} : CallResult{Fail{Errno::perm}};
+  return nothing(signal_process(target, info));
+}
+
 CallResult linux_rt_sigaction(const Arguments& a) {
   const std::uint32_t signal = as_u32(a.a);
   if (a.d != mask_size || signal == 0 || signal > last_signal) return Fail{Errno::inval};

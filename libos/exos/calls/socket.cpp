@@ -1,99 +1,62 @@
 // SPDX-License-Identifier: MIT
-// The socket calls. AF_UNIX pairs work; connecting to a name finds nobody; other families are not there (EAFNOSUPPORT).
-#include "libos/exos/fs/socket.hpp"
-#include "libos/exos/calls/file_calls.hpp"
+// Sockets, their names and connections. AF_UNIX only: other families are not there (EAFNOSUPPORT).
+#include "libos/exos/calls/socket_calls.hpp"
 
 namespace exos {
 namespace {
 
-constexpr std::uint32_t family_unix = 1, type_mask = 0xf;
+constexpr std::uint32_t type_mask = 0xf, raw = 3;
+constexpr std::uint64_t longest_address = 110;
 
-struct MessageHeader {
-  std::uint64_t name;
-  std::uint32_t name_length, padding;
-  std::uint64_t vectors, vector_count, control, control_length;
-  std::uint32_t flags, padding2;
-};
-static_assert(sizeof(MessageHeader) == 56);
-
+// SOCK_RAW of this family is a datagram socket.
 Result<std::uint32_t> checked_type(const Arguments& arguments) {
   const std::uint32_t type = low(arguments.b) & type_mask;
-  if ((low(arguments.b) & ~(type_mask | o_nonblock | o_cloexec)) != 0) return Fail{Errno::inval};
+  if ((low(arguments.b) & ~(type_mask | o_nonblock | o_cloexec)) != 0 || type == 0 || type > 10) return Fail{Errno::inval};
   if (low(arguments.a) != family_unix) return Fail{Errno::afnosupport};
   if (low(arguments.c) != 0 && low(arguments.c) != family_unix) return Fail{Errno::protonosupport};
+  if (type == raw) return socket_datagram;
   if (type != socket_stream && type != socket_datagram && type != socket_seqpacket) return Fail{Errno::socktnosupport};
   return type;
 }
 
-struct SocketRef {
-  FileRef file;
-  SocketFile* operator->() const { return static_cast<SocketFile*>(file.get()); }
-};
+}  // namespace
+
 Result<SocketRef> socket_of(std::uint64_t fd) {
   FileRef file = TRY(file_of(fd));
-  if (file->kind != FileKind::socket) return Fail{Errno::notsock};
+  if (file->kind != FileKind::socket) return Fail{file->kind == FileKind::path_only ? Errno::badf : Errno::notsock};
   return SocketRef{std::move(file)};
 }
 
-// Answers with an address that has only a family, as unnamed Unix sockets have.
-CallResult write_unnamed(std::uint64_t address, std::uint64_t length_address) {
-  const auto room = TRY(read_user<std::uint32_t>(length_address));
-  const std::uint16_t family = family_unix;
-  TRY_VOID(copy_out(address, &family, room < sizeof family ? room : sizeof family));
-  TRY_VOID(write_user(length_address, static_cast<std::uint32_t>(sizeof family)));
+Result<String> read_address(std::uint64_t address, std::uint64_t length) {
+  std::array<char, longest_address> bytes;
+  if (low(length) < sizeof(std::uint16_t) || low(length) > longest_address) return Fail{Errno::inval};
+  TRY_VOID(copy_in(bytes.data(), address, low(length)));
+  if (bytes[0] != static_cast<char>(family_unix) || bytes[1] != 0) return Fail{Errno::inval};
+  return String::from({bytes.data() + 2, low(length) - 2});
+}
+
+CallResult write_address(std::string_view name, std::uint64_t address, std::uint64_t length_address) {
+  const auto room = TRY(read_user<std::int32_t>(length_address));
+  if (room < 0) return Fail{Errno::inval};
+  std::array<char, longest_address + 1> bytes{static_cast<char>(family_unix)};
+  std::memcpy(bytes.data() + 2, name.data(), name.size());
+  const bool path = !name.empty() && name[0] != '\0';
+  const std::size_t size = 2 + name.size() + (path ? 1 : 0);
+  TRY_VOID(copy_out(address, bytes.data(), std::min<std::size_t>(size, static_cast<std::size_t>(room))));
+  TRY_VOID(write_user(length_address, static_cast<std::uint32_t>(size)));
   return 0;
 }
 
-// All pieces of a message in library memory.
-class Pieces {
- public:
-  [[nodiscard]] Status read(const MessageHeader& header) {
-    constexpr std::uint64_t most = 1024, largest = 1024 * 1024;
-    if (header.vector_count > most) return Fail{Errno::msgsize};
-    TRY_VOID(list_.resize(static_cast<std::size_t>(header.vector_count)));
-    TRY_VOID(copy_in(list_.data(), header.vectors, header.vector_count * sizeof(Iovec)));
-    for (const Iovec& piece : list_) {
-      if (piece.length > largest - total_) return Fail{Errno::msgsize};
-      total_ += piece.length;
-    }
-    return memory_.resize(static_cast<std::size_t>(total_));
-  }
-  [[nodiscard]] Buffer buffer() { return Buffer::memory(memory_.data(), memory_.size()); }
-  [[nodiscard]] Status gather() {
-    std::size_t at = 0;
-    for (const Iovec& piece : list_) {
-      TRY_VOID(copy_in(memory_.data() + at, piece.base, static_cast<std::size_t>(piece.length)));
-      at += static_cast<std::size_t>(piece.length);
-    }
-    return {};
-  }
-  [[nodiscard]] Status scatter(std::size_t size) const {
-    std::size_t at = 0;
-    for (const Iovec& piece : list_) {
-      const std::size_t n = size - at < piece.length ? size - at : static_cast<std::size_t>(piece.length);
-      TRY_VOID(copy_out(piece.base, memory_.data() + at, n));
-      at += n;
-    }
-    return {};
-  }
-
- private:
-  Vector<Iovec> list_;
-  Vector<std::byte> memory_;
-  std::uint64_t total_ = 0;
-};
-
-}  // namespace
-
 CallResult linux_socket(const Arguments& arguments) {
   const std::uint32_t type = TRY(checked_type(arguments));
-  return install(TRY(make_socket(type, low(arguments.b))), low(arguments.b));
+  return install(TRY(make_socket(TRY(make_endpoint(type)), low(arguments.b))), low(arguments.b));
 }
 
 CallResult linux_socketpair(const Arguments& arguments) {
   const std::uint32_t type = TRY(checked_type(arguments));
-  FileRef first, second;
-  TRY_VOID(make_socket_pair(type, low(arguments.b), first, second));
+  const EndpointRef ends[2]{TRY(make_endpoint(type)), TRY(make_endpoint(type))};
+  join(ends[0], ends[1]);
+  FileRef first = TRY(make_socket(ends[0], low(arguments.b))), second = TRY(make_socket(ends[1], low(arguments.b)));
   Descriptors& table = *current().files;
   const std::uint64_t a = TRY(install(std::move(first), low(arguments.b)));
   const CallResult b = install(std::move(second), low(arguments.b));
@@ -105,121 +68,61 @@ CallResult linux_socketpair(const Arguments& arguments) {
   return Fail{written.error()};
 }
 
+CallResult linux_bind(const Arguments& arguments) {
+  const SocketRef socket = TRY(socket_of(arguments.a));
+  const String address = TRY(read_address(arguments.b, arguments.c));
+  return done(bind_name(socket->end(), address.view()));
+}
+
 CallResult linux_connect(const Arguments& arguments) {
   const SocketRef socket = TRY(socket_of(arguments.a));
-  std::array<char, 111> address{};   // sockaddr_un and a NUL
-  const std::uint64_t length = low(arguments.c);
-  if (length < 2 || length > 110) return Fail{Errno::inval};
-  TRY_VOID(copy_in(address.data(), arguments.b, static_cast<std::size_t>(length)));
-  if (address[0] != static_cast<char>(family_unix) || address[1] != 0) return Fail{Errno::inval};
-  if (socket->connected()) return Fail{Errno::isconn};
-  if (length == 2 || address[2] == '\0') return Fail{Errno::connrefused};   // abstract names: nobody has one
-  const Walk walk = TRY(walk_at(at_fdcwd, std::string_view{address.data() + 2}, walk_follow));
-  TRY_VOID(check_access(*walk.inode, may_write, current_credentials()));
-  return Fail{Errno::connrefused};
+  const String address = TRY(read_address(arguments.b, arguments.c));
+  return done(socket->connect(address.view()));
 }
 
-CallResult linux_bind(const Arguments& arguments) {
-  static_cast<void>(TRY(socket_of(arguments.a)));
-  return Fail{Errno::addrnotavail};
-}
 CallResult linux_listen(const Arguments& arguments) {
-  static_cast<void>(TRY(socket_of(arguments.a)));
-  return Fail{Errno::inval};   // as for a socket that was not bound
-}
-CallResult linux_accept(const Arguments& arguments) {
-  static_cast<void>(TRY(socket_of(arguments.a)));
-  return Fail{Errno::inval};   // it does not listen
-}
-CallResult linux_accept4(const Arguments& arguments) { return linux_accept(arguments); }
-
-CallResult linux_sendto(const Arguments& arguments) {
+  constexpr std::uint32_t most = 4096;   // net.core.somaxconn
   const SocketRef socket = TRY(socket_of(arguments.a));
-  if (arguments.e != 0 && socket->connected() && socket->type() == socket_stream) return Fail{Errno::isconn};
-  Buffer buffer = Buffer::user(arguments.b, static_cast<std::size_t>(arguments.c < max_io ? arguments.c : max_io));
-  return socket->send(buffer, low(arguments.d));
+  Endpoint& end = socket->end();
+  if (!end.connection_oriented()) return Fail{Errno::opnotsupp};
+  if (end.name.empty() || end.connected) return Fail{Errno::inval};
+  end.backlog = low(arguments.b) < most ? low(arguments.b) : most;
+  end.owner = current_sender();
+  end.listening = true;
+  end.changed.wake_all();
+  return 0;
 }
 
-CallResult linux_recvfrom(const Arguments& arguments) {
+CallResult linux_accept4(const Arguments& arguments) {
+  if ((low(arguments.d) & ~(o_nonblock | o_cloexec)) != 0) return Fail{Errno::inval};
   const SocketRef socket = TRY(socket_of(arguments.a));
-  Buffer buffer = Buffer::user(arguments.b, static_cast<std::size_t>(arguments.c < max_io ? arguments.c : max_io));
-  std::uint64_t whole = 0;
-  const std::uint64_t got = TRY(socket->receive(buffer, low(arguments.d), &whole));
-  if (arguments.e != 0 && arguments.f != 0) TRY_VOID(write_user(arguments.f, std::uint32_t{0}));
-  return (low(arguments.d) & msg_truncated) != 0 && whole > got ? whole : got;
+  const EndpointRef accepted = TRY(socket->accept());
+  const std::uint64_t fd = TRY(install(TRY(make_socket(accepted, low(arguments.d))), low(arguments.d)));
+  if (arguments.b == 0) return fd;
+  const std::string_view peer = accepted->peer != nullptr ? accepted->peer->name.view() : std::string_view{};
+  const CallResult told = write_address(peer, arguments.b, arguments.c);
+  if (told.has_value()) return fd;
+  static_cast<void>(current().files->close(fd));
+  return told;
 }
-
-CallResult linux_sendmsg(const Arguments& arguments) {
-  const SocketRef socket = TRY(socket_of(arguments.a));
-  const auto header = TRY(read_user<MessageHeader>(arguments.b));
-  if (header.control_length != 0) return Fail{Errno::opnotsupp};
-  Pieces pieces;
-  TRY_VOID(pieces.read(header));
-  TRY_VOID(pieces.gather());
-  Buffer buffer = pieces.buffer();
-  return socket->send(buffer, low(arguments.c));
-}
-
-CallResult linux_recvmsg(const Arguments& arguments) {
-  const SocketRef socket = TRY(socket_of(arguments.a));
-  auto header = TRY(read_user<MessageHeader>(arguments.b));
-  Pieces pieces;
-  TRY_VOID(pieces.read(header));
-  Buffer buffer = pieces.buffer();
-  std::uint64_t whole = 0;
-  const std::uint64_t got = TRY(socket->receive(buffer, low(arguments.c), &whole));
-  TRY_VOID(pieces.scatter(static_cast<std::size_t>(got)));
-  header.name_length = 0;
-  header.control_length = 0;
-  header.flags = whole > got ? msg_truncated : 0;
-  TRY_VOID(write_user(arguments.b, header));
-  return got;
-}
+CallResult linux_accept(const Arguments& arguments) { return linux_accept4({arguments.a, arguments.b, arguments.c, 0, 0, 0}); }
 
 CallResult linux_shutdown(const Arguments& arguments) {
-  return done(TRY(socket_of(arguments.a))->shut_down(low(arguments.b)));
+  const SocketRef socket = TRY(socket_of(arguments.a));
+  if (low(arguments.b) > 2) return Fail{Errno::inval};
+  socket->end().shut_down(low(arguments.b) != 1, low(arguments.b) != 0);
+  return 0;
 }
+
 CallResult linux_getsockname(const Arguments& arguments) {
-  static_cast<void>(TRY(socket_of(arguments.a)));
-  return write_unnamed(arguments.b, arguments.c);
+  return write_address(TRY(socket_of(arguments.a))->end().name.view(), arguments.b, arguments.c);
 }
 CallResult linux_getpeername(const Arguments& arguments) {
-  if (!TRY(socket_of(arguments.a))->connected()) return Fail{Errno::notconn};
-  return write_unnamed(arguments.b, arguments.c);
-}
-
-CallResult linux_setsockopt(const Arguments& arguments) {
-  constexpr std::uint32_t level_socket = 1;
-  static_cast<void>(TRY(socket_of(arguments.a)));
-  if (low(arguments.b) != level_socket) return Fail{Errno::opnotsupp};
-  if (arguments.e < sizeof(std::int32_t)) return Fail{Errno::inval};
-  static_cast<void>(TRY(read_user<std::int32_t>(arguments.d)));
-  return 0;
-}
-
-CallResult linux_getsockopt(const Arguments& arguments) {
-  constexpr std::uint32_t level_socket = 1, so_type = 3, so_error = 4, so_sndbuf = 7, so_rcvbuf = 8, so_peercred = 17,
-                          so_acceptconn = 30, so_protocol = 38, so_domain = 39;
   const SocketRef socket = TRY(socket_of(arguments.a));
-  if (low(arguments.b) != level_socket) return Fail{Errno::opnotsupp};
-  const auto room = TRY(read_user<std::uint32_t>(arguments.e));
-  std::array<std::uint32_t, 3> value{};
-  std::uint32_t size = sizeof(std::uint32_t);
-  switch (low(arguments.c)) {
-    case so_type: value[0] = socket->type(); break;
-    case so_error: case so_acceptconn: case so_protocol: break;
-    case so_sndbuf: case so_rcvbuf: value[0] = 212'992; break;
-    case so_domain: value[0] = family_unix; break;
-    case so_peercred:
-      value = {socket->peer_pid, socket->peer_uid, socket->peer_gid};
-      size = sizeof value;
-      break;
-    default: return Fail{Errno::noprotoopt};
-  }
-  if (size > room) size = room;
-  TRY_VOID(copy_out(arguments.d, value.data(), size));
-  TRY_VOID(write_user(arguments.e, size));
-  return 0;
+  const Endpoint& end = socket->end();
+  const Endpoint* other = end.connection_oriented() ? end.peer : end.target.get();
+  if (other == nullptr) return Fail{Errno::notconn};
+  return write_address(other->name.view(), arguments.b, arguments.c);
 }
 
 }  // namespace exos

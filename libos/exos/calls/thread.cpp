@@ -31,7 +31,7 @@ bool is_ordinary(std::int32_t policy) { return policy == sched_other || policy =
 CallResult linux_clone(const Arguments& a) {
   constexpr std::uint64_t signal_mask = 0xff;
   return clone_task({.flags = as_u32(a.a) & ~signal_mask, .exit_signal = a.a & signal_mask, .stack_pointer = a.b, .parent_tid = a.c,
-                     .child_tid = a.d, .tls = a.e});
+                     .child_tid = a.d, .tls = a.e, .pidfd = a.c});
 }
 
 CallResult linux_clone3(const Arguments& a) {
@@ -44,7 +44,7 @@ CallResult linux_clone3(const Arguments& a) {
     if (TRY(read_user<char>(a.a + at)) != 0) return Fail{Errno::too_big};
   if ((c.stack == 0) != (c.stack_size == 0) || c.set_tid_size != 0 || (c.flags & 0xff) != 0) return Fail{Errno::inval};
   return clone_task({.flags = c.flags, .exit_signal = c.exit_signal, .stack_pointer = c.stack == 0 ? 0 : c.stack + c.stack_size,
-                     .parent_tid = c.parent_tid, .child_tid = c.child_tid, .tls = c.tls});
+                     .parent_tid = c.parent_tid, .child_tid = c.child_tid, .tls = c.tls, .pidfd = c.pidfd});
 }
 
 CallResult linux_fork(const Arguments&) { return clone_task({.exit_signal = sig_chld}); }
@@ -72,7 +72,6 @@ CallResult linux_get_robust_list(const Arguments& a) {
 }
 
 CallResult linux_futex(const Arguments& a) { return futex::operate(a.a, as_u32(a.b), as_u32(a.c), a.d, a.e, as_u32(a.f)); }
-CallResult linux_rseq(const Arguments&) { return Fail{Errno::nosys}; }
 
 CallResult linux_sched_yield(const Arguments&) {
   if (!sched::idle()) sched::yield_current();
@@ -110,15 +109,20 @@ CallResult linux_sched_getparam(const Arguments& a) {
   return nothing(write_user(a.b, std::int32_t{0}));
 }
 CallResult linux_sched_setscheduler(const Arguments& a) {
-  static_cast<void>(TRY(task_of(a.a)));
+  Task* task = TRY(task_of(a.a));
   const std::int32_t policy = as_i32(a.b) & ~0x4000'0000;  // SCHED_RESET_ON_FORK
   if (policy == sched_fifo || policy == sched_rr) return Fail{Errno::perm};
   if (!is_ordinary(policy) || TRY(read_user<std::int32_t>(a.c)) != 0) return Fail{Errno::inval};
+  task->policy = policy;
   return 0;
 }
 CallResult linux_sched_getscheduler(const Arguments& a) {
+  return static_cast<std::uint64_t>(TRY(task_of(a.a))->policy);
+}
+// Ordinary tasks take turns by slices of 10 ms.
+CallResult linux_sched_rr_get_interval(const Arguments& a) {
   static_cast<void>(TRY(task_of(a.a)));
-  return sched_other;
+  return nothing(write_user(a.b, Timespec{0, 10'000'000}));
 }
 CallResult linux_sched_get_priority_max(const Arguments& a) {
   const std::int32_t policy = as_i32(a.a);
@@ -137,14 +141,20 @@ static_assert(sizeof(SchedAttributes) == 48);
 }  // namespace
 
 CallResult linux_sched_setattr(const Arguments& a) {
-  static_cast<void>(TRY(task_of(a.a)));
+  if (a.c != 0) return Fail{Errno::inval};
+  Task* task = TRY(task_of(a.a));
   const auto wanted = TRY(read_user<SchedAttributes>(a.b));
-  return is_ordinary(static_cast<std::int32_t>(wanted.policy)) ? CallResult{0} : CallResult{Fail{Errno::perm}};
+  const auto policy = static_cast<std::int32_t>(wanted.policy);
+  if (policy == sched_fifo || policy == sched_rr) return Fail{Errno::perm};
+  if (!is_ordinary(policy)) return Fail{Errno::inval};
+  task->policy = policy;
+  return 0;
 }
 CallResult linux_sched_getattr(const Arguments& a) {
   const Task* task = TRY(task_of(a.a));
   if (as_u32(a.c) < sizeof(SchedAttributes) || a.d != 0) return Fail{Errno::inval};
-  return nothing(write_user(a.b, SchedAttributes{.size = sizeof(SchedAttributes), .nice = task->process->nice}));
+  return nothing(write_user(a.b, SchedAttributes{.size = sizeof(SchedAttributes), .policy = static_cast<std::uint32_t>(task->policy),
+                                               .nice = task->process->nice}));
 }
 
 }  // namespace exos

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Clocks, sleeping, interval timers and POSIX timers.
 #include "libos/exos/call_helpers.hpp"
-#include "libos/exos/posix_timers.hpp"
+#include "libos/exos/cpu_timers.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/time_values.hpp"
 
 namespace exos {
-
-std::uint64_t process_time_ns(Process& process);  // calls/process.cpp
 
 namespace {
 
@@ -16,10 +14,6 @@ constexpr std::uint32_t realtime = 0, monotonic = 1, process_time = 2, thread_ti
 constexpr std::uint32_t absolute = 1;  // TIMER_ABSTIME
 
 bool is_wall(std::uint32_t clock) { return clock == realtime || clock == realtime_coarse || clock == realtime_alarm || clock == tai; }
-
-std::uint64_t thread_time_ns(Task& task) {
-  return task.cpu_ns + (&task == current_or_null() ? now().raw() - task.started_ns : 0);
-}
 
 CallResult read_clock(std::uint32_t clock) {
   if (static_cast<std::int32_t>(clock) < 0) {
@@ -92,29 +86,50 @@ IntervalValue alarm_value(const Process& process) {
   return {to_timeval(process.alarm_interval_ns), to_timeval(time_left(process.alarm))};
 }
 
+// ITIMER_VIRTUAL and ITIMER_PROF; null for the real one.
+CpuTimer* cpu_timer(Process& process, std::uint32_t which) {
+  return which == 1 ? &process.virtual_timer : which == 2 ? &process.profiling_timer : nullptr;
+}
+IntervalValue cpu_timer_value(Process& process, const CpuTimer& timer) {
+  const std::uint64_t time = process_time_ns(process);
+  const std::uint64_t left = timer.due_ns == 0 ? 0 : timer.due_ns > time ? timer.due_ns - time : 1000;
+  return {to_timeval(timer.interval_ns), to_timeval(left)};
+}
+
 // --- POSIX timers -----------------------------------------------------------------------------------------------------
 struct UserEvent { std::uint64_t value; std::int32_t signal, notify, tid, unused[11]; };  // struct sigevent
 static_assert(sizeof(UserEvent) == 64);
 struct TimerValue { Timespec interval, value; };
-constexpr std::int32_t notify_signal = 0, notify_none = 1, notify_thread_id = 4, si_timer = -2;
-constexpr std::int32_t most_overruns = std::numeric_limits<std::int32_t>::max();
+constexpr std::int32_t notify_signal = 0, notify_none = 1, notify_thread_id = 4;
 
-void on_posix_timer(Timer& timer) {
-  PosixTimer& self = *static_cast<PosixTimer*>(timer.owner);
-  self.overrun = 0;
-  if (self.interval_ns != 0) {
-    // Ends that passed unseen count as overruns of this one.
-    const std::uint64_t late = now().raw() - self.due_ns;
-    const std::uint64_t missed = late / self.interval_ns;
-    self.overrun = static_cast<std::int32_t>(std::min<std::uint64_t>(missed, most_overruns));
-    self.due_ns += (missed + 1) * self.interval_ns;
-    arm(timer, abi::Nanoseconds{self.due_ns});
-  }
-  if (self.signal == 0) return;
-  const SignalInfo info{.signo = static_cast<std::int32_t>(self.signal), .code = si_timer, .pid = self.id,
-                        .uid = static_cast<std::uint32_t>(self.overrun), .value = self.value};
-  if (self.tid == 0) return send_signal(*self.process, info);
-  if (Task* task = find_task(self.tid)) send_signal(*task, info);
+void on_posix_timer(Timer& timer) { expire(*static_cast<PosixTimer*>(timer.owner), now().raw()); }
+
+bool is_cpu_clock(std::uint32_t clock) { return clock == process_time || clock == thread_time || as_i32(clock) < 0; }
+
+// The task whose time the clock is; 0: the process's. Other processes' clocks cannot be waited for.
+Result<std::uint32_t> task_of_clock(std::uint32_t clock) {
+  if (clock == process_time) return 0u;
+  if (clock == thread_time) return current().tid;
+  const std::uint32_t id = ~(clock >> 3) & 0x1fff'ffff;
+  if ((clock & 4) != 0) return id == 0 ? current().tid : id;
+  if (id != 0 && id != current_process().pid) return Fail{Errno::opnotsupp};
+  return 0u;
+}
+
+bool is_pending(const PendingSignals& pending, const PosixTimer& timer) {
+  const auto is_its = [&](const SignalInfo& info) { return info.code == si_timer && info.pid == timer.id; };
+  if ((pending.set >> (timer.signal - 1) & 1) == 0) return false;
+  if (timer.signal < 32) return is_its(pending.info[timer.signal - 1]);
+  for (const QueuedSignal* queued = pending.queued; queued != nullptr; queued = queued->next)
+    if (is_its(queued->info)) return true;
+  return false;
+}
+
+std::uint64_t left_of(const PosixTimer& timer) {
+  if (!timer.on_cpu) return time_left(timer.timer);
+  if (timer.due_ns == 0) return 0;
+  const std::uint64_t time = cpu_time_of(timer);
+  return timer.due_ns > time ? timer.due_ns - time : 1;
 }
 
 Result<PosixTimer*> timer_of(std::uint64_t id) {
@@ -123,9 +138,41 @@ Result<PosixTimer*> timer_of(std::uint64_t id) {
   return Fail{Errno::inval};
 }
 
-TimerValue timer_value(const PosixTimer& timer) { return {to_timespec(timer.interval_ns), to_timespec(time_left(timer.timer))}; }
+TimerValue timer_value(const PosixTimer& timer) { return {to_timespec(timer.interval_ns), to_timespec(left_of(timer))}; }
 
 }  // namespace
+
+void expire(PosixTimer& self, std::uint64_t time_ns) {
+  std::uint64_t missed = 0;
+  if (self.interval_ns != 0) {
+    missed = (time_ns - self.due_ns) / self.interval_ns;   // ends that passed unseen
+    self.due_ns += (missed + 1) * self.interval_ns;
+    if (!self.on_cpu) arm(self.timer, abi::Nanoseconds{self.due_ns});
+  } else if (self.on_cpu) {
+    self.due_ns = 0;
+  }
+  if (self.signal == 0) return;
+  Task* task = self.tid == 0 ? nullptr : find_task(self.tid);
+  if (self.tid != 0 && task == nullptr) return;
+  // One signal of a timer is pending at most: what comes meanwhile is counted.
+  if (is_pending(task != nullptr ? task->signals.pending : self.process->pending, self)) {
+    self.overrun += missed + 1;
+    return;
+  }
+  self.overrun = missed;
+  const SignalInfo info{.signo = static_cast<std::int32_t>(self.signal), .code = si_timer, .pid = self.id, .value = self.value};
+  if (task != nullptr) send_signal(*task, info);
+  else send_signal(*self.process, info);
+}
+
+void collect_overrun(SignalInfo& info) {
+  constexpr std::uint64_t most = std::numeric_limits<std::int32_t>::max();
+  for (PosixTimer* timer = current_process().timers; timer != nullptr; timer = timer->next) {
+    if (timer->id != info.pid) continue;
+    timer->last_overrun = std::min(std::exchange(timer->overrun, 0), most);
+    info.uid = static_cast<std::uint32_t>(timer->last_overrun);
+  }
+}
 
 CallResult linux_clock_gettime(const Arguments& a) { return nothing(write_user(a.b, to_timespec(TRY(read_clock(as_u32(a.a)))))); }
 CallResult linux_clock_getres(const Arguments& a) {
@@ -133,7 +180,12 @@ CallResult linux_clock_getres(const Arguments& a) {
   const bool coarse = as_u32(a.a) == realtime_coarse || as_u32(a.a) == monotonic_coarse;
   return a.b == 0 ? CallResult{0} : nothing(write_user(a.b, Timespec{0, coarse ? 4'000'000 : 1}));
 }
-CallResult linux_clock_settime(const Arguments&) { return Fail{Errno::perm}; }
+// The time of day belongs to the machine: what is asked rightly is refused.
+CallResult linux_clock_settime(const Arguments& a) {
+  if (as_u32(a.a) != realtime) return Fail{Errno::inval};
+  static_cast<void>(TRY(to_ns(TRY(read_user<Timespec>(a.b)))));
+  return Fail{Errno::perm};
+}
 
 CallResult linux_gettimeofday(const Arguments& a) {
   if (a.a != 0) TRY_VOID(write_user(a.a, to_timeval(wall_now_ns())));
@@ -149,7 +201,7 @@ CallResult linux_time(const Arguments& a) {
 CallResult linux_nanosleep(const Arguments& a) { return relative_sleep(TRY(to_ns(TRY(read_user<Timespec>(a.a)))), a.b); }
 CallResult linux_clock_nanosleep(const Arguments& a) {
   const std::uint32_t clock = as_u32(a.a);
-  if (clock == thread_time) return Fail{Errno::inval};
+  if (clock == thread_time) return Fail{Errno::opnotsupp};
   static_cast<void>(TRY(read_clock(clock)));
   const std::uint64_t ns = TRY(to_ns(TRY(read_user<Timespec>(a.c))));
   if ((as_u32(a.b) & absolute) == 0) return relative_sleep(ns, a.d);
@@ -164,8 +216,9 @@ CallResult linux_alarm(const Arguments& a) {
 }
 CallResult linux_setitimer(const Arguments& a) {
   if (as_u32(a.a) > 2) return Fail{Errno::inval};
-  if (as_u32(a.a) != 0) return Fail{Errno::inval};  // ITIMER_VIRTUAL and ITIMER_PROF: no clock interrupts of a task's own
-  const IntervalValue old = alarm_value(current_process());
+  Process& process = current_process();
+  CpuTimer* const cpu = cpu_timer(process, as_u32(a.a));
+  const IntervalValue old = cpu != nullptr ? cpu_timer_value(process, *cpu) : alarm_value(process);
   std::uint64_t value = 0, interval = 0;
   if (a.b != 0) {
     const auto fresh = TRY(read_user<IntervalValue>(a.b));
@@ -173,16 +226,20 @@ CallResult linux_setitimer(const Arguments& a) {
     interval = TRY(to_ns(fresh.interval));
   }
   if (a.c != 0) TRY_VOID(write_user(a.c, old));
-  set_alarm(current_process(), value, interval);
+  if (cpu != nullptr) *cpu = {value == 0 ? 0 : process_time_ns(process) + value, interval};
+  else set_alarm(process, value, interval);
   return 0;
 }
 CallResult linux_getitimer(const Arguments& a) {
   if (as_u32(a.a) > 2) return Fail{Errno::inval};
-  return nothing(write_user(a.b, as_u32(a.a) == 0 ? alarm_value(current_process()) : IntervalValue{}));
+  Process& process = current_process();
+  const CpuTimer* cpu = cpu_timer(process, as_u32(a.a));
+  return nothing(write_user(a.b, cpu == nullptr ? alarm_value(process) : cpu_timer_value(process, *cpu)));
 }
 
 CallResult linux_timer_create(const Arguments& a) {
   static_cast<void>(TRY(read_clock(as_u32(a.a))));
+  const std::uint32_t cpu_tid = is_cpu_clock(as_u32(a.a)) ? TRY(task_of_clock(as_u32(a.a))) : 0;
   Process& process = current_process();
   UserEvent event{.value = process.next_timer_id, .signal = static_cast<std::int32_t>(sig_alrm), .notify = notify_signal};
   if (a.b != 0) event = TRY(read_user<UserEvent>(a.b));
@@ -206,6 +263,8 @@ CallResult linux_timer_create(const Arguments& a) {
   timer->signal = signals ? static_cast<std::uint32_t>(event.signal) : 0;
   timer->value = event.value;
   timer->clock = as_u32(a.a);
+  timer->on_cpu = is_cpu_clock(timer->clock);
+  timer->cpu_tid = cpu_tid;
   timer->timer.owner = timer;
   timer->timer.fire = on_posix_timer;
   timer->next = std::exchange(process.timers, timer);
@@ -220,7 +279,12 @@ CallResult linux_timer_settime(const Arguments& a) {
   if (a.d != 0) TRY_VOID(write_user(a.d, old));
   cancel(timer->timer);
   timer->interval_ns = interval;
-  timer->overrun = 0;
+  timer->overrun = timer->last_overrun = 0;
+  if (timer->on_cpu) {
+    const bool relative = (as_u32(a.b) & absolute) == 0;
+    timer->due_ns = value == 0 ? 0 : relative ? cpu_time_of(*timer) + value : value;
+    return 0;
+  }
   if (value == 0) return 0;
   abi::Nanoseconds deadline = deadline_in(value);
   if ((as_u32(a.b) & absolute) != 0) deadline = is_wall(timer->clock) ? deadline_at_wall(value) : abi::Nanoseconds{value};
@@ -229,7 +293,7 @@ CallResult linux_timer_settime(const Arguments& a) {
   return 0;
 }
 CallResult linux_timer_gettime(const Arguments& a) { return nothing(write_user(a.b, timer_value(*TRY(timer_of(a.a))))); }
-CallResult linux_timer_getoverrun(const Arguments& a) { return static_cast<std::uint64_t>(TRY(timer_of(a.a))->overrun); }
+CallResult linux_timer_getoverrun(const Arguments& a) { return TRY(timer_of(a.a))->last_overrun; }
 CallResult linux_timer_delete(const Arguments& a) {
   PosixTimer* timer = TRY(timer_of(a.a));
   PosixTimer** at = &current_process().timers;

@@ -26,7 +26,8 @@ void take_off_file(Watch& watch) {
 bool can_be_watched(const File& file) {
   switch (file.kind) {
     case FileKind::pipe: case FileKind::console: case FileKind::socket:
-    case FileKind::event: case FileKind::timer: case FileKind::epoll: return true;
+    case FileKind::event: case FileKind::timer: case FileKind::epoll: case FileKind::inotify:
+    case FileKind::signals: case FileKind::process: case FileKind::terminal: return true;
     default: return false;
   }
 }
@@ -72,10 +73,24 @@ Watch* EpollFile::find(const File& file, std::uint32_t fd) {
   return nullptr;
 }
 
+// No circles, and no chains of more sets than Linux allows.
+bool EpollFile::may_be_in(const EpollFile& outer, std::uint32_t depth) const {
+  constexpr std::uint32_t deepest = 5;
+  if (this == &outer || depth >= deepest) return false;
+  for (const Watch* watch : watches_)
+    if (watch->file->kind == FileKind::epoll && !static_cast<const EpollFile*>(watch->file)->may_be_in(outer, depth + 1)) return false;
+  return true;
+}
+
 Status EpollFile::add(const FileRef& file, std::uint32_t fd, const EpollEvent& event) {
   if (file.get() == this) return Fail{Errno::inval};
   if (!can_be_watched(*file)) return Fail{Errno::perm};
   if (find(*file, fd) != nullptr) return Fail{Errno::exist};
+  if ((event.events & epoll_exclusive) != 0) {
+    constexpr std::uint32_t allowed = poll_in | poll_out | poll_err | poll_hup | epoll_wakeup | epoll_edge | epoll_exclusive;
+    if ((event.events & ~allowed) != 0 || file->kind == FileKind::epoll) return Fail{Errno::inval};
+  }
+  if (file->kind == FileKind::epoll && !static_cast<EpollFile&>(*file).may_be_in(*this, 1)) return Fail{Errno::loop};
   TRY_VOID(watches_.reserve(watches_.size() + 1));
   Watch* watch = make<Watch>();
   if (watch == nullptr) return Fail{Errno::nomem};
@@ -93,6 +108,7 @@ Status EpollFile::add(const FileRef& file, std::uint32_t fd, const EpollEvent& e
 Status EpollFile::change(const File& file, std::uint32_t fd, const EpollEvent& event) {
   Watch* watch = find(file, fd);
   if (watch == nullptr) return Fail{Errno::noent};
+  if (((watch->events | event.events) & epoll_exclusive) != 0) return Fail{Errno::inval};
   WaitQueue::leave(watch->edge);
   watch->events = event.events;
   watch->data = event.data;
@@ -115,7 +131,7 @@ std::uint32_t EpollFile::ready_events(Watch& watch) {
   if ((watch.events & epoll_edge) == 0) return watch.file->poll(nullptr) & wanted;
   if (!watch.fresh && !watch.edge.woken) return 0;
   WaitQueue::leave(watch.edge);
-  watch.edge = Waiter{};
+  watch.edge = Waiter{.events = wanted};
   watch.fresh = false;
   const std::uint32_t events = watch.file->poll(&watch.edge) & wanted;
   watch.edge.task = nobody();
@@ -156,6 +172,7 @@ Status EpollFile::block(abi::Nanoseconds deadline) {
   for (std::size_t i = 0; i < watches_.size(); ++i) {
     if (!watches_[i]->enabled) continue;
     places[i].file = FileRef{watches_[i]->file};
+    places[i].waiter.events = watches_[i]->events | poll_err | poll_hup;
     static_cast<void>(watches_[i]->file->poll(&places[i].waiter));
   }
   changed_.join(own);

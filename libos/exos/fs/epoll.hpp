@@ -43,6 +43,7 @@ class EpollFile final : public File {
   [[nodiscard]] CallResult wait(std::uint64_t address, std::size_t most, abi::Nanoseconds deadline);
 
  private:
+  [[nodiscard]] bool may_be_in(const EpollFile& outer, std::uint32_t depth) const;
   [[nodiscard]] Watch* find(const File& file, std::uint32_t fd);
   [[nodiscard]] CallResult collect(std::uint64_t address, std::size_t most);
   static std::uint32_t ready_events(Watch& watch);

@@ -20,7 +20,7 @@ class EventFile final : public File {
     const std::uint64_t taken = semaphore_ ? 1 : count_;
     TRY_VOID(buffer.put(&taken, sizeof taken));
     count_ -= taken;
-    changed_.wake_all();
+    changed_.wake_all(poll_writable);
     return sizeof taken;
   }
   CallResult write(Buffer& buffer) override {
@@ -33,7 +33,7 @@ class EventFile final : public File {
       TRY_VOID(changed_.wait());
     }
     count_ += more;
-    changed_.wake_all();
+    changed_.wake_all(poll_readable);
     return sizeof more;
   }
   std::uint32_t poll(Waiter* waiter) override {

@@ -96,7 +96,14 @@ CallResult MemoryFile::read(std::uint64_t offset, Buffer& buffer) {
     } else {
       moved = buffer.put_zeros(piece);
     }
-    if (!moved.has_value()) return done > 0 ? CallResult{done} : CallResult{Fail{moved.error()}};
+    if (!moved.has_value()) {
+      // The buffer may end within this piece: what fits is moved, byte by byte up to its last page's end.
+      const std::uint64_t fits = buffer.bytes_to_page_end();
+      if (fits >= piece) return done > 0 ? CallResult{done} : CallResult{Fail{moved.error()}};
+      Buffer head = buffer.first(fits);
+      const CallResult got = read(offset, head);
+      return got.has_value() || done == 0 ? (got.has_value() ? CallResult{done + *got} : got) : CallResult{done};
+    }
     offset += piece;
     done += piece;
   }

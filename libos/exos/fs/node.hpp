@@ -18,7 +18,7 @@ class SpecialInode : public Inode {
 };
 
 [[nodiscard]] Inode* make_fifo_inode();     // pipe.cpp
-[[nodiscard]] Inode* make_socket_inode();   // socket.cpp: the node of a bound socket; connect finds nobody there yet
+[[nodiscard]] Inode* make_socket_inode();   // socket_names.cpp: the node of a bound socket
 [[nodiscard]] Inode* make_device_inode();   // device.cpp: by its rdev
 
 // An inode outside any tree, for pipes, sockets, event files. `mode` with its type.

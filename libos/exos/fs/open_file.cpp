@@ -3,7 +3,9 @@
 #include "libos/exos/fs/open_file.hpp"
 
 #include "libos/exos/fs/epoll.hpp"
+#include "libos/exos/fs/extended.hpp"
 #include "libos/exos/fs/file_system.hpp"
+#include "libos/exos/fs/inotify.hpp"
 #include "libos/exos/fs/locks.hpp"
 #include "libos/exos/fs/memory_fs.hpp"
 #include "libos/exos/task.hpp"
@@ -34,6 +36,7 @@ class RegularFile final : public File {
   CallResult read_at(std::uint64_t offset, Buffer& buffer) override {
     const CallResult done = inode->read(offset, buffer);
     if (done.has_value() && *done > 0 && (flags & o_noatime) == 0) touch_access(*inode);
+    if (done.has_value() && *done > 0) notify_file(*this, in_access);
     return done;
   }
   CallResult write(Buffer& buffer) override {
@@ -74,9 +77,10 @@ class RegularFile final : public File {
     if (buffer.left() == 0) return 0;
     const std::uint64_t limit = TRY(size_limit(offset));
     if ((inode->mode & 06000) != 0 && current_credentials().uid != 0) inode->mode &= ~06000u;
-    if (buffer.left() <= limit) return inode->write(offset, buffer);
     Buffer head = buffer.first(limit);
-    return inode->write(offset, head);
+    const CallResult done = inode->write(offset, head);
+    if (done.has_value() && *done > 0) notify_file(*this, in_modify);
+    return done;
   }
 };
 
@@ -197,6 +201,7 @@ std::uint32_t File::poll(Waiter*) { return poll_readable | poll_writable; }   //
 
 void File::dispose(File* file) {
   if (file->watches != nullptr) forget_watches(*file);
+  if (file->kind != FileKind::path_only) notify_file(*file, writable(*file) ? in_close_write : in_close_nowrite);
   if (file->inode && file->inode->locks != nullptr) release_file_locks(*file->inode, file);
   destroy(file);
 }
@@ -209,6 +214,8 @@ Result<InodeRef> Inode::link_inode() { return Fail{Errno::nodata}; }
 void Inode::dispose(Inode* inode) {
   if (inode->patches != nullptr) release_patches(*inode);
   if (inode->locks != nullptr) destroy_locks(*inode);
+  destroy(inode->attributes);
+  if (inode->watchers != nullptr) forget_inode(*inode);
   if (inode->file_system != nullptr) --inode->file_system->inodes;
   destroy(inode);
 }

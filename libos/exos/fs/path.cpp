@@ -2,6 +2,7 @@
 // The path walk. Nothing is cached: directories are hash tables in memory, a component costs one look-up.
 #include "libos/exos/fs/path.hpp"
 
+#include "libos/exos/fs/inotify.hpp"
 #include "libos/exos/task.hpp"
 
 namespace exos {
@@ -41,12 +42,16 @@ Result<InodeRef> parent_of(PathContext& context, Directory& directory) {
 }
 
 // Where the target of a link leads: an inode at once, or more path.
-Result<InodeRef> follow(PathContext& context, const InodeRef& at, Inode& link, Remaining& remaining) {
+Result<InodeRef> follow(PathContext& context, const InodeRef& at, Inode& link, Remaining& remaining, std::uint32_t flags) {
+  if ((flags & walk_no_links) != 0) return Fail{Errno::loop};
   Result<InodeRef> direct = link.link_inode();
+  if (direct.has_value() && (flags & walk_no_magic) != 0) return Fail{Errno::loop};
+  if (direct.has_value() && (flags & (walk_beneath | walk_in_root)) != 0) return Fail{Errno::xdev};
   if (direct.has_value() || direct.error() != Errno::nodata) return direct;
   String target = TRY(link.link_target());
   if (target.empty()) return Fail{Errno::noent};
   const bool absolute = target.view().starts_with('/');
+  if (absolute && (flags & walk_beneath) != 0) return Fail{Errno::xdev};
   TRY_VOID(remaining.splice(std::move(target)));
   return absolute ? context.root : at;
 }
@@ -87,6 +92,7 @@ Result<Walk> walk_from(PathContext& context, const InodeRef& start, std::string_
     walk.inode = start;
     return walk;
   }
+  if (path.starts_with('/') && (flags & walk_beneath) != 0) return Fail{Errno::xdev};
   InodeRef at = path.starts_with('/') ? context.root : start;
   Remaining remaining{path};
   std::uint32_t links = 0;
@@ -103,6 +109,7 @@ Result<Walk> walk_from(PathContext& context, const InodeRef& start, std::string_
     TRY_VOID(check_access(*directory, may_execute, who));
     if (name.size() > name_max) return Fail{Errno::nametoolong};
     if (name == "." || name == "..") {
+      if (name.size() == 2 && (flags & walk_beneath) != 0 && directory == context.root.get()) return Fail{Errno::xdev};
       if (name.size() == 2) at = TRY(parent_of(context, *directory));
       if (!last) continue;
       walk.inode = at;
@@ -118,12 +125,13 @@ Result<Walk> walk_from(PathContext& context, const InodeRef& start, std::string_
       walk.trailing_slash = remaining.slash();
       return walk;
     }
+    if ((flags & walk_no_crossing) != 0 && (*child)->device != at->device) return Fail{Errno::xdev};
     const bool follows = !last || (flags & walk_follow) != 0 || (remaining.slash() && (flags & walk_parent) == 0);
     if ((*child)->is(mode_link) && follows) {
       if (++links > max_links) return Fail{Errno::loop};
       // Magic links leave `remaining` as it is and stand for their target here; others continue from `at`.
       const bool magic = (*child)->link_inode().has_value();
-      at = TRY(follow(context, at, **child, remaining));
+      at = TRY(follow(context, at, **child, remaining, flags));
       if (!magic || !last) continue;
       walk.inode = at;
       return walk;
@@ -226,12 +234,28 @@ Result<FileRef> open_nameless(const Walk& walk, std::uint32_t flags, std::uint32
 
 }  // namespace
 
-Result<FileRef> open_file(std::uint64_t dirfd, std::string_view path, std::uint32_t flags, std::uint32_t mode) {
+namespace {
+
+// Where a walk of openat2 starts, and what it takes for the root.
+Result<Walk> walk_resolved(std::uint64_t dirfd, std::string_view path, std::uint32_t flags, const Credentials& who) {
+  if ((flags & (walk_no_crossing | walk_no_magic | walk_no_links | walk_beneath | walk_in_root)) == 0) return walk_as(dirfd, path, flags, who);
+  PathContext& own = *current().paths;
+  PathContext context;
+  const bool here = static_cast<std::int32_t>(dirfd) == static_cast<std::int32_t>(at_fdcwd);
+  const InodeRef start = here ? own.cwd : TRY(current().files->get(static_cast<std::uint32_t>(dirfd)))->inode;
+  if (!start->is(mode_directory)) return Fail{Errno::notdir};
+  context.root = (flags & (walk_beneath | walk_in_root)) != 0 ? start : own.root;
+  return walk_from(context, start, path, flags, who);
+}
+
+}  // namespace
+
+Result<FileRef> open_file(std::uint64_t dirfd, std::string_view path, std::uint32_t flags, std::uint32_t mode, std::uint32_t resolve) {
   const Credentials who = current_credentials();
   PathContext& context = *current().paths;
   if ((flags & o_path) != 0) {
     flags &= o_path | o_directory | o_nofollow | o_cloexec;
-    Walk walk = TRY(walk_as(dirfd, path, (flags & o_nofollow) != 0 ? 0 : walk_follow, who));
+    Walk walk = TRY(walk_resolved(dirfd, path, resolve | ((flags & o_nofollow) != 0 ? 0 : walk_follow), who));
     if ((flags & o_directory) != 0 && !walk.inode->is(mode_directory)) return Fail{Errno::notdir};
     FileRef file = TRY(open_path_only(walk.inode, flags));
     file->path = TRY(path_of(walk, context));
@@ -243,7 +267,7 @@ Result<FileRef> open_file(std::uint64_t dirfd, std::string_view path, std::uint3
   if ((flags & o_accmode) == o_accmode) return Fail{Errno::inval};
   const bool exclusive = creates && (flags & o_excl) != 0;
   const bool follows = (flags & o_nofollow) == 0 && !exclusive;
-  Walk walk = TRY(walk_as(dirfd, path, (follows ? walk_follow : 0) | (creates ? walk_create : 0), who));
+  Walk walk = TRY(walk_resolved(dirfd, path, resolve | (follows ? walk_follow : 0) | (creates ? walk_create : 0), who));
   if (nameless) return open_nameless(walk, flags, mode);
   if (exclusive && walk.inode) return Fail{Errno::exist};
   const bool fresh = !walk.inode;
@@ -253,8 +277,12 @@ Result<FileRef> open_file(std::uint64_t dirfd, std::string_view path, std::uint3
     TRY_VOID(check_access(walk.directory(), may_write | may_execute, who));
     walk.inode = TRY(walk.directory().create(walk.name.view(), mode_regular | (mode & 07777 & ~context.umask), 0, {}));
   }
+  if (fresh) notify_entry(*walk.parent, walk.name.view(), *walk.inode, in_create);
   FileRef file = TRY(open_inode(walk.inode, flags, fresh));
   file->path = TRY(path_of(walk, context));
+  file->directory = walk.parent;
+  if ((flags & o_trunc) != 0 && !fresh && walk.inode->is(mode_regular)) notify_file(*file, in_modify);
+  notify_file(*file, in_open);
   return file;
 }
 

@@ -20,6 +20,8 @@ inline constexpr std::uint32_t may_execute = 1, may_write = 2, may_read = 4;
 inline constexpr std::uint32_t walk_follow = 1;        // a symbolic link at the end is followed
 inline constexpr std::uint32_t walk_create = 2;        // the last name may be missing
 inline constexpr std::uint32_t walk_empty = 4;         // an empty path means the start itself (AT_EMPTY_PATH)
+// openat2's RESOLVE_*: no other file system, no links as those of /proc/self/fd, no links at all, nothing above the context's root.
+inline constexpr std::uint32_t walk_no_crossing = 0x10, walk_no_magic = 0x20, walk_no_links = 0x40, walk_beneath = 0x80, walk_in_root = 0x100;
 inline constexpr std::uint32_t walk_parent = 8;        // the last name matters (unlink, rename, ...): "." and ".." end as such
 
 struct Walk {
@@ -47,6 +49,8 @@ struct Walk {
 
 // open(2) without the descriptor.
 [[nodiscard]] Result<Executable> executable_of(Walk& walk, PathContext& context, const Credentials& who);
-[[nodiscard]] Result<FileRef> open_file(std::uint64_t dirfd, std::string_view path, std::uint32_t flags, std::uint32_t mode);
+// `resolve`: walk_no_crossing and the like.
+[[nodiscard]] Result<FileRef> open_file(std::uint64_t dirfd, std::string_view path, std::uint32_t flags, std::uint32_t mode,
+                                        std::uint32_t resolve = 0);
 
 }  // namespace exos

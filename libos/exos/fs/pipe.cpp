@@ -17,6 +17,7 @@ void Pipe::drop() {
   release_pages(memory_, base::pages_for(capacity_));
   memory_ = nullptr;
   ring_ = {};
+  packet_count_ = 0;
 }
 
 Status Pipe::ensure_memory() {
@@ -27,13 +28,74 @@ Status Pipe::ensure_memory() {
   return {};
 }
 
-CallResult Pipe::read(Buffer& buffer, bool nonblocking) {
-  if (buffer.left() == 0) return 0;
-  while (used() == 0) {
-    if (writers == 0) return 0;
+Status Pipe::wait_for_data(bool nonblocking) {
+  while (used() == 0 && writers != 0) {
     if (nonblocking) return Fail{Errno::again};
     TRY_VOID(queue().wait());
   }
+  return {};
+}
+
+// What the buffer has no room for is gone with the packet.
+CallResult Pipe::read_packet(Buffer& buffer) {
+  std::uint32_t length = 0;
+  static_cast<void>(peek(reinterpret_cast<std::byte*>(&length), sizeof length));
+  std::array<std::byte, sizeof length + pipe_buf> packet;
+  const std::size_t n = buffer.left() < length ? buffer.left() : length;
+  static_cast<void>(peek(packet.data(), sizeof length + n));
+  TRY_VOID(buffer.put(packet.data() + sizeof length, n));
+  skip(sizeof length + length);
+  --packet_count_;
+  queue().wake_all(poll_writable);
+  return n;
+}
+
+CallResult Pipe::write_packets(Buffer& buffer, bool nonblocking) {
+  std::uint64_t done = 0;
+  while (buffer.left() > 0) {
+    std::array<std::byte, sizeof(std::uint32_t) + pipe_buf> packet;
+    const auto length = static_cast<std::uint32_t>(buffer.left() < pipe_buf ? buffer.left() : pipe_buf);
+    std::memcpy(packet.data(), &length, sizeof length);
+    Buffer piece = buffer.first(length);
+    if (const Status taken = piece.take(packet.data() + sizeof length, length); !taken.has_value())
+      return done > 0 ? CallResult{done} : CallResult{Fail{taken.error()}};
+    while (room() < sizeof length + length) {
+      Status waited = readers == 0 ? Status{Fail{Errno::pipe}} : nonblocking ? Status{Fail{Errno::again}} : queue().wait();
+      if (!waited.has_value()) return done > 0 ? CallResult{done} : CallResult{Fail{waited.error()}};
+    }
+    Buffer whole = Buffer::memory(packet.data(), sizeof length + length);
+    static_cast<void>(TRY(write_bytes(whole, true)));   // there is room for it
+    ++packet_count_;
+    buffer.skip(length);
+    done += length;
+  }
+  return done;
+}
+
+CallResult Pipe::copy_to(Pipe& to, std::size_t most, bool nonblocking) {
+  TRY_VOID(wait_for_data(nonblocking));
+  if (used() == 0) return 0;
+  while (to.room() == 0) {
+    if (to.readers == 0) return Fail{Errno::pipe};
+    if (nonblocking) return Fail{Errno::again};
+    TRY_VOID(to.queue().wait());
+  }
+  std::size_t n = most < used() ? most : used();
+  if (n > to.room()) n = to.room();
+  auto* piece = static_cast<std::byte*>(allocate(n));
+  if (piece == nullptr) return Fail{Errno::nomem};
+  static_cast<void>(peek(piece, n));
+  Buffer bytes = Buffer::memory(piece, n);
+  const CallResult moved = to.write(bytes, true);
+  release(piece);
+  return moved;
+}
+
+CallResult Pipe::read(Buffer& buffer, bool nonblocking) {
+  if (buffer.left() == 0) return 0;
+  TRY_VOID(wait_for_data(nonblocking));
+  if (used() == 0) return 0;
+  if (packets) return read_packet(buffer);
   std::uint64_t done = 0;
   while (buffer.left() > 0 && used() > 0) {
     const std::span window = ring_.read_window();
@@ -45,7 +107,7 @@ CallResult Pipe::read(Buffer& buffer, bool nonblocking) {
     ring_.consume(n);
     done += n;
   }
-  queue().wake_all();
+  queue().wake_all(poll_writable);
   return done;
 }
 
@@ -53,7 +115,11 @@ CallResult Pipe::write(Buffer& buffer, bool nonblocking) {
   if (readers == 0) return Fail{Errno::pipe};
   if (buffer.left() == 0) return 0;
   TRY_VOID(ensure_memory());
-  const bool atomic = buffer.left() <= pipe_buf;
+  return packets ? write_packets(buffer, nonblocking) : write_bytes(buffer, nonblocking);
+}
+
+CallResult Pipe::write_bytes(Buffer& buffer, bool nonblocking) {
+  const bool atomic = packets || buffer.left() <= pipe_buf;
   std::uint64_t done = 0;
   while (buffer.left() > 0) {
     const std::size_t needed = atomic ? buffer.left() : 1;
@@ -79,7 +145,7 @@ CallResult Pipe::write(Buffer& buffer, bool nonblocking) {
     if (faulted && (atomic || (moved == 0 && done == 0))) return Fail{Errno::fault};
     ring_ = ahead;
     done += moved;
-    queue().wake_all();
+    queue().wake_all(poll_readable);
     if (faulted) break;
   }
   return done;
@@ -154,7 +220,7 @@ class PipeFile final : public File {
   }
   CallResult ioctl(std::uint64_t request, std::uint64_t argument) override {
     if (request != fionread) return Fail{Errno::notty};
-    TRY_VOID(write_user(argument, static_cast<std::int32_t>(pipe_->used())));
+    TRY_VOID(write_user(argument, static_cast<std::int32_t>(pipe_->payload())));
     return 0;
   }
   std::uint32_t poll(Waiter* waiter) override {
@@ -225,6 +291,7 @@ Result<PipeEnds> make_pipe(std::uint32_t flags) {
   inode->uid = owner.uid;
   inode->gid = owner.gid;
   PipeRef shared = TRY(inode->pipe());
+  shared->packets = (flags & o_direct) != 0;
   PipeEnds ends;
   ends.reader = TRY(make_file<PipeFile>(*inode, flags | o_rdonly, shared));
   ends.writer = TRY(make_file<PipeFile>(*inode, flags | o_wronly, shared));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // /proc/PID: texts and links about one process, as procps, shells and C libraries parse them. [proc(5)]
 #include "libos/exos/fs/proc_nodes.hpp"
+#include "libos/exos/memory_visit.hpp"
 #include "libos/exos/patch.hpp"
 #include "libos/exos/processor.hpp"
 #include "libos/exos/task.hpp"
@@ -51,13 +52,13 @@ constexpr std::uint64_t ticks(std::uint64_t ns) { return ns / 10'000'000; }
 
 // --- texts ------------------------------------------------------------------------------------------------------
 
-// Bytes of the process's own memory; of another process they are out of reach, and the answer is its name.
+// Bytes of the process's memory; a page that it has unmapped ends them.
 Status copy_strings(Report& out, Process& process, std::uint64_t start, std::uint64_t end) {
-  if (!process.memory || process.memory.get() != current_process().memory.get() || end <= start) return {};
+  if (!process.memory || end <= start) return {};
   char piece[256];
   while (start < end) {
     const std::size_t n = end - start < sizeof piece ? static_cast<std::size_t>(end - start) : sizeof piece;
-    TRY_VOID(copy_in(piece, start, n));
+    TRY_VOID(read_memory(*process.memory, piece, start, n));
     out.add({piece, n});
     start += n;
   }
@@ -67,10 +68,7 @@ Status copy_strings(Report& out, Process& process, std::uint64_t start, std::uin
 Status make_cmdline(Report& out, const Subject& subject) {
   Process& process = *TRY(process_of(subject));
   if (!process.memory) return {};
-  if (process.memory.get() == current_process().memory.get())
-    return copy_strings(out, process, process.memory->arguments_start, process.memory->arguments_end);
-  out.add(process.memory->executable.view()).add({"\0", 1});
-  return {};
+  return copy_strings(out, process, process.memory->arguments_start, process.memory->arguments_end);
 }
 
 Status make_environ(Report& out, const Subject& subject) {

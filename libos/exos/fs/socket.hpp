@@ -1,53 +1,58 @@
 // SPDX-License-Identifier: MIT
-// Unix sockets as far as they go without listening: pairs, and unconnected ones that find nobody.
+// Open files of Unix sockets.
 #pragma once
 
-#include "libos/exos/fs/pipe.hpp"
+#include "libos/exos/fs/endpoint.hpp"
+#include "libos/exos/fs/open_file.hpp"
 
 namespace exos {
 
-inline constexpr std::uint32_t socket_stream = 1, socket_datagram = 2, socket_seqpacket = 5;
-inline constexpr std::uint32_t msg_peek = 2, msg_truncated = 0x20, msg_dontwait = 0x40, msg_waitall = 0x100, msg_nosignal = 0x4000;
+inline constexpr std::uint32_t msg_peek = 2, msg_control_truncated = 8, msg_truncated = 0x20, msg_dontwait = 0x40, msg_waitall = 0x100,
+                               msg_nosignal = 0x4000, msg_close_on_exec = 0x4000'0000;
 
-// What the two ends share: a pipe each way and one queue.
-struct SocketPair {
-  std::uint32_t refs = 0;
-  static void dispose(SocketPair* pair) { destroy(pair); }
-  ~SocketPair() { for (Pipe& pipe : pipes) pipe.drop(); }
-  Pipe pipes[2];
-  WaitQueue changed;
+struct Outgoing {
+  std::uint32_t flags = 0;         // MSG_*
+  EndpointRef destination;         // of a datagram; empty: where it is connected to
+  Vector<FileRef> rights;
+};
+struct Incoming {
+  std::uint32_t flags = 0;         // MSG_*
+  Vector<FileRef> rights;          // what came with the bytes
+  String from;
+  Sender sender;
+  std::uint64_t whole = 0;         // the message's full length, of which the buffer may have got a part
 };
 
 class SocketFile final : public File {
  public:
-  explicit SocketFile(std::uint32_t type) : type_{type} { kind = FileKind::socket; }
-  ~SocketFile() override;
-  void connect(const Ref<SocketPair>& pair, std::uint32_t side);
+  explicit SocketFile(EndpointRef endpoint) : endpoint_{std::move(endpoint)} { kind = FileKind::socket; }
+  ~SocketFile() override { endpoint_->close(); }
 
-  CallResult read(Buffer& buffer) override { return receive(buffer, 0, nullptr); }
-  CallResult write(Buffer& buffer) override { return send(buffer, 0); }
+  CallResult read(Buffer& buffer) override;
+  CallResult write(Buffer& buffer) override;
   CallResult ioctl(std::uint64_t request, std::uint64_t argument) override;
   std::uint32_t poll(Waiter* waiter) override;
 
-  // `whole`: the message's full length, of which the buffer may have got a part.
-  [[nodiscard]] CallResult receive(Buffer& buffer, std::uint32_t message_flags, std::uint64_t* whole);
-  [[nodiscard]] CallResult send(Buffer& buffer, std::uint32_t message_flags);
-  [[nodiscard]] Status shut_down(std::uint32_t how);
-  [[nodiscard]] bool connected() const { return static_cast<bool>(pair_); }
-  [[nodiscard]] std::uint32_t type() const { return type_; }
-  std::uint32_t peer_pid = 0, peer_uid = 0, peer_gid = 0;
+  [[nodiscard]] CallResult receive(Buffer& buffer, Incoming& incoming);
+  [[nodiscard]] CallResult send(Buffer& buffer, Outgoing& outgoing);
+  [[nodiscard]] Status connect(std::string_view address);
+  [[nodiscard]] Result<EndpointRef> accept();
+  [[nodiscard]] Endpoint& end() const { return *endpoint_; }
+
+  std::uint64_t receive_timeout_ns = 0, send_timeout_ns = 0;   // 0: for ever
+  bool pass_credentials = false;
 
  private:
-  [[nodiscard]] Pipe& in() { return pair_->pipes[side_]; }
-  [[nodiscard]] Pipe& out() { return pair_->pipes[1 - side_]; }
-  [[nodiscard]] CallResult send_message(Buffer& buffer, bool nonblocking);
-  [[nodiscard]] CallResult receive_message(Buffer& buffer, bool peek, bool nonblocking, std::uint64_t* whole);
-  Ref<SocketPair> pair_;
-  std::uint32_t type_, side_ = 0;
-  bool reads_ = false, writes_ = false;
+  [[nodiscard]] CallResult receive_stream(Buffer& buffer, Incoming& incoming, abi::Nanoseconds deadline);
+  [[nodiscard]] CallResult receive_message(Buffer& buffer, Incoming& incoming, abi::Nanoseconds deadline);
+  [[nodiscard]] CallResult send_stream(Buffer& buffer, Outgoing& outgoing, abi::Nanoseconds deadline);
+  [[nodiscard]] CallResult send_datagram(Buffer& buffer, Outgoing& outgoing, abi::Nanoseconds deadline);
+  [[nodiscard]] Result<bool> wait_for_message(std::uint32_t message_flags, abi::Nanoseconds deadline);   // false: the end
+  [[nodiscard]] Status wait_on(WaitQueue& queue, std::uint32_t message_flags, abi::Nanoseconds deadline);
+  [[nodiscard]] Result<Message*> make_message(Buffer& buffer, std::size_t size);
+  EndpointRef endpoint_;
 };
 
-[[nodiscard]] Result<FileRef> make_socket(std::uint32_t type, std::uint32_t flags);
-[[nodiscard]] Status make_socket_pair(std::uint32_t type, std::uint32_t flags, FileRef& first, FileRef& second);
+[[nodiscard]] Result<FileRef> make_socket(EndpointRef endpoint, std::uint32_t flags);
 
 }  // namespace exos

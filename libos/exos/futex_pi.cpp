@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// FUTEX_LOCK_PI and its kin. The word holds the owner's thread id; who has to wait sets a bit in it and queues here, and
+// the owner hands the lock over. All tasks of a container have one priority, so nobody needs a boost.
+#include "libos/exos/futex_internal.hpp"
+
+#include "libos/exos/sched.hpp"
+
+namespace exos::futex {
+namespace {
+
+struct Candidate {
+  base::ListLink link;
+  Key key;
+  Task* task = nullptr;
+  bool granted = false;
+};
+constinit base::List<Candidate, &Candidate::link> candidates;   // those who wait, the longest first
+
+Candidate* first_at(const Key& key) {
+  for (Candidate& candidate : candidates)
+    if (candidate.key == key) return &candidate;
+  return nullptr;
+}
+
+// The word goes to the first candidate; nobody waits: `free_word`. `word` is what it holds; others may set bits in it meanwhile.
+Status hand_over(const Key& key, std::uint64_t address, std::uint32_t word, std::uint32_t free_word, std::uint32_t more_bits) {
+  Candidate* next = first_at(key);
+  if (next != nullptr) next->link.unlink();
+  const std::uint32_t waiting = first_at(key) != nullptr ? waiters_bit : 0;
+  const std::uint32_t fresh = next == nullptr ? free_word : next->task->tid | waiting | more_bits;
+  for (;;) {
+    const auto done = exchange_user(address, word, fresh);
+    if (!done) {
+      if (next != nullptr) candidates.push_back(*next);
+      return Fail{done.error()};
+    }
+    if (*done) break;
+  }
+  if (next == nullptr) return {};
+  next->granted = true;
+  sched::wake(*next->task);
+  return {};
+}
+
+// True: the current task owns it now. False: `word` names another, and, if it is to, says that somebody waits.
+enum class Marks { waiting, nothing };
+Result<bool> take_if_free(std::uint64_t address, std::uint32_t& word, Marks marks) {
+  for (;;) {
+    if ((word & tid_mask) == current().tid) return Fail{Errno::deadlk};
+    const bool free = (word & tid_mask) == 0;
+    if (!free && marks == Marks::nothing) return false;
+    const std::uint32_t fresh = free ? current().tid | (word & (owner_died | waiters_bit)) : word | waiters_bit;
+    if (TRY(exchange_user(address, word, fresh))) return free;
+  }
+}
+
+}  // namespace
+
+CallResult try_lock_pi(std::uint64_t address, bool is_private) {
+  static_cast<void>(TRY(key_of(address, is_private)));
+  auto word = TRY(read_user<std::uint32_t>(address));
+  if (TRY(take_if_free(address, word, Marks::nothing))) return 0;
+  return Fail{Errno::again};
+}
+
+CallResult lock_pi(std::uint64_t address, bool is_private, abi::Nanoseconds deadline) {
+  const Key key = TRY(key_of(address, is_private));
+  auto word = TRY(read_user<std::uint32_t>(address));
+  if (TRY(take_if_free(address, word, Marks::waiting))) return 0;
+  if (find_task(word & tid_mask) == nullptr) return Fail{Errno::srch};
+  Candidate self;
+  self.key = key;
+  self.task = &current();
+  candidates.push_back(self);
+  Status waited;
+  while (waited && !self.granted) waited = sched::block(deadline, Interruptible::yes);
+  if (self.granted) return 0;   // whatever else happened
+  self.link.unlink();
+  return Fail{waited.error()};  // restart_sys: the lock is asked for again, also with a time limit, which is absolute
+}
+
+CallResult unlock_pi(std::uint64_t address, bool is_private) {
+  const Key key = TRY(key_of(address, is_private));
+  const auto word = TRY(read_user<std::uint32_t>(address));
+  if ((word & tid_mask) != current().tid) return Fail{Errno::perm};
+  TRY_VOID(hand_over(key, address, word, 0, 0));
+  return 0;
+}
+
+bool hand_over_dead(std::uint64_t address) {
+  const auto word = read_user<std::uint32_t>(address);
+  if (!word) return false;
+  for (const bool is_private : {true, false}) {
+    const auto key = key_of(address, is_private);
+    if (key && first_at(*key) != nullptr) return static_cast<bool>(hand_over(*key, address, *word, owner_died, owner_died));
+  }
+  return false;
+}
+
+}  // namespace exos::futex
