@@ -74,6 +74,7 @@ struct FrameInfo {
 };
 static_assert(sizeof(FrameInfo) == 24);
 inline constexpr std::uint16_t frame_condemned = 1u << 0;  // is being taken by force: cannot be mapped or shared any more
+inline constexpr std::uint16_t frame_abroad = 1u << 1;     // since somebody mapped it first, a space of another account than the owner's did
 
 // Who owns a position of a slice vector. `env` 0: nobody.
 struct SliceOwner {
@@ -110,8 +111,10 @@ struct CpuInfo {
   std::uint64_t pokes;       // sent to it
   std::uint64_t space_loads; // writes of cr3 that changed the space
   std::uint64_t idle_since_ns; // when the current stay began; 0: it is not idle
+  std::uint64_t kept_loads;  // space_loads that kept what the processor remembered under the space's tag
+  std::uint64_t flushed;     // translation shoot-downs that others asked of it
   std::uint64_t calls[];     // by call number
 };
-static_assert(sizeof(CpuInfo) == 64);
+static_assert(sizeof(CpuInfo) == 80);
 
 }  // namespace abi

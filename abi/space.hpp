@@ -50,7 +50,8 @@ struct SpaceOp {
 };
 static_assert(sizeof(SpaceOp) == 40);
 
-// space_update handles at most this many pages a call; what is left is done by calling again (see SpaceProgress).
+// space_update handles at most this many pages a call, of new and copied ones an eighth; what is left is done by calling again
+// (see SpaceProgress). A 2 MiB page counts as 512, a new one too.
 inline constexpr std::uint64_t space_update_budget = 1024;
 inline constexpr std::uint64_t space_update_max_ops = 64;
 

@@ -22,12 +22,22 @@ enum class Call : std::uint32_t {
 #undef AEGIS_CALL
 };
 
-inline constexpr std::array call_names{
-#define AEGIS_CALL(number, name, arguments, value, path, rights, errors, meaning) std::string_view{#name},
-    AEGIS_CALLS(AEGIS_CALL)
+// One more than the greatest number. In between some may not be given out: those have no name.
+inline constexpr std::size_t call_count = [] {
+  std::size_t last = 0;
+#define AEGIS_CALL(number, name, arguments, value, path, rights, errors, meaning) \
+  if (number > last) last = number;
+  AEGIS_CALLS(AEGIS_CALL)
 #undef AEGIS_CALL
-};
-inline constexpr std::size_t call_count = call_names.size();
+  return last + 1;
+}();
+inline constexpr std::array<std::string_view, call_count> call_names = [] {
+  std::array<std::string_view, call_count> names{};
+#define AEGIS_CALL(number, name, arguments, value, path, rights, errors, meaning) names[number] = #name;
+  AEGIS_CALLS(AEGIS_CALL)
+#undef AEGIS_CALL
+  return names;
+}();
 
 inline constexpr std::uint64_t max_run = 512;            // frames in one frame_alloc, frame_free: 2 MiB
 inline constexpr std::uint64_t max_cap_run = 16384;      // frames in one frame_cap

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The one list of Aegis calls: AEGIS_CALL(number, name, arguments, value, path, rights, errors, meaning). Numbers are never
-// reused. docs/calls/ is generated from it.
+// reused; some are not given out yet. docs/calls/ is generated from it.
 //
 // `syscall` with rax = call_base + number, arguments in rdi rsi rdx r10 r8 r9; rax returns the Error, rdx the value (0
 // where "none"); rcx and r11 are lost, all else is kept (but for the protected control transfers). Any other rax is a
@@ -171,5 +171,8 @@
     "Runs a ready program on `count` (1..max_program_records) contexts of `size` bytes that lie one behind the other (max_program_bytes together), and writes a ProgramResult for each; contexts of a function are written back. Value: how many were run (begins none after program_run_steps). Not ready: wrong_state.") \
   AEGIS_CALL(51, program_read, (slot program, va out), none, keeps, \
     "program: inspect", "", \
-    "Writes a ProgramInfo.")
+    "Writes a ProgramInfo.") \
+  AEGIS_CALL(56, page_update, (slot space, u64 what, slot authority, va address, u64 pages, u64 frame), u64, keeps, \
+    "space: change (of another); authority: by the verb", "bad_argument again occupied out_of_range over_limit no_frame not_mapped wrong_state", \
+    "One SpaceOp in registers: `what` is its verb and, from bit 32 on, its flags. As space_update of this one (slot space 0: the own space), but for what reading it costs. Value, on errors too: pages done.")
 // clang-format on

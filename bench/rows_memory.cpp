@@ -12,8 +12,7 @@ std::uint64_t protect_next;  // Appel1: what the handler protects
 std::uint64_t page(std::uint64_t index) { return base + index * page_size; }
 
 void protect_now(std::uint64_t va, std::uint64_t count, std::uint32_t flags) {
-  const rt::SpaceOp op = rt::protect_op(va, count, flags);
-  static_cast<void>(call::space_update.raw(abi::no_slot, &op, 1));
+  static_cast<void>(rt::update_one(abi::no_slot, rt::protect_op(va, count, flags)));
 }
 
 bool on_fault(std::uint64_t address, std::uint64_t) {
@@ -32,6 +31,10 @@ void protection() {
   measure_each("protect_1_pair", 100, [] {
     protect_now(base, 1, abi::map_read);
     protect_now(base, 1, read_write);
+  });
+  measure_each("protect_1_list", 100, [] {
+    const rt::SpaceOp op = rt::protect_op(base, 1, abi::map_read);
+    static_cast<void>(call::space_update.raw(abi::no_slot, &op, 1));
   });
   measure(
       "protect_100", 1, [] { protect_now(base, pages, read_write); }, [] { protect_now(base, pages, abi::map_read); });
@@ -79,10 +82,8 @@ void fresh(std::string_view key, std::uint64_t count, std::uint64_t operations) 
   static_cast<void>(rt::map_new(abi::no_slot, va, 1, read_write | abi::map_owned, boot::account));  // its page tables
   static_cast<void>(rt::unmap(abi::no_slot, va, 1));
   measure_each(key, operations, [=] {
-    const rt::SpaceOp map = rt::map_new_op(va, count, read_write | abi::map_owned, boot::account);
-    static_cast<void>(call::space_update.raw(abi::no_slot, &map, 1));
-    const rt::SpaceOp unmap = rt::unmap_op(va, count);
-    static_cast<void>(call::space_update.raw(abi::no_slot, &unmap, 1));
+    static_cast<void>(rt::update_one(abi::no_slot, rt::map_new_op(va, count, read_write | abi::map_owned, boot::account)));
+    static_cast<void>(rt::update_one(abi::no_slot, rt::unmap_op(va, count)));
   });
 }
 

@@ -41,11 +41,16 @@ void copy_frame(FrameNumber to, FrameNumber from);
 // --- address spaces ----------------------------------------------------------------------------------------------
 // Fills a new top-level table: kernel entries shared by all, the recursive window; user entries stay empty.
 void prepare_top_table(FrameNumber top);
-// Makes the processor use the space's tables (with no effect when it does already). Frame 0: the kernel's own, with no
-// user half, so that nobody's top table is in use.
-void load_space(FrameNumber top);
+// Makes the processor use the space's tables, and remember translations of it under `tag` (less than tag_count(), which
+// is 1 where the processor has no tags). What it remembers under the tag is kept, if it can be, or forgotten. Frame 0: the
+// kernel's own tables, with no user half, so that nobody's top table is in use.
+inline constexpr std::uint32_t max_tags = 16;
+[[nodiscard]] std::uint32_t tag_count();
+enum class Remembered : bool { kept, forgotten };
+void load_space(FrameNumber top, std::uint32_t tag, Remembered remembered);
 // Forgets translations of [start, start + pages) (0 pages: everything) on every processor in `cpus` (bit = CpuId), this
-// one included if its bit is set. Returns when all have done so. Entries were changed before the call.
+// one included if its bit is set: of the tag that is in use there. Returns when all have done so. Entries were changed
+// before the call.
 void flush_translations(std::uint64_t cpus, std::uint64_t start, std::uint64_t pages);
 // An atomic exchange of an entry, since the processor sets accessed and dirty bits under our feet.
 [[nodiscard]] std::uint64_t exchange_entry(std::uint64_t* entry, std::uint64_t value);

@@ -146,6 +146,8 @@ Result<FrameNumber> Account::allocate_parts(Kernel& k, std::uint64_t count, Fram
   return first;
 }
 
+void Account::charge_plain(Kernel& k, FrameNumber frame) { charge(k, *this, Resource::frames, frame.raw(), 1); }
+
 Result<FrameNumber> Account::allocate_run(Kernel& k, const FrameWish& wish) {
   if (wish.count > room()) return fail(Error::over_limit);
   const FrameNumber frame = TRY(k.frames.find(wish));

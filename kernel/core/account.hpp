@@ -44,6 +44,9 @@ struct Request {
 // What the end of an account does, one sweep over the frame table after another (account_end.cpp).
 enum class EndPass : std::uint8_t { marks, envs, objects, bindings, frames, done };
 
+// Gives an owned frame of any use back to the pool and its account.
+void release_frame(Kernel& k, FrameNumber frame);
+
 struct Account {
   std::array<Usage, abi::resource_count> usage{};  // by Resource
   std::uint64_t children = 0;
@@ -81,10 +84,27 @@ struct Account {
                                              Contents contents = Contents::zeroed);
   // A run for an object that needs more than a frame.
   [[nodiscard]] Result<FrameNumber> allocate_parts(Kernel& k, std::uint64_t count, FrameUse use, Contents contents);
+  // The lowest free one; the caller has found that there is room and a frame.
+  [[gnu::always_inline]] FrameNumber allocate_plain(Kernel& k) {
+    const FrameNumber frame = k.frames.take_lowest(frame_index(this));
+    if (k.open_requests == 0) [[likely]] ++of(Resource::frames).used;
+    else charge_plain(k, frame);
+    return frame;
+  }
+  // A plain frame that nobody uses and that nobody asks back, nor any other.
+  void free_plain(Kernel& k, FrameNumber frame) {
+    Usage& usage_of_frames = of(Resource::frames);
+    if (usage_of_frames.excess() != 0) [[unlikely]] return release_frame(k, frame);
+    --usage_of_frames.used;
+    k.frames.give_back_plain(frame);
+  }
   [[nodiscard]] Result<FrameNumber> allocate_run(Kernel& k, const FrameWish& wish);
   // Gives back plain frames that nobody uses; all or none.
   [[nodiscard]] Status free_run(Kernel& k, FrameNumber first, std::uint64_t count);
   [[nodiscard]] bool owns(Kernel& k, FrameNumber frame);
+
+ private:
+  void charge_plain(Kernel& k, FrameNumber frame);
 };
 static_assert(sizeof(Account) <= abi::page_size);
 
@@ -93,9 +113,6 @@ void charge(Kernel& k, Account& account, Resource what, std::uint64_t first, std
 void pay_back(Kernel& k, Account& account, Resource what, std::uint64_t unit);
 // A new limit of an account; its parent's use follows.
 void change_limit(Account& account, Resource what, std::uint64_t limit);
-
-// Gives an owned frame of any use back to the pool and its account.
-void release_frame(Kernel& k, FrameNumber frame);
 
 // The account that an object of this frame is charged to.
 [[nodiscard]] inline Account& owner_of(Kernel& k, std::uint32_t frame) { return object_at<Account>(k.frames[frame].owner); }

@@ -7,6 +7,7 @@
 #include "kernel/core/program.hpp"
 #include "kernel/core/space.hpp"
 #include "kernel/core/table.hpp"
+#include "kernel/core/translations.hpp"
 
 namespace aegis {
 namespace {
@@ -251,6 +252,7 @@ class Checker {
       expect(i.use == FrameUse::plain || i.use == FrameUse::info, "a frame in kernel use is mapped", f);
       if (i.use == FrameUse::info)
         expect((entry & (abi::pte_may_write | abi::pte_may_execute)) == 0, "information pages are read-only", where);
+      expect(i.owner == info(of).owner || (i.flags & abi::frame_abroad) != 0, "abroad and not said so", where);
       if ((entry & abi::pte_owned) != 0) expect(i.owner == info(of).owner, "owned by another account", where);
     }
   }
@@ -346,6 +348,7 @@ class Checker {
         break;
       case FrameUse::plain:
         expect(i.aux == 0, "aux of a plain frame", f);
+        expect(i.maps != 0 || (i.flags & abi::frame_abroad) == 0, "abroad without a mapping", f);
         expect(i.owner != 0, "owner", f);
         expect(!is_condemned(i) || may_be_condemned(i.owner), "condemned for nothing", f);
         expect(is_condemned(i) == k_.frames.any_condemned(f, 1), "condemned twice told", f);
@@ -399,6 +402,15 @@ class Checker {
     const Recount& c = recount(f);
     expect(s.envs == c.envs, "envs of space", f);
     expect(s.viewed == c.viewed, "viewers", f);
+    std::uint32_t links = 0;
+    for (const std::uint32_t source : s.source) links += source != 0 ? 1 : 0;
+    expect(s.links == links, "links", f);
+    for (std::uint64_t active = s.active; active != 0; active &= active - 1) {
+      const auto id = static_cast<std::uint32_t>(std::countr_zero(active));
+      const bool there = id < arch::cpu_count() && arch::cpu(arch::CpuId{id}).space == f;
+      if (expect(there, "used by a processor that is elsewhere", f))
+        expect(arch::cpu(arch::CpuId{id}).current != nullptr, "used by an idle processor", f);
+    }
     if (s.viewed == 0 && c.viewed == 0) {
       bool nobody = true;
       for (const std::uint32_t n : s.viewers) nobody = nobody && n == 0;
@@ -422,6 +434,7 @@ class Checker {
       if (cpu.current != nullptr && expect(is(frame_behind(cpu.current), FrameUse::env), "current is no env", id)) {
         expect(cpu.current->state == RunState::running && cpu.current->cpu == id, "current runs", id);
         expect(cpu.space == cpu.current->space, "current's space is in use", id);
+        expect((object_at<Space>(cpu.space).active & cpu_bit(cpu)) != 0, "a space does not know where it is used", id);
       }
       if (cpu.started) expect(cpu.loaded == cpu.current, "settled", id);
       if (cpu.space != 0) expect(is(cpu.space, FrameUse::space), "a dead space is in use", id);

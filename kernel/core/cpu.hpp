@@ -15,12 +15,19 @@ enum class Phase : std::uint8_t {
   grace,    // after its end: the epilogue runs
 };
 
+// What a tag of the processor stands for.
+struct Tag {
+  ObjectRef space;
+  std::uint64_t views = 0;  // Kernel::views_changed when what is remembered was last right
+};
+
 struct Cpu {
   arch::CpuId id{};
   Env* current = nullptr;
   Env* loaded = nullptr;
   Env* vector_of = nullptr;                     // whose state is still in the vector unit, if its vector_cpu agrees
   std::uint32_t space = 0;                      // whose page tables are in use; 0: the kernel's own
+  std::uint32_t tag = 0, next_tag = 0;          // in use; to be taken for the next space that has none
   std::uint32_t position = abi::slices_per_cpu - 1;  // of the current slice, or the last one
   ObjectRef slice_owner;
   Phase phase = Phase::idle;
@@ -30,6 +37,7 @@ struct Cpu {
   bool look_again = false;                      // settle before the env goes on, also after a call that keeps it
   Nanoseconds slice_end{};
   Nanoseconds armed{0};                         // what the timer was last set to; 0: it has gone off
+  std::array<Tag, arch::max_tags> tags{};
   abi::CpuInfo* info = nullptr;                 // its counters, and its ring: in the information pages
   abi::TraceRing* trace = nullptr;
   ProgramRoom* room = nullptr;                  // for the programs that it runs

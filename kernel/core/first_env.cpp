@@ -61,7 +61,7 @@ Result<FrameNumber> add_page(Kernel& k, Space& space, std::uint64_t va, std::uin
     return pte_frame(entry);
   }
   const FrameNumber frame = TRY(space.account(k).allocate(k, abi::any_frame, FrameUse::plain));
-  ++k.frames[frame].maps;
+  k.frames.note_mapped(frame, k.frames[frame_index(&space)].owner);
   fill_entry(k, entry, make_pte(frame, flags | abi::map_owned, may_all));
   return frame;
 }

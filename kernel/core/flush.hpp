@@ -38,11 +38,8 @@ class PendingFlush {
   Kernel& k_;
   Space& space_;
   std::uint64_t start_ = ~std::uint64_t{0}, end_ = 0;
-  bool everything_ = false;
+  bool everything_ = false, tables_ = false;
   std::uint32_t chain_ = end_of_chain;
 };
-
-// Processors whose page tables lead into the space: those that use it or one that sees a slot of it.
-[[nodiscard]] std::uint64_t cpus_using(Kernel& k, const Space& space);
 
 }  // namespace aegis

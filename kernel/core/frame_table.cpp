@@ -138,11 +138,4 @@ bool FrameTable::any_condemned(std::uint64_t first, std::uint64_t count) const {
   return false;
 }
 
-void FrameTable::add_free(FrameNumber frame) {
-  const std::uint64_t n = frame.raw();
-  bitmap_[n / 64] |= std::uint64_t{1} << (n % 64);
-  if (n / 64 < hint_) hint_ = n / 64;
-  ++info_->free_frames;
-}
-
 }  // namespace aegis

@@ -39,15 +39,52 @@ class FrameTable {
   [[nodiscard]] Result<FrameNumber> find(const FrameWish& wish) const;
   // Marks a free run as taken.
   void take(FrameNumber first, std::uint64_t count, std::uint32_t owner, FrameUse use, Contents contents);
+  // The lowest free frame, zeroed, as a plain one; there is one.
+  [[nodiscard]] FrameNumber take_lowest(std::uint32_t owner) {
+    while (bitmap_[hint_] == 0) ++hint_;
+    std::uint64_t& word = bitmap_[hint_];
+    const FrameNumber frame{hint_ * 64 + static_cast<std::uint64_t>(std::countr_zero(word))};
+    word &= word - 1;
+    FrameInfo& info = frames_[frame.raw()];
+    info.owner = owner;
+    info.use = FrameUse::plain;
+    --info_->free_frames;
+    arch::zero_frame(frame);
+    return frame;
+  }
   // Gives a frame back. The generation of one that held an object moves on.
   void give_back(FrameNumber frame);
+  void give_back_plain(FrameNumber frame) {
+    FrameInfo& info = frames_[frame.raw()];
+    info.owner = 0;
+    info.use = FrameUse::free;
+    add_free(frame);
+  }
+  // An entry of a space that the account in frame `payer` pays for maps it, or does no longer.
+  void note_mapped(FrameNumber frame, std::uint32_t payer) {
+    FrameInfo& info = frames_[frame.raw()];
+    ++info.maps;
+    if (info.owner != payer) info.flags |= abi::frame_abroad;
+  }
+  // False when it was the last one.
+  [[gnu::always_inline]] bool note_unmapped(FrameInfo& info) {
+    AEGIS_ASSERT(info.maps > 0);
+    if (--info.maps != 0) return true;
+    info.flags &= static_cast<std::uint16_t>(~abi::frame_abroad);
+    return false;
+  }
   // While a frame is taken by force, or with its account: see force.hpp.
   void condemn(FrameNumber frame);
   void spare(FrameNumber frame);
   // One pass over a bitmap: 64 frames a word.
   [[nodiscard]] bool any_condemned(std::uint64_t first, std::uint64_t count) const;
   // Boot: RAM that is not reserved becomes free.
-  void add_free(FrameNumber frame);
+  void add_free(FrameNumber frame) {
+    const std::uint64_t n = frame.raw();
+    bitmap_[n / 64] |= std::uint64_t{1} << (n % 64);
+    if (n / 64 < hint_) hint_ = n / 64;
+    ++info_->free_frames;
+  }
 
   [[nodiscard]] bool is_live(ObjectRef ref, FrameUse use) const {
     return ref.frame < count_ && frames_[ref.frame].use == use && frames_[ref.frame].generation == ref.generation;

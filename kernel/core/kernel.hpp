@@ -43,6 +43,7 @@ struct Kernel {
   Force force;
   std::uint64_t open_requests = 0;  // accounts that resources are being asked back from
   std::uint64_t idle_cpus = 0;  // bit per processor that waits in idle()
+  std::uint64_t views_changed = 0;  // how often something that linked slots show was taken away
   ConsoleState console;
   std::byte* recount = nullptr;  // the checker's memory; see check.hpp
 };

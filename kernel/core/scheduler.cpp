@@ -3,14 +3,13 @@
 
 #include "kernel/core/space.hpp"
 #include "kernel/core/trace.hpp"
+#include "kernel/core/translations.hpp"
 #include "kernel/core/wait.hpp"
 
 namespace aegis {
 namespace {
 
 constexpr std::size_t wakes_per_interrupt = 64;  // more are due at once: the timer goes off again
-
-std::uint64_t cpu_bit(const Cpu& cpu) { return std::uint64_t{1} << cpu.id.raw(); }
 
 std::span<ObjectRef> slices_of(Kernel& k, std::uint32_t cpu) {
   return k.slices.subspan(std::size_t{cpu} * abi::slices_per_cpu, abi::slices_per_cpu);
@@ -78,20 +77,6 @@ void load(Cpu& cpu, Env& env) {
   arch::bind_env(cpu, &env);
 }
 
-void use_space(Cpu& cpu) {
-  if (cpu.current != nullptr) {
-    if (cpu.space == cpu.current->space) return;
-    cpu.space = cpu.current->space;
-    ++cpu.info->space_loads;
-    return arch::load_space(FrameNumber{object_at<Space>(cpu.space).top});
-  }
-  // Idle: the last tables stay, unless they are to go.
-  if (cpu.space == 0 || !object_at<Space>(cpu.space).dying) return;
-  cpu.space = 0;
-  ++cpu.info->space_loads;
-  arch::load_space(FrameNumber{0});
-}
-
 void note_idle(Kernel& k, Cpu& cpu) {
   if ((k.idle_cpus & cpu_bit(cpu)) == 0) trace(cpu, TraceEvent::idle, 0, 0);
   k.idle_cpus |= cpu_bit(cpu);
@@ -151,7 +136,7 @@ void settle(Kernel& k, Cpu& cpu) {
     if (cpu.current != nullptr) load(cpu, *cpu.current);
     else arch::bind_env(cpu, nullptr);
   }
-  use_space(cpu);
+  use_space(k, cpu);
   if (cpu.current != nullptr) cpu.current->deliver_due_upcall();
   if (cpu.current != nullptr) k.idle_cpus &= ~cpu_bit(cpu);
   else note_idle(k, cpu);

@@ -3,6 +3,7 @@
 
 #include "kernel/core/cpu.hpp"
 #include "kernel/core/sweep.hpp"
+#include "kernel/core/translations.hpp"
 
 namespace aegis {
 namespace {
@@ -108,6 +109,7 @@ Status Space::link(Kernel& k, std::uint32_t slot, Space& from) {
   if (!is_present(original)) from.add_table(k, original, top_level - 1);
   fill_entry(k, entry, original & ~pte_changed_by_cpu);
   source[slot] = frame_index(&from);
+  ++links;
   ++from.viewers[slot];
   ++from.viewed;
   return {};
@@ -124,6 +126,7 @@ Status Space::unlink(Kernel& k, std::uint32_t slot) {
     pending.everything();
   }
   source[slot] = 0;
+  --links;
   --from.viewers[slot];
   --from.viewed;
   return {};

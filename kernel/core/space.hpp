@@ -15,10 +15,17 @@ struct Space {
   std::uint32_t top = 0;                     // frame of the top-level table
   std::uint32_t envs = 0;
   std::uint32_t viewed = 0;                  // slots of this space that others see, each as often as it is seen
+  std::uint32_t links = 0;                   // slots that are views of others
   bool dying = false;
   std::uint32_t view_at = 0;                 // where destroy looks for views of it
   std::uint64_t walk_at = 0;                 // where destroy or trim is
   std::uint64_t trim_start = 0, trim_end = 0;
+  std::uint64_t* last_leaf = nullptr;        // a level-1 table of its own ...
+  std::uint64_t last_leaf_at = ~std::uint64_t{0};  // ... and for which 2 MiB; see quick_update.hpp
+  // See translations.hpp. A bit per processor:
+  std::uint64_t active = 0;                  // an env runs in it there
+  std::uint64_t stale = 0;                   // what is remembered of it there is out of date
+  std::array<std::uint8_t, abi::max_cpus> tags{};  // the processor's tag that stood for it last
   std::array<std::uint32_t, abi::user_slots> source{};   // space that the slot is a view of; 0: none
   std::array<std::uint32_t, abi::user_slots> viewers{};  // how many see the slot
 

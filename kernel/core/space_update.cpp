@@ -2,6 +2,7 @@
 #include "kernel/core/space_update.hpp"
 
 #include "kernel/core/lookup.hpp"
+#include "kernel/core/quick_update.hpp"
 
 namespace aegis {
 namespace {
@@ -12,10 +13,9 @@ using abi::SpaceOp;
 using abi::SpaceVerb;
 
 constexpr std::uint64_t table_steps = 8;                       // what going to another page table costs
+constexpr std::uint64_t fresh_steps = 7;                       // what filling a page costs besides: 512 words
 constexpr std::uint64_t max_progress = 0xffff'ffff;            // SpaceProgress has 32 bits for pages
 constexpr std::uint64_t may_all = abi::pte_may_write | abi::pte_may_execute;
-constexpr std::uint64_t permission_bits = abi::pte_write | abi::pte_no_execute | abi::pte_soft0 | abi::pte_soft1;
-constexpr std::uint64_t rights_bits = abi::pte_write | abi::pte_no_execute;
 
 enum class FrameField : std::uint8_t { unused, frame, address };  // what a verb means by SpaceOp::frame
 
@@ -25,7 +25,7 @@ struct VerbForm {
   FrameField frame;
 };
 
-constexpr std::uint32_t page_flags = abi::map_all_flags & ~(abi::map_replace | abi::map_large);
+using quick::page_flags;
 constexpr VerbForm no_verb{~0u, 0, false, FrameField::unused};  // no flags satisfy it
 constexpr VerbForm mapping{abi::map_read, abi::map_all_flags, true, FrameField::frame};
 constexpr std::array<VerbForm, 9> forms{
@@ -253,7 +253,8 @@ Status SpaceUpdate::each_present(Space& in, std::uint64_t start, std::uint64_t c
 // Writes a present entry over an empty or a present one and counts the mapping.
 void SpaceUpdate::put(std::uint64_t& entry, std::uint64_t va, std::uint64_t value) {
   const FrameNumber first = pte_frame(value);
-  for (FrameNumber f = first; f < first + (is_large(value) ? table_entries : 1); ++f) ++k_.frames[f].maps;
+  const std::uint32_t payer = k_.frames[frame_index(&space_)].owner;
+  for (FrameNumber f = first; f < first + (is_large(value) ? table_entries : 1); ++f) k_.frames.note_mapped(f, payer);
   if (!is_present(entry)) return fill_entry(k_, entry, value);
   pending_.removed(arch::exchange_entry(&entry, value), va);
 }
@@ -307,6 +308,7 @@ Status SpaceUpdate::map_new(const SpaceOp& op, std::uint64_t& pages) {
   if ((op.flags & abi::map_large) != 0) return map_new_large(op, by, pages);
   return each_page(op, pages, Tables::make, [&](std::uint64_t va, std::uint64_t& entry, std::uint64_t page) -> Status {
     if (is_present(entry) && (op.flags & abi::map_replace) == 0) return fail(Error::occupied);
+    TRY_VOID(afford(fresh_steps));
     const FrameNumber frame = TRY(by.account->allocate(k_, named(op, page), FrameUse::plain));
     put(entry, va, make_pte(frame, op.flags, may_all));
     return {};
@@ -321,57 +323,35 @@ Status SpaceUpdate::unmap(const SpaceOp& op, std::uint64_t& pages) {
   });
 }
 
-// The entries of one table. Nothing is written where nothing changes.
-Status SpaceUpdate::protect_entries(const Protection& to, std::uint64_t va, std::uint64_t* entry, std::uint64_t number,
+// The entries of one table.
+Status SpaceUpdate::protect_entries(const quick::Protection& to, std::uint64_t va, std::uint64_t* entry, std::uint64_t number,
                                     std::uint64_t& passed) {
-  const std::uint64_t needed = to.needed, kept = ~to.mask, bits = to.bits & to.mask;
-  const std::uint64_t most = number;
-  std::uint64_t at = 0, left = budget_, first = most, last = 0;  // where translations have changed
-  Error error = Error::none;
-  for (; at < most; ++at) {
-    const std::atomic_ref cell{entry[at]};
-    std::uint64_t seen = cell.load(std::memory_order_relaxed);
-    if (!is_present(seen)) continue;
-    if (left == 0 || (~seen & needed) != 0) [[unlikely]] {
-      error = left == 0 ? Error::again : Error::missing_right;
-      break;
-    }
-    --left;
-    // The kernel lock is held: only the processor changes the entry meanwhile, and only accessed and dirty bits.
-    const std::uint64_t before = seen;
-    if (((seen & kept) | bits) == seen) continue;
-    while (!cell.compare_exchange_weak(seen, (seen & kept) | bits, std::memory_order_seq_cst)) {}
-    if (((before ^ bits) & rights_bits) == 0) continue;
-    last = at;
-    if (first == most) first = at;
-  }
-  budget_ = left;
-  passed = at;
-  if (first < most) pending_.changed(va + first * abi::page_size, va + last * abi::page_size);
-  return error == Error::none ? Status{} : fail(error);
+  const std::uint64_t here = number < budget_ ? number : budget_;
+  std::uint64_t *first = nullptr, *last = nullptr;
+  const std::uint64_t* stopped = quick::protect_run(to, entry, entry + here, first, last);
+  const auto address_of = [&](const std::uint64_t* at) { return va + static_cast<std::uint64_t>(at - entry) * abi::page_size; };
+  if (first != nullptr) pending_.changed(address_of(first), address_of(last));
+  passed = static_cast<std::uint64_t>(stopped - entry);
+  budget_ -= passed;
+  if (passed == number) return {};
+  return fail(passed == here ? Error::again : Error::missing_right);
 }
 
 // map_owned can be kept or given up here, but not be had: that takes the account.
 Status SpaceUpdate::protect(const SpaceOp& op, std::uint64_t& pages) {
-  const bool write = (op.flags & abi::map_write) != 0, execute = (op.flags & abi::map_execute) != 0;
-  const bool owned = (op.flags & abi::map_owned) != 0;
   struct Visit {
     SpaceUpdate& self;
-    Protection to;
+    quick::Protection to;
     Status operator()(std::uint64_t va, std::uint64_t& large) const {
       if ((large & to.needed) != to.needed) [[unlikely]] return fail(Error::missing_right);
-      if (((change_entry(large, to.mask, to.bits) ^ to.bits) & rights_bits) != 0) self.pending_.changed(va);
+      if (((change_entry(large, to.mask, to.bits) ^ to.bits) & quick::rights_bits) != 0) self.pending_.changed(va);
       return {};
     }
     Status operator()(std::uint64_t va, std::uint64_t* entry, std::uint64_t number, std::uint64_t& passed) const {
       return self.protect_entries(to, va, entry, number, passed);
     }
   };
-  const Protection to{.needed = (write ? abi::pte_may_write : 0) | (execute ? abi::pte_may_execute : 0) |
-                                (owned ? abi::pte_owned : 0),
-                      .mask = permission_bits | (owned ? 0 : abi::pte_owned),
-                      .bits = pte_permissions(op.flags)};
-  return each_table(space_, op.address, op.pages, pages, Visit{*this, to});
+  return each_table(space_, op.address, op.pages, pages, Visit{*this, quick::Protection{op.flags}});
 }
 
 Status SpaceUpdate::copy(const SpaceOp& op, std::uint64_t& pages) {
@@ -384,9 +364,10 @@ Status SpaceUpdate::copy(const SpaceOp& op, std::uint64_t& pages) {
     if (alone && info.owner == frame_index(by.account)) {
       const std::uint64_t value = make_pte(shared, op.flags, may_all);
       const std::uint64_t old = change_entry(entry, ~pte_changed_by_cpu, value);
-      if (((old ^ value) & rights_bits) != 0) pending_.changed(va);
+      if (((old ^ value) & quick::rights_bits) != 0) pending_.changed(va);
       return {};
     }
+    TRY_VOID(afford(fresh_steps));
     const FrameNumber own = TRY(by.account->allocate(k_, named(op, page), FrameUse::plain, Contents::overwritten));
     arch::copy_frame(own, shared);
     put(entry, va, make_pte(own, op.flags, may_all));
@@ -485,6 +466,10 @@ Status SpaceUpdate::dispatch(const SpaceOp& op, std::uint64_t& pages) {
 }
 
 Status SpaceUpdate::run(const SpaceOp& op, std::uint64_t& pages) {
+  if (budget_ > table_entries + table_steps && quick_update(k_, table_, space_, op, pending_)) {
+    spend(budget_, op.pages + table_steps);
+    return {};
+  }
   TRY_VOID(check_form(op));
   Status status = dispatch(op, pages);
   if (status.has_value() || !pending_.holds_frames()) return status;

@@ -8,6 +8,10 @@
 
 namespace aegis {
 
+namespace quick {
+struct Protection;  // quick_update.hpp
+}
+
 class SpaceUpdate {
  public:
   // `table`: where the operations' authorities are looked up.
@@ -38,10 +42,7 @@ class SpaceUpdate {
   void clear_way(std::uint64_t& entry, std::uint64_t va);
   template <typename F>
   [[nodiscard]] Status each_table(Space& in, std::uint64_t start, std::uint64_t count, std::uint64_t& pages, F visit);
-  struct Protection {
-    std::uint64_t needed, mask, bits;  // what an entry must have, what changes, to what
-  };
-  [[nodiscard]] Status protect_entries(const Protection& to, std::uint64_t va, std::uint64_t* entry, std::uint64_t number,
+  [[nodiscard]] Status protect_entries(const quick::Protection& to, std::uint64_t va, std::uint64_t* entry, std::uint64_t number,
                                        std::uint64_t& passed);
   template <typename F>
   [[nodiscard]] Status each_present(Space& in, std::uint64_t start, std::uint64_t count, std::uint64_t& pages, F each);

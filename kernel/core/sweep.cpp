@@ -19,12 +19,12 @@ bool stands_for(Kernel& k, const Slot& slot, FrameNumber frame) {
   return owner != 0 && object_at<Account>(owner).is_within(object_at<Account>(slot.object.frame));
 }
 
-// A frames capability that nobody maps under needs no sweep.
-bool anything_mapped(Kernel& k, const Slot& slot, std::uint64_t& budget) {
+// A frames capability needs no sweep when its frames are mapped by spaces of their owner alone, or not at all.
+bool anything_abroad(Kernel& k, const Slot& slot, std::uint64_t& budget) {
   if (slot.kind == Kind::account) return true;
   spend(budget, slot.count / entries_per_step);
   for (std::uint64_t f = slot.base; f < slot.base + slot.count; ++f)
-    if (k.frames[FrameNumber{f}].maps != 0) return true;
+    if ((k.frames[FrameNumber{f}].flags & abi::frame_abroad) != 0) return true;
   return false;
 }
 
@@ -68,7 +68,7 @@ Status clean_leaf(Kernel& k, Leaf& leaf, const Account* owner, std::uint64_t& bu
 
 Status break_foreign_mappings(Kernel& k, Slot& slot, std::uint64_t& budget) {
   if (!slot.sweeping) {
-    if (!anything_mapped(k, slot, budget)) return {};
+    if (!anything_abroad(k, slot, budget)) return {};
     slot.sweeping = true;
     slot.position = 0;
   }

@@ -11,11 +11,11 @@ sys::Answer sys::no_such_call(Calls&, RawArguments) { return fail(Error::bad_cal
 // For the entry code, by number: 0 when the caller goes on afterwards, 1 when another env may.
 extern "C" constinit const std::array<std::uint8_t, sys::entry_count> call_switches = [] {
   enum Path : std::uint8_t { keeps = 0, switches = 1 };
-  return std::array<std::uint8_t, sys::entry_count>{
-#define AEGIS_CALL(number, name, arguments, value, path, rights, errors, meaning) path,
-      AEGIS_CALLS(AEGIS_CALL)
+  std::array<std::uint8_t, sys::entry_count> all{};
+#define AEGIS_CALL(number, name, arguments, value, path, rights, errors, meaning) all[number] = path;
+  AEGIS_CALLS(AEGIS_CALL)
 #undef AEGIS_CALL
-  };
+  return all;
 }();
 
 namespace {

@@ -51,6 +51,7 @@ struct Decoder<Answer (Calls::*)(Arguments...)> {
 using Entry = Answer (*)(Calls&, RawArguments);
 
 Answer no_such_call(Calls& calls, RawArguments raw);
+Answer page_update_in_registers(Calls& calls, RawArguments raw);  // space.cpp
 
 // A power of two, so that one `and` keeps an index inside, also while the processor runs ahead of the check of the number;
 // the entry code does that for keeping_call.
@@ -63,6 +64,8 @@ inline constexpr std::array<Entry, entry_count> entries = [] {
   all[number] = &Decoder<decltype(&Calls::name)>::template run<&Calls::name>;
   AEGIS_CALLS(AEGIS_CALL)
 #undef AEGIS_CALL
+  // Before its decoder this one tries what is short throughout.
+  all[static_cast<std::size_t>(abi::Call::page_update)] = &page_update_in_registers;
   return all;
 }();
 [[nodiscard]] inline std::uint64_t masked_number(std::uint64_t number) {
@@ -70,16 +73,12 @@ inline constexpr std::array<Entry, entry_count> entries = [] {
   return number % entry_count;
 }
 
-// The table is dense and in order, so a number is an index.
+// Each number once, in order.
 inline constexpr std::array numbers{
 #define AEGIS_CALL(number, name, arguments, value, path, rights, errors, meaning) number,
     AEGIS_CALLS(AEGIS_CALL)
 #undef AEGIS_CALL
 };
-static_assert([] {
-  for (std::size_t i = 0; i < numbers.size(); ++i)
-    if (numbers[i] != static_cast<int>(i)) return false;
-  return true;
-}(), "a hole in the numbers of the calls");
+static_assert(std::ranges::adjacent_find(numbers, std::ranges::greater_equal{}) == numbers.end());
 
 }  // namespace aegis::sys

@@ -7,6 +7,7 @@ namespace rt {
 namespace {
 
 constexpr int page_fault_vector = 14;
+constexpr int user_code = 0x33, user_data = 0x2b;  // the selectors that ring 3 runs with
 constexpr std::size_t library = offsetof(abi::UserArea, library);
 constexpr std::size_t area_exception = offsetof(abi::UserArea, exception),
                       area_upcall = offsetof(abi::UserArea, upcall);
@@ -76,11 +77,23 @@ extern "C" [[gnu::naked]] void rt_exception_entry() {
 }
 
 extern "C" [[gnu::naked]] void rt_upcall_entry() {
-  asm volatile(RT_EVENT_ENTRY : : RT_EVENT_OPERANDS(area_upcall, upcall));
+  asm volatile(
+      // Interrupted at the jump by which rt_fault_entry goes back: as if it had been taken.
+      "mov %%rax, %%gs:%c[scratch]\n"
+      "lea rt_fault_resume(%%rip), %%rax\n"
+      "cmp %%rax, %%gs:%c[rip]\n"
+      "jne 9f\n"
+      "mov %%gs:%c[resume], %%rax\n"
+      "mov %%rax, %%gs:%c[rip]\n"
+      "9: mov %%gs:%c[scratch], %%rax\n" RT_EVENT_ENTRY
+      :
+      : [resume] "i"(library + offsetof(EventStacks, resume)), RT_EVENT_OPERANDS(area_upcall, upcall));
 }
 
-// The short way for page faults: only what C++ may clobber is saved, and iretq's frame is built where it is used. 40 bytes of
-// frame and nine registers keep the call aligned.
+// The short way for page faults: only what C++ may clobber is saved, and the way back is a jump through memory, since iretq
+// costs more (and a fault besides on emulators that read its operands as the kernel). Until `busy` is cleared the event frame
+// has flags and stack pointer; the address to go on at is kept apart, for between that and the jump an upcall may come, and
+// in its handler another fault: rt_upcall_entry knows the jump. RF is lost, which only debug registers would notice.
 extern "C" [[gnu::naked]] void rt_fault_entry() {
   asm volatile(
       "cmpq %[page_fault], %%gs:%c[kind]\n"
@@ -89,35 +102,37 @@ extern "C" [[gnu::naked]] void rt_fault_entry() {
       "mov %%rsp, %%rax\n"
       "sub %%gs:%c[bottom], %%rax\n"
       "cmp %%gs:%c[size], %%rax\n"
-      "mov %%rsp, %%rax\n"
       "jb 1f\n"
       "mov %%gs:%c[top], %%rsp\n"
       "1: and $-16, %%rsp\n"
-      "sub $40, %%rsp\n"
-      "mov %%rax, 24(%%rsp)\n"
+      "sub $8, %%rsp\n"
       "pushq %%gs:%c[scratch]\n"
       "push %%rcx\n push %%rdx\n push %%rsi\n push %%rdi\n push %%r8\n push %%r9\n push %%r10\n push %%r11\n"
-      "mov %%gs:%c[rip], %%rax\n"
-      "mov %%gs:%c[rflags], %%rcx\n"
-      "mov %%cs, %%edx\n"
-      "mov %%ss, %%r8d\n"
-      "mov %%rax, 72(%%rsp)\n"
-      "mov %%rdx, 80(%%rsp)\n"
-      "mov %%rcx, 88(%%rsp)\n"
-      "mov %%r8, 104(%%rsp)\n"
       "mov %%gs:%c[address], %%rdi\n"
       "mov %%gs:%c[error], %%rsi\n"
       "call *%%gs:%c[fault]\n"
+      "mov %%gs:%c[rip], %%rcx\n"
+      "mov %%rcx, %%gs:%c[resume]\n"
       "test %%al, %%al\n"
       "pop %%r11\n pop %%r10\n pop %%r9\n pop %%r8\n pop %%rdi\n pop %%rsi\n pop %%rdx\n pop %%rcx\n pop %%rax\n"
       "jz 2f\n"
+      "testl %[trap_flag], %%gs:%c[rflags]\n"
+      "jnz 3f\n"
+      "pushq %%gs:%c[rflags]\n"
+      "popfq\n"
+      "mov %%gs:%c[rsp], %%rsp\n"
+      "movq $0, %%gs:%c[busy]\n"
+      "rt_fault_resume: jmp *%%gs:%c[resume]\n"
+      "2: mov %%gs:%c[rsp], %%rsp\n"  // the long way, as if this one had not been taken
+      "jmp rt_exception_entry\n"
+      // Who is single-stepped must not be stopped in here.
+      "3: pushq %[data]\n pushq %%gs:%c[rsp]\n pushq %%gs:%c[rflags]\n pushq %[code]\n pushq %%gs:%c[resume]\n"
       "movq $0, %%gs:%c[busy]\n"
       "iretq\n"
-      "2: mov 24(%%rsp), %%rsp\n"  // the long way, as if this one had not been taken
-      "jmp rt_exception_entry\n"
       :
-      : [fault] "i"(library + offsetof(EventStacks, fault)), [page_fault] "i"(page_fault_vector),
-        RT_EVENT_OPERANDS(area_exception, exception));
+      : [fault] "i"(library + offsetof(EventStacks, fault)), [resume] "i"(library + offsetof(EventStacks, resume)),
+        [page_fault] "i"(page_fault_vector), [trap_flag] "i"(1u << 8), [code] "i"(user_code), [data] "i"(user_data),
+        [rsp] "i"(area_exception + offsetof(abi::EventFrame, rsp)), RT_EVENT_OPERANDS(area_exception, exception));
 }
 
 #undef RT_EVENT_ENTRY
@@ -132,7 +147,7 @@ void prepare_events(abi::UserArea& area, std::span<std::byte> exception_stack, E
     return EventStack{.bottom = bottom, .size = top - bottom + 1, .top = top, .handler = handler};
   };
   new (area.library)
-      EventStacks{.exception = stack_of(exception_stack, on_exception), .upcall = stack_of(upcall_stack, on_upcall), .fault = nullptr};
+      EventStacks{.exception = stack_of(exception_stack, on_exception), .upcall = stack_of(upcall_stack, on_upcall), .fault = nullptr, .resume = 0};
 }
 
 void handle_faults(abi::UserArea& area, FaultHandler handler) {

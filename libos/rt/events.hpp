@@ -34,6 +34,7 @@ struct EventStack {
 struct EventStacks {
   EventStack exception, upcall;
   FaultHandler fault;
+  std::uint64_t resume;  // where rt_fault_entry goes back to
 };
 
 // Prepares the area; EnvEntries then names the two entries below.

@@ -28,13 +28,15 @@ Status update(CapSlot space, std::span<const SpaceOp> ops, std::size_t* done) {
       rest = without_first(ops[at], pages);
       send = {&rest, 1};
     }
-    const RawAnswer answer = call::space_update.raw(space, send.data(), send.size());
+    const bool alone = send.size() == 1;
+    const RawAnswer answer = alone ? update_one(space, send[0]) : call::space_update.raw(space, send.data(), send.size());
     if (answer.error == 0) {
       at += send.size();
       pages = 0;
       continue;
     }
-    const auto progress = abi::SpaceProgress::unpack(answer.value);
+    const auto progress = alone ? abi::SpaceProgress{0, static_cast<std::uint32_t>(answer.value)}
+                                : abi::SpaceProgress::unpack(answer.value);
     if (progress.ops != 0) pages = 0;
     at += progress.ops;
     pages += progress.pages;

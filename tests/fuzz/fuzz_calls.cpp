@@ -19,11 +19,13 @@ using namespace fake;
 constexpr std::uint32_t check_every = 32, slots = 64;
 
 // The table's own text says what each argument is: "(slot account, slot dst, va limits, frame where)".
-constexpr std::array signatures{
-#define AEGIS_CALL(number, name, arguments, value, path, rights, errors, meaning) std::string_view{#arguments},
-    AEGIS_CALLS(AEGIS_CALL)
+constexpr std::array<std::string_view, abi::call_count> signatures = [] {
+  std::array<std::string_view, abi::call_count> all{};
+#define AEGIS_CALL(number, name, arguments, value, path, rights, errors, meaning) all[number] = #arguments;
+  AEGIS_CALLS(AEGIS_CALL)
 #undef AEGIS_CALL
-};
+  return all;
+}();
 struct Argument {
   std::string_view type, name;
 };
@@ -220,6 +222,7 @@ class Fuzzer {
     std::uint64_t number = in_.byte();
     if (number >= 180 && number < 250) number = static_cast<std::uint64_t>(Call::space_update);
     else if (number < 180) number %= abi::call_count;
+    if (number == static_cast<std::uint64_t>(Call::space_update) && in_.byte() % 3 == 0) number = static_cast<std::uint64_t>(Call::page_update);
     const auto call = static_cast<Call>(number);
     const bool ends = call == Call::env_halt || call == Call::env_space || call == Call::env_stop;
     if (ends && in_.byte() < 200) return;  // or soon nobody would be left to call
@@ -228,6 +231,10 @@ class Fuzzer {
       const auto wanted = arguments_of(signatures[number]);
       for (std::size_t i = 0; i < wanted.size(); ++i) arguments[i] = argument(wanted[i], call);
       fill_scratch(call);
+      if (call == Call::page_update && in_.byte() < 240) {
+        const abi::SpaceOp op = operation();
+        arguments = {arguments[0], std::to_underlying(op.verb) | std::uint64_t{op.flags} << 32, op.authority.raw(), op.address, op.pages, op.frame};
+      }
       if (call == Call::space_update && in_.byte() < 240)
         arguments[1] = w_.scratch(), arguments[2] = arguments[2] % 4 + 1;
     }

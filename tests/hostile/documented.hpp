@@ -57,12 +57,14 @@ constexpr ErrorSet documented_of(std::string_view arguments, std::string_view ri
 
 }  // namespace detail
 
-inline constexpr std::array<ErrorSet, abi::call_count> documented{
+inline constexpr std::array<ErrorSet, abi::call_count> documented = [] {
+  std::array<ErrorSet, abi::call_count> all{};
 #define AEGIS_CALL(number, name, arguments, value, path, rights, errors, meaning) \
-  detail::documented_of(#arguments, rights, errors),
-    AEGIS_CALLS(AEGIS_CALL)
+  all[number] = detail::documented_of(#arguments, rights, errors);
+  AEGIS_CALLS(AEGIS_CALL)
 #undef AEGIS_CALL
-};
+  return all;
+}();
 static_assert(documented[static_cast<std::size_t>(abi::Call::nop)] == 0);
 
 }  // namespace attack

@@ -13,11 +13,11 @@ using abi::SpaceVerb;
 // How often each call is drawn.
 constexpr std::array<std::uint8_t, abi::call_count> weights = [] {
   std::array<std::uint8_t, abi::call_count> w;
-  w.fill(8);
+  for (std::size_t i = 0; i < w.size(); ++i) w[i] = abi::call_names[i].empty() ? 0 : 8;
   const auto set = [&](Call call, std::uint8_t weight) { w[static_cast<std::size_t>(call)] = weight; };
   set(Call::cap_derive, 28), set(Call::cap_grant, 20), set(Call::cap_drop, 40), set(Call::cap_read, 30);
   set(Call::frame_alloc, 30), set(Call::frame_free, 20), set(Call::frame_cap, 20);
-  set(Call::space_update, 80), set(Call::space_link, 16), set(Call::space_trim, 12);
+  set(Call::space_update, 50), set(Call::page_update, 40), set(Call::space_link, 16), set(Call::space_trim, 12);
   set(Call::object_destroy, 20), set(Call::env_yield, 12), set(Call::account_reclaim, 12);
   set(Call::pct_call, 12), set(Call::pct_reply, 12), set(Call::env_sleep, 3), set(Call::env_space, 3);
   set(Call::nop, 3), set(Call::env_halt, 1), set(Call::machine_stop, 2), set(Call::machine_log, 1);
@@ -317,6 +317,11 @@ class Actor {
         for (std::uint64_t i = 0; i < count && i < 6; ++i)
           make_operation(scratch<abi::SpaceOp>(i * sizeof(abi::SpaceOp)));
         return with(own_or(Kind::space), memory(), count);
+      }
+      case Call::page_update: {
+        abi::SpaceOp op{};
+        make_operation(op);
+        return with(own_or(Kind::space), std::to_underlying(op.verb) | std::uint64_t{op.flags} << 32, op.authority.raw(), op.address, op.pages, op.frame);
       }
       case Call::space_link: {
         const std::uint64_t index = one_in(8) ? odd_number() : 2 + below(5);

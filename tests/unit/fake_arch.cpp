@@ -52,14 +52,15 @@ void fill_translations(std::uint32_t cpu) {
   Machine& m = machine();
   if (m.top[cpu] == 0) return;
   each_page(m.top[cpu], [&](std::uint64_t va, std::uint64_t entry) {
-    m.translations[cpu].insert_or_assign(va, translation_of(entry, (entry & abi::pte_large) != 0));
+    m.translations[cpu][m.tag[cpu]].insert_or_assign(va, translation_of(entry, (entry & abi::pte_large) != 0));
   });
 }
 
 bool translations_agree(std::string& why) {
   Machine& m = machine();
-  for (std::uint32_t cpu = 0; cpu < cpu_count; ++cpu)
-    for (const auto& [va, cached] : m.translations[cpu]) {
+  for (std::uint32_t cpu = 0; cpu < cpu_count; ++cpu) {
+    if (m.cpus[cpu].current == nullptr) continue;  // idle: it forgets before an env runs again
+    for (const auto& [va, cached] : m.translations[cpu][m.tag[cpu]]) {
       const auto now = walk(m.top[cpu], va);
       if (now && now->frame == cached.frame && (now->write || !cached.write) && (now->execute || !cached.execute))
         continue;
@@ -69,6 +70,7 @@ bool translations_agree(std::string& why) {
       why = text;
       return false;
     }
+  }
   return true;
 }
 
@@ -135,17 +137,20 @@ void prepare_top_table(FrameNumber top) {
   for (std::uint64_t i = abi::window_slot + 1; i < 512; ++i)
     entries[i] = 0x1000'0000'0000 + i;  // not present; the checker looks for them
 }
-void load_space(FrameNumber top) {
+std::uint32_t tag_count() { return machine().tags; }
+void load_space(FrameNumber top, std::uint32_t tag, Remembered remembered) {
   auto& m = machine();
-  if (m.top[m.running] == top.raw()) return;
+  AEGIS_ASSERT(tag < m.tags);
   m.top[m.running] = top.raw();
-  m.translations[m.running].clear();
+  m.tag[m.running] = tag;
+  if (m.tags == 1 || remembered == Remembered::forgotten) m.translations[m.running][tag].clear();
 }
 void flush_translations(std::uint64_t cpus, std::uint64_t start, std::uint64_t pages) {
   AEGIS_ASSERT(cpus < std::uint64_t{1} << fake::cpu_count && cpus != 0);
   for (std::uint32_t cpu = 0; cpu < fake::cpu_count; ++cpu) {
     if ((cpus >> cpu & 1) == 0) continue;
-    auto& known = machine().translations[cpu];
+    ++machine().asked[cpu];
+    auto& known = machine().translations[cpu][machine().tag[cpu]];
     if (pages == 0) known.clear();
     else std::erase_if(known, [&](const auto& item) {
       const auto& [va, cached] = item;

@@ -30,12 +30,18 @@ struct Translation {
   bool large = false;  // forgotten together with the rest of its 2 MiB
 };
 
+inline std::uint32_t new_machines_tags = 4;
+
 struct Machine {
   std::array<Cpu, cpu_count> cpus;
   std::array<std::uint64_t, cpu_count> top;          // frame of the tables in use; 0: the kernel's
-  std::array<std::map<std::uint64_t, Translation>, cpu_count> translations;
+  // What each processor remembers, by tag; the kernel's own tables have none.
+  std::array<std::array<std::map<std::uint64_t, Translation>, aegis::arch::max_tags>, cpu_count> translations;
+  std::array<std::uint32_t, cpu_count> tag;          // in use
+  std::uint32_t tags = new_machines_tags;            // that a processor has; 1: none
   std::array<std::uint64_t, cpu_count> timer;
   std::array<unsigned, cpu_count> pokes;
+  std::array<unsigned, cpu_count> asked;             // to forget translations
   aegis::FrameTable* frames = nullptr;               // set once it is built: page-table writes are checked against it
   std::uint32_t running = 0;                         // the processor that executes now
   std::uint64_t now_ns = 1;
@@ -53,7 +59,7 @@ template <typename F>
 void each_page(std::uint64_t top, F each);
 // Remembers every translation that the processor could have.
 void fill_translations(std::uint32_t cpu);
-// True when all that processors remember is still so.
+// True when all that processors which run an env remember of its space is still so.
 [[nodiscard]] bool translations_agree(std::string& why);
 
 [[nodiscard]] inline std::uint64_t* table(std::uint64_t frame) {

@@ -40,6 +40,7 @@ constexpr Row rows[] = {
     {"dirty", "dirty query", 10, "Linux pagemap 32,730"},
     {"protect_1", "protect 1 page", 250, "Linux mprotect 9,290"},
     {"protect_1_pair", "protect 1 page, unprotect it", 500, ""},
+    {"protect_1_list", "protect 1 page by a list of one operation", 0, ""},
     {"protect_100", "protect 100 pages", 2500, "Linux mprotect 25,406"},
     {"unprotect_100", "unprotect 100 pages", 2500, "Linux mprotect 25,406"},
     {"appel1", "Appel1: trap, protect another, unprotect; per page", 700, "Linux 21,492"},

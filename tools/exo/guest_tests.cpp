@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "exo/archive.hpp"
+#include "exo/bochs.hpp"
 #include "exo/machine.hpp"
 #include "exo/plot.hpp"
 #include "exo/panic.hpp"
@@ -111,6 +112,21 @@ Result<Captured> on_the_host(const EndToEndTest& test, const std::string& folder
   return capture(in_clean_environment(test.host_run, variables), place, test.input, test.timeout_s);
 }
 
+// By what the guest wrote.
+Outcome judge_log(const GuestTest& test, const std::string& log) {
+  std::string unterminated;
+  for (const char c : log)
+    if (c != '\r') unterminated += c;
+  if (test.code == 0 && ("\n" + unterminated).find("\nPASS\n") == std::string::npos) return failed("no line PASS in its log", log);
+  for (const std::string& text : test.must)
+    if (log.find(text) == std::string::npos) return failed("not in its log: " + text, log);
+  for (const std::string& text : test.must_not)
+    if (log.find(text) != std::string::npos) return failed("must not be in its log: " + text, log);
+  const Status plotted = write_plots(unterminated, test.program.parent_path() / "output");
+  if (!plotted.has_value()) return failed(plotted.error().text);
+  return {.passed = true, .detail = {}, .log = unterminated};
+}
+
 }  // namespace
 
 Result<Captured> capture(const std::vector<std::string>& command, const std::string& folder, const std::string& input,
@@ -169,11 +185,16 @@ Outcome run_guest_test(const Locations& at, const GuestTest& test) {
   if (test.program.empty()) return failed("its program has not been built");
   auto archive = make_bare_archive(test.program.string());
   if (!archive.has_value()) return failed(archive.error().text);
-  const auto qemu = find_qemu("");
-  if (!qemu.has_value()) return failed(qemu.error().text);
   const fs::path kernel =
       test.kernel.empty() ? at.kernel : at.kernel.parent_path() / ("aegis-" + test.kernel + ".elf");
   if (!fs::is_regular_file(kernel)) return failed(kernel.filename().string() + " has not been built");
+  if (!test.bochs.empty()) {
+    const Scratch scratch;
+    const auto log = run_in_bochs(test, kernel.string(), scratch.folder("bochs"));
+    return log.has_value() ? judge_log(test, *log) : failed(log.error().text);
+  }
+  const auto qemu = find_qemu("");
+  if (!qemu.has_value()) return failed(qemu.error().text);
   std::string command_line = "wall=1700000000000000000";
   if (!test.arguments.empty()) command_line += " " + test.arguments;
   auto machine = start_machine({.qemu = *qemu,
@@ -199,17 +220,7 @@ Outcome run_guest_test(const Locations& at, const GuestTest& test) {
   if (code != test.code && !panic.empty()) return {.passed = false, .detail = "the kernel panicked\n" + panic, .log = {}};
   if (code != test.code)
     return failed(code ? "the guest stopped with code " + std::to_string(*code) : "the guest died", log);
-  std::string unterminated;
-  for (const char c : log)
-    if (c != '\r') unterminated += c;
-  if (test.code == 0 && ("\n" + unterminated).find("\nPASS\n") == std::string::npos) return failed("no line PASS in its log", log);
-  for (const std::string& text : test.must)
-    if (log.find(text) == std::string::npos) return failed("not in its log: " + text, log);
-  for (const std::string& text : test.must_not)
-    if (log.find(text) != std::string::npos) return failed("must not be in its log: " + text, log);
-  const Status plotted = write_plots(unterminated, test.program.parent_path() / "output");
-  if (!plotted.has_value()) return failed(plotted.error().text);
-  return {.passed = true, .detail = {}, .log = unterminated};
+  return judge_log(test, log);
 }
 
 Outcome run_end_to_end_test(const Locations& at, const EndToEndTest& test, const std::string& qemu) {

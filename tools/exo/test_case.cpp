@@ -110,7 +110,7 @@ std::vector<EndToEndTest> conformance_tests(const fs::path& sources, const fs::p
 
 Result<std::vector<GuestTest>> load_guest_tests(const fs::path& sources, const fs::path& programs) {
   static const std::set<std::string_view> known{"cpus",    "memory", "must",      "must_not", "timeout_s", "name", "about",
-                                                "program", "kernel", "arguments", "icount", "code", "long"};
+                                                "program", "kernel", "arguments", "icount", "code", "long", "bochs"};
   std::vector<GuestTest> tests;
   for (const fs::path& file : files_of(sources)) {
     const toml::table table = TRY(parse(file));
@@ -129,6 +129,7 @@ Result<std::vector<GuestTest>> load_guest_tests(const fs::path& sources, const f
     test.code = table["code"].value_or(test.code);
     test.kernel = table["kernel"].value_or(std::string{});
     test.arguments = table["arguments"].value_or(std::string{});
+    test.bochs = table["bochs"].value_or(std::string{});
     test.icount = table["icount"].value_or(false);
     test.is_long = table["long"].value_or(false);
     if (const auto text = table["memory"].value<std::string>()) test.memory = parse_size(*text).value_or(test.memory);

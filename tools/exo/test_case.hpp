@@ -41,6 +41,7 @@ struct GuestTest {
   std::string kernel;                      // which build of it: "check" for aegis-check.elf; empty: aegis.elf
   int code = 0;                            // what the guest stops with; only with 0 it must have printed PASS
   std::string arguments;                   // at the end of the guest's command line
+  std::string bochs;                       // in this model of Bochs' instead of QEMU; its PASS is all that counts
   bool icount = false;                     // time is the number of instructions: runs repeat exactly
   bool is_long = false;                    // only with --long
 };

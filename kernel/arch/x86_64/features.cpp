@@ -49,6 +49,8 @@ void find_features() {  // [intel/vol2 CPUID]
   need(bit(one.ecx, 26), "XSAVE");
   need(bit(one.edx, 9) || bit(one.ecx, 21), "a local APIC");
   found.smep = bit(seven.ebx, 7);
+  found.pcid = bit(one.ecx, 17);
+  found.invpcid = found.pcid && bit(seven.ebx, 10);
   found.smap = bit(seven.ebx, 20);
   found.umip = bit(seven.ecx, 2);
   found.rdrand = bit(one.ecx, 30);
@@ -74,7 +76,7 @@ void enable_features() {
             cr0_alignment);
   write_cr4(cr4_pae | cr4_debug | cr4_machine_check | cr4_global | cr4_fxsr | cr4_simd_exceptions | cr4_fsgsbase |
             cr4_xsave | (found.umip ? cr4_umip : 0) | (found.smep ? cr4_smep : 0) | (found.smap ? cr4_smap : 0) |
-            (found.pku ? cr4_pke : 0));
+            (found.pku ? cr4_pke : 0) | (found.pcid ? cr4_pcid : 0));  // cr3 has tag 0 now [intel/vol3 4.10.1]
   write_xcr0(found.xcr0);
 
   wrmsr(Msr::star, std::uint64_t{selector::user_base} << 48 | std::uint64_t{selector::kernel_code} << 32);

@@ -8,7 +8,7 @@ namespace aegis::arch {
 
 struct Features {
   bool smep = false, smap = false, umip = false, pku = false, avx = false, rdrand = false;
-  bool x2apic = false, tsc_deadline = false, hypervisor = false;
+  bool pcid = false, invpcid = false, x2apic = false, tsc_deadline = false, hypervisor = false;
   std::uint32_t xcr0 = 0;
   std::uint32_t xsave_size = 0;
 };

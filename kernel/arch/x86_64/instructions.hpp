@@ -51,7 +51,7 @@ inline constexpr std::uint64_t cr0_protected = 1u << 0, cr0_monitor_fpu = 1u << 
                                cr0_paging = 1u << 31;
 inline constexpr std::uint64_t cr4_debug = 1u << 3, cr4_pae = 1u << 5, cr4_machine_check = 1u << 6,
                                cr4_global = 1u << 7, cr4_fxsr = 1u << 9, cr4_simd_exceptions = 1u << 10,
-                               cr4_umip = 1u << 11, cr4_fsgsbase = 1u << 16, cr4_xsave = 1u << 18, cr4_smep = 1u << 20,
+                               cr4_umip = 1u << 11, cr4_fsgsbase = 1u << 16, cr4_pcid = 1u << 17, cr4_xsave = 1u << 18, cr4_smep = 1u << 20,
                                cr4_smap = 1u << 21, cr4_pke = 1u << 22;
 [[nodiscard]] inline std::uint64_t read_cr2() {
   std::uint64_t value;
@@ -66,6 +66,13 @@ inline constexpr std::uint64_t cr4_debug = 1u << 3, cr4_pae = 1u << 5, cr4_machi
 inline void write_cr0(std::uint64_t value) { asm volatile("mov %0, %%cr0" : : "r"(value) : "memory"); }
 inline void write_cr3(std::uint64_t value) { asm volatile("mov %0, %%cr3" : : "r"(value) : "memory"); }
 inline void write_cr4(std::uint64_t value) { asm volatile("mov %0, %%cr4" : : "r"(value) : "memory"); }
+inline constexpr std::uint64_t cr3_tag = 0xfff, cr3_keep = std::uint64_t{1} << 63;
+// Everything under a tag but global translations. [intel/vol2 INVPCID]
+inline void invpcid(std::uint64_t tag) {
+  constexpr std::uint64_t single_context = 1;
+  const std::array<std::uint64_t, 2> descriptor{tag, 0};
+  asm volatile("invpcid %0, %1" : : "m"(descriptor), "r"(single_context) : "memory");
+}
 inline void invlpg(std::uint64_t va) { asm volatile("invlpg (%0)" : : "r"(va) : "memory"); }
 inline void write_xcr0(std::uint64_t value) {
   asm volatile("xsetbv"

@@ -119,7 +119,7 @@ void build_kernel_tables(std::span<const traps::MemoryRange> ram) {
 
 void load_kernel_tables() {
   x86::write_cr3(kernel_top_physical);
-  this_per_cpu().top = FrameNumber{kernel_top_physical >> base::page_bits};
+  this_per_cpu().cr3 = kernel_top_physical;
 }
 
 std::byte* map_window(PhysicalAddress start, std::uint64_t size, Caching caching) {
@@ -174,12 +174,14 @@ void prepare_top_table(FrameNumber top) {
   for (std::uint64_t slot = direct_slot; slot < table_entries; ++slot) entries[slot] = kernel_top[slot];
 }
 
-void load_space(FrameNumber top) {
-  PerCpu& self = this_per_cpu();
-  if (top == FrameNumber{0}) top = FrameNumber{kernel_top_physical >> base::page_bits};
-  if (self.top == top) return;
-  self.top = top;
-  x86::write_cr3(top.raw() << base::page_bits);
+std::uint32_t tag_count() { return features().pcid ? max_tags : 1; }
+
+// The kernel's own tables have tag 0, the others begin at 1. Without tags every write forgets all but what is global.
+void load_space(FrameNumber top, std::uint32_t tag, Remembered remembered) {
+  const std::uint64_t own = features().pcid ? tag + 1 : 0;
+  const std::uint64_t cr3 = top == FrameNumber{0} ? kernel_top_physical : top.raw() << base::page_bits | own;
+  this_per_cpu().cr3 = cr3;
+  x86::write_cr3(cr3 | (features().pcid && remembered == Remembered::kept ? x86::cr3_keep : 0));
 }
 
 std::uint64_t exchange_entry(std::uint64_t* entry, std::uint64_t value) {

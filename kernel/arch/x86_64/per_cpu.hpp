@@ -25,7 +25,7 @@ struct alignas(64) PerCpu {
   std::atomic<bool> online{false};
   std::uint32_t apic_id = 0;
   std::uint64_t timer_deadline_ns = ~std::uint64_t{0};
-  FrameNumber top{};                            // page tables in cr3
+  std::uint64_t cr3 = 0;                        // page tables in use, and their tag
   Descriptors descriptors;
   Cpu cpu{};
 };
