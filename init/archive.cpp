@@ -14,9 +14,9 @@ namespace {
 constexpr std::string_view library_name = "aegis/exos", run_name = "aegis/run";
 
 rt::Status map_archive(abi::FrameNumber first, std::uint64_t pages) {
-  TRY_VOID(rt::call::space_create(abi::boot::account, slots::archive_space, abi::any_frame));
-  TRY_VOID(rt::map(slots::archive_space, abi::map::archive_base, first, pages, abi::map_read, abi::boot::archive));
-  return rt::call::space_link(abi::no_slot, abi::map::archive_slot, slots::archive_space);
+  TRY_VOID(given::account.create_space(slots::archive_space.slot()));
+  TRY_VOID(slots::archive_space.map(abi::map::archive_base, {first, pages}, abi::map_read, given::archive));
+  return own_space.link(abi::map::archive_slot, slots::archive_space);
 }
 
 }  // namespace

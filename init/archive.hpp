@@ -5,7 +5,7 @@
 
 #include "abi/boot.hpp"
 #include "base/elf.hpp"
-#include "libos/rt/space.hpp"
+#include "libos/rt/kinds.hpp"
 
 namespace init {
 

@@ -21,8 +21,8 @@ rt::Status map_segment(const Archive& archive, const ProgramHeader& s) {
   const std::uint64_t first = base::align_down(s.vaddr, abi::page_size);
   const std::uint64_t in_frames = base::align_down(archive.library.offset + s.offset, abi::page_size);
   const std::uint32_t flags = abi::map_read | ((s.flags & base::elf::pf_x) != 0 ? abi::map_execute : 0);
-  return rt::map(slots::image_space, first, archive.first_frame + in_frames / abi::page_size,
-                 base::pages_for(s.vaddr + s.filesz - first), flags, abi::boot::archive);
+  const rt::FrameRun run{archive.first_frame + in_frames / abi::page_size, base::pages_for(s.vaddr + s.filesz - first)};
+  return slots::image_space.map(first, run, flags, given::archive);
 }
 
 bool add_segment(const Archive& archive, const ProgramHeader& s, Image& image) {
@@ -67,7 +67,7 @@ std::optional<Image> build_image(const Archive& archive) {
     rt::log("init: aegis/exos is {}", base::elf::describe(elf.error()));
     return std::nullopt;
   }
-  if (const auto made = rt::call::space_create(abi::boot::account, slots::image_space, abi::any_frame); !made) {
+  if (const auto made = given::account.create_space(slots::image_space.slot()); !made) {
     rt::log("init: no memory for the library's space: {}", made.error());
     return std::nullopt;
   }
@@ -86,10 +86,10 @@ std::optional<Image> build_image(const Archive& archive) {
   return image;
 }
 
-rt::Status load_data(const Image& image, abi::CapSlot space, abi::CapSlot account) {
+rt::Status load_data(const Image& image, rt::Space space, rt::Account account) {
   if (image.data_start == image.data_end) return {};
-  TRY_VOID(rt::map_new(space, image.data_start, (image.data_end - image.data_start) / abi::page_size,
-                       abi::map_read | abi::map_write | abi::map_owned, account));
+  TRY_VOID(space.map_new(image.data_start, (image.data_end - image.data_start) / abi::page_size,
+                         abi::map_read | abi::map_write | abi::map_owned, account));
   for (const ProgramHeader& s : image.elf.segments) {
     if (s.type != base::elf::pt_load || (s.flags & base::elf::pf_w) == 0) continue;
     std::memcpy(reinterpret_cast<void*>(s.vaddr), image.file.data() + s.offset, s.filesz);

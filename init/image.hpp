@@ -18,6 +18,6 @@ struct Image {
 [[nodiscard]] std::optional<Image> build_image(const Archive& archive);
 
 // Allocates the image's data in `space`, whose state slot must be linked into the own space, and fills it.
-[[nodiscard]] rt::Status load_data(const Image& image, abi::CapSlot space, abi::CapSlot account);
+[[nodiscard]] rt::Status load_data(const Image& image, rt::Space space, rt::Account account);
 
 }  // namespace init

@@ -6,10 +6,11 @@
 #include "init/slots.hpp"
 #include "libos/rt/clock.hpp"
 #include "libos/rt/log.hpp"
-#include "libos/rt/objects.hpp"
 #include "libos/rt/start.hpp"
 
 namespace {
+
+namespace given = init::given;
 
 constexpr std::uint32_t library_failed = 1, cannot_start = 2;
 
@@ -25,7 +26,7 @@ void log_registers(const abi::Registers& r) {
 }
 
 [[noreturn]] void end_machine(const abi::EnvState& state) {
-  if (state.state == abi::RunState::halted && state.code == 0) rt::stop_machine(abi::boot::machine, 0);
+  if (state.state == abi::RunState::halted && state.code == 0) given::machine.stop(0);
   if (state.state == abi::RunState::halted) {
     rt::log("init: the library OS halted with code {}", state.code);
   } else {
@@ -33,13 +34,13 @@ void log_registers(const abi::Registers& r) {
             state.error, state.registers.rip, state.address);
     log_registers(state.registers);
   }
-  rt::stop_machine(abi::boot::machine, library_failed);
+  given::machine.stop(library_failed);
 }
 
 // Without the information page there is no clock; the scale of deadlines is then unknown, and only the wake is left.
 [[nodiscard]] std::optional<rt::Clock> map_clock(std::uint64_t va) {
-  const auto info = rt::read_cap(abi::boot::info);
-  if (!info || !rt::map(abi::no_slot, va, abi::FrameNumber{info->base}, 1, abi::map_read, abi::boot::info))
+  const auto info = given::info.run();
+  if (!info || !init::own_space.map(va, {info->first, 1}, abi::map_read, given::info))
     return std::nullopt;
   return rt::Clock{*reinterpret_cast<const abi::SystemInfo*>(va)};
 }
@@ -49,12 +50,11 @@ void log_registers(const abi::Registers& r) {
   for (;;) {
     // The rest of the slice goes to the library, so that it starts at once. While it runs (on another processor), or
     // when it has no use for the time, the call may refuse it: then the slice's owner gets it.
-    const std::uint64_t deadline =
-        clock ? std::min(clock->now().raw() + look_again_ns, reclaimer.next_ns()) : abi::forever.raw();
-    if (!rt::call::env_sleep(deadline, init::slots::env))
-      static_cast<void>(rt::call::env_sleep(deadline, abi::no_slot));
+    const abi::Nanoseconds deadline =
+        clock ? abi::Nanoseconds{std::min(clock->now().raw() + look_again_ns, reclaimer.next_ns())} : abi::forever;
+    if (!init::slots::env.yield_to_and_sleep(deadline)) static_cast<void>(rt::sleep(deadline));
     if (clock) reclaimer.step(clock->now().raw());
-    const auto state = rt::read_env(init::slots::env);
+    const auto state = init::slots::env.state();
     if (!state) continue;  // it runs
     if (state->state == abi::RunState::halted || state->state == abi::RunState::stuck) end_machine(*state);
   }
@@ -64,23 +64,23 @@ void log_registers(const abi::Registers& r) {
 
 std::uint64_t program(const abi::boot::Facts& facts) {
   const auto archive = init::open_archive(facts);
-  if (!archive) rt::stop_machine(abi::boot::machine, cannot_start);
+  if (!archive) given::machine.stop(cannot_start);
   const auto image = init::build_image(*archive);
-  if (!image) rt::stop_machine(abi::boot::machine, cannot_start);
+  if (!image) given::machine.stop(cannot_start);
   const std::span run = archive->run.data;
   const auto plan = init::read_plan({reinterpret_cast<const char*>(run.data()), run.size()});
   if (!plan) {
     rt::log("init: the run description's swap or reclaim lines are malformed");
-    rt::stop_machine(abi::boot::machine, cannot_start);
+    given::machine.stop(cannot_start);
   }
   const auto clock = map_clock(base::align_up(facts.free_va, abi::page_size));
   if (const auto built = init::build_container(*archive, *image, *plan); !built) {
     rt::log("init: cannot build the container: {}", built.error());
-    rt::stop_machine(abi::boot::machine, cannot_start);
+    given::machine.stop(cannot_start);
   }
   if (const auto started = init::start_container(*image); !started) {
     rt::log("init: cannot start the container: {}", started.error());
-    rt::stop_machine(abi::boot::machine, cannot_start);
+    given::machine.stop(cannot_start);
   }
   watch(clock, *plan);
 }

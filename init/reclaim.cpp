@@ -3,7 +3,6 @@
 
 #include "init/slots.hpp"
 #include "libos/rt/log.hpp"
-#include "libos/rt/objects.hpp"
 
 namespace init {
 
@@ -25,25 +24,24 @@ void Reclaimer::step(std::uint64_t now_ns) {
 }
 
 void Reclaimer::ask(const Reclaim& reclaim, std::uint64_t now_ns) {
-  const auto info = rt::read_account(slots::account);
+  const auto info = slots::account.usage();
   if (!info) return;
   const std::uint64_t limit = rt::limit_of(*info, frames);
   asked_ = reclaim.percent == 0 ? reclaim.frames : limit / 100 * reclaim.percent;
   asked_ns_ = now_ns;
   deadline_ns_ = now_ns + reclaim.grace_ns;
-  const auto revoked = rt::call::account_revoke(slots::account, static_cast<std::uint32_t>(frames), abi::any_units, asked_, deadline_ns_);
+  const auto revoked = slots::account.ask_back(frames, asked_, abi::Nanoseconds{deadline_ns_});
   if (!revoked) return rt::log("init: reclaim: cannot ask back {} of {} pages: {}", asked_, limit, revoked.error());
   open_ = true;
 }
 
 // Over when all has been given, or at the deadline by force.
 void Reclaimer::conclude(std::uint64_t now_ns) {
-  const auto info = rt::read_account(slots::account);
+  const auto info = slots::account.usage();
   if (!info) return;
   const bool given = info->request_left == 0;
   if (!given && now_ns < deadline_ns_) return;
-  rt::Result<std::uint64_t> taken = base::Unexpected{abi::Error::again};
-  while (!taken && taken.error() == abi::Error::again) taken = rt::call::account_reclaim(slots::account);
+  const rt::Result<std::uint64_t> taken = slots::account.take_back();
   if (!taken && taken.error() == abi::Error::would_block) return;
   open_ = false;
   // wrong_state: the account had given everything, and the request was closed by that.

@@ -106,6 +106,12 @@ class Cap<abi::Kind::env, Have> : public Common<abi::Kind::env, Have> {
   {
     return call::env_yield(this->slot());
   }
+  // The same, and the caller sleeps.
+  [[nodiscard]] Status yield_to_and_sleep(abi::Nanoseconds deadline) const
+    requires(Have.has(R::donate))
+  {
+    return call::env_sleep(deadline.raw(), this->slot());
+  }
   // A way to call it: with serve() `rip` is rt_transfer_entry.
   Result<Entry> make_entry(CapSlot to, std::uint64_t badge, Va rip = Va{rt_transfer_entry}) const
     requires controls
