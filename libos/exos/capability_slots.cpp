@@ -3,7 +3,7 @@
 
 #include "abi/container.hpp"
 #include "libos/exos/heap.hpp"
-#include "libos/rt/objects.hpp"
+#include "libos/exos/own.hpp"
 
 namespace exos {
 
@@ -21,7 +21,7 @@ constinit std::uint32_t hint = 0;     // no leaf below it has a free slot
 Result<abi::CapSlot> take_slot() {
   for (std::uint32_t leaf = hint; leaf < words; ++leaf) {
     if (leaf == leaves) {
-      const auto grown = rt::call::table_grow(abi::no_slot, leaf, abi::container::account, abi::any_frame);
+      const auto grown = rt::Table{}.grow(leaf, own::account);
       if (!grown) return Fail{to_errno(grown.error())};
       ++leaves;
     }
@@ -35,7 +35,6 @@ Result<abi::CapSlot> take_slot() {
 }
 
 void return_slot(abi::CapSlot slot) {
-  static_cast<void>(rt::drop(slot));
   const std::uint32_t leaf = slot.raw() / 64;
   used[leaf] &= ~(std::uint64_t{1} << slot.raw() % 64);
   if (leaf < hint) hint = leaf;

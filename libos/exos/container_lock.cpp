@@ -3,10 +3,10 @@
 
 #include "base/format.hpp"
 #include "libos/exos/crash.hpp"
+#include "libos/exos/own.hpp"
 #include "libos/exos/processor.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/wait.hpp"
-#include "libos/rt/objects.hpp"
 
 namespace exos::container_lock {
 
@@ -30,10 +30,11 @@ bool try_acquire(std::uint32_t self) {
 void look_at_owner() {
   const std::uint32_t holder = owner.load(std::memory_order_relaxed);
   if (holder == 0) return;
-  const auto state = rt::read_env(abi::CapSlot{holder});
+  const OwnEnv env{abi::CapSlot{holder}};
+  const auto state = env.state();
   if (!state || (state->state != abi::RunState::stuck && state->state != abi::RunState::halted)) return;
   if (state->state == abi::RunState::stuck && state->code == abi::overrun_code) {
-    static_cast<void>(rt::call::env_resume(abi::CapSlot{holder}));
+    static_cast<void>(env.resume());
     return;
   }
   if (owner.load(std::memory_order_relaxed) != holder) return;
@@ -44,7 +45,7 @@ void look_at_owner() {
 void wait_for_turn(const TaskArea& area) {
   if (area.task == nullptr) return sleep_until_free();
   area.processor->wants_lock.store(true, std::memory_order_seq_cst);
-  static_cast<void>(rt::call::env_yield(abi::no_slot));
+  static_cast<void>(rt::yield());
 }
 
 }  // namespace
@@ -71,7 +72,7 @@ void release() {
   if (sleepers != 0) [[unlikely]] {
     sleepers = waiting.exchange(0, std::memory_order_seq_cst);
     for (; sleepers != 0; sleepers &= sleepers - 1)
-      static_cast<void>(rt::call::env_wake(processors()[static_cast<std::size_t>(std::countr_zero(sleepers))].env));
+      static_cast<void>(processors()[static_cast<std::size_t>(std::countr_zero(sleepers))].env.wake());
   }
   area.self->defer = 0;
   if (area.self->deferred != 0) [[unlikely]] {   // the slice's end waits for this
@@ -82,7 +83,7 @@ void release() {
 
 void sleep_until_free() {
   if (owner.load(std::memory_order_seq_cst) == 0) return;
-  static_cast<void>(rt::call::env_sleep(now().raw() + look_again_ns, abi::no_slot));
+  static_cast<void>(rt::sleep(abi::Nanoseconds{now().raw() + look_again_ns}));
   sched::halt_if_ended();
   look_at_owner();
 }

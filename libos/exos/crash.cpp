@@ -6,7 +6,7 @@
 #include "libos/exos/link.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/strace_values.hpp"
-#include "libos/rt/objects.hpp"
+#include "libos/rt/kinds.hpp"
 
 namespace exos {
 
@@ -144,7 +144,7 @@ void library_crash(std::string_view reason) {
 
 // A task's env that cannot run: it took an exception it could not take, a fault on its library stack.
 void report_stuck_task(const Task& task) {
-  const auto state = rt::read_env(task.env);
+  const auto state = task.env.state();
   if (!state) library_crash("a task's env is gone");
   const abi::Registers& r = state->registers;
   Frame frame{.r15 = r.r15, .r14 = r.r14, .r13 = r.r13, .r12 = r.r12, .rbp = r.rbp, .rbx = r.rbx, .r11 = r.r11, .r10 = r.r10,

@@ -257,11 +257,11 @@ Status execute(ExecRequest request) {
 
   // Into the new space, to write what the program finds there; back again if that fails.
   Ref<Memory> old = process.memory;
-  if (!rt::call::env_space(fresh->space)) return Fail{Errno::nomem};
+  if (!fresh->space.enter()) return Fail{Errno::nomem};
   process.memory = fresh;
   base::Guard go_back{[&] {
     process.memory = old;
-    if (!rt::call::env_space(old->space)) __builtin_trap();
+    if (!old->space.enter()) __builtin_trap();
   }};
   for (const ZeroRange& range : to_zero) TRY_VOID(zero_out(range.start, range.end - range.start));
   const std::uint64_t stack = TRY(build_stack(*fresh, request, request.path.view(), loaded));
@@ -269,14 +269,14 @@ Status execute(ExecRequest request) {
   // point of no return
   go_back.disarm();
   process.memory = old;  // the other tasks and the robust list belong to the old program
-  if (!rt::call::env_space(old->space)) __builtin_trap();
+  if (!old->space.enter()) __builtin_trap();
   kill_other_tasks(process);
   while (process.tasks_alive > 1 && !task.exiting_by_kill) sched::end_turn();
   futex::end_robust_list(task);
   if (task.clear_child_tid != 0 && old->refs > 2 && write_user(task.clear_child_tid, std::uint32_t{0}))
     static_cast<void>(futex::wake_address(task.clear_child_tid, 1));
   process.memory = fresh;
-  if (!rt::call::env_space(fresh->space)) __builtin_trap();
+  if (!fresh->space.enter()) __builtin_trap();
   task.tid = process.pid;
   end_of_vfork(task);
   task.files = std::move(files);

@@ -9,8 +9,7 @@
 #include "abi/address_map.hpp"
 #include "abi/container.hpp"
 #include "base/bits.hpp"
-#include "libos/rt/objects.hpp"
-#include "libos/rt/space.hpp"
+#include "libos/exos/own.hpp"
 
 namespace exos {
 
@@ -85,9 +84,9 @@ void return_addresses(std::uint64_t address, std::size_t pages) {
 }
 
 bool map_pages(std::uint64_t address, std::size_t pages) {
-  if (rt::map_new(abi::container::space, address, pages, page_flags, abi::container::account)) return true;
+  if (own::space.map_new(address, pages, page_flags, own::account)) return true;
   ++memory_failures;
-  static_cast<void>(rt::unmap(abi::container::space, address, pages));  // what was mapped before the failure
+  static_cast<void>(own::space.unmap(address, pages));  // what was mapped before the failure
   return_addresses(address, pages);
   return false;
 }
@@ -193,7 +192,7 @@ void* allocate_pages(std::size_t pages) {
 void release_pages(void* memory, std::size_t pages) {
   if (memory == nullptr || pages == 0) return;
   const auto address = reinterpret_cast<std::uint64_t>(memory);
-  if (!rt::unmap(abi::container::space, address, pages)) __builtin_trap();
+  if (!own::space.unmap(address, pages)) __builtin_trap();
   return_addresses(address, pages);
 }
 
@@ -209,18 +208,18 @@ std::uint64_t reserve_addresses(std::size_t pages) {
   constexpr std::uint64_t table_span = 512 * abi::page_size;
   const std::uint64_t end = address + pages * abi::page_size;
   for (std::uint64_t at = address; at < end; at = base::align_down(at, table_span) + table_span) {
-    if (!rt::map_new(abi::container::space, at, 1, page_flags, abi::container::account)) return 0;
+    if (!own::space.map_new(at, 1, page_flags, own::account)) return 0;
     withdraw_page(reinterpret_cast<void*>(at));
   }
   return address;
 }
 
 void withdraw_page(void* page) {
-  if (!rt::unmap(abi::container::space, reinterpret_cast<std::uint64_t>(page), 1)) __builtin_trap();
+  if (!own::space.unmap(reinterpret_cast<std::uint64_t>(page), 1)) __builtin_trap();
 }
 
 bool restore_page(void* page) {
-  if (rt::map_new(abi::container::space, reinterpret_cast<std::uint64_t>(page), 1, page_flags, abi::container::account)) return true;
+  if (own::space.map_new(reinterpret_cast<std::uint64_t>(page), 1, page_flags, own::account)) return true;
   ++memory_failures;
   return false;
 }
@@ -228,7 +227,7 @@ bool restore_page(void* page) {
 void forget_page(void* page) { return_addresses(reinterpret_cast<std::uint64_t>(page), 1); }
 
 bool adopt_frame(void* page, abi::FrameNumber frame) {
-  return rt::map(abi::container::space, reinterpret_cast<std::uint64_t>(page), frame, 1, page_flags, abi::container::account)
+  return own::space.map(reinterpret_cast<std::uint64_t>(page), {frame, 1}, page_flags, own::account)
       .has_value();
 }
 
@@ -253,7 +252,7 @@ abi::FrameNumber frame_of_page(const void* page) {
 }
 
 MemoryUse memory_use() {
-  const auto info = rt::read_account(abi::container::account);
+  const auto info = own::account.usage();
   if (!info) return {0, 0};
   return {rt::limit_of(*info, abi::Resource::frames), rt::use_of(*info, abi::Resource::frames)};
 }

@@ -6,6 +6,7 @@
 
 #include "abi/container.hpp"
 #include "base/ring.hpp"
+#include "libos/exos/own.hpp"
 #include "libos/exos/task.hpp"
 #include "libos/exos/terminal.hpp"
 #include "libos/rt/calls.hpp"
@@ -53,7 +54,7 @@ bool flush() {
   while (!out_ring.empty()) {
     const std::span window = out_ring.read_window();
     const std::size_t n = window.size() < abi::console_chunk ? window.size() : abi::console_chunk;
-    const auto taken = rt::call::console_write(abi::container::console, window.data(), n);
+    const auto taken = own::console.write(window.first(n));
     if (!taken.has_value()) return false;   // would_block: the root env is woken when there is room
     out_ring.consume(static_cast<std::size_t>(*taken));
   }
@@ -136,7 +137,7 @@ void receive(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-void start() { static_cast<void>(rt::call::console_bind(abi::container::console, abi::container::self)); }
+void start() { static_cast<void>(own::console.bind(own::self)); }
 
 CallResult send_from(Channel channel, std::uint8_t kind, Buffer& buffer) {
   std::uint64_t done = 0;
@@ -176,8 +177,8 @@ void send_now(Channel channel, std::uint8_t kind, const void* bytes, std::size_t
   // A task stays `running` for the scheduler while it spins here, so it yields instead of sleeping.
   const auto spin = [] {
     if (flush()) return;
-    if (current_or_null() != nullptr) static_cast<void>(rt::call::env_yield(abi::no_slot));
-    else static_cast<void>(rt::call::env_sleep(now().raw() + 200'000, abi::no_slot));
+    if (current_or_null() != nullptr) static_cast<void>(rt::yield());
+    else static_cast<void>(rt::sleep(abi::Nanoseconds{now().raw() + 200'000}));
   };
   do {
     const std::size_t n = size < piece_size ? size : piece_size;
@@ -194,7 +195,7 @@ void service() {
   if (out_ring.room() >= ring_size / 2) out_queue.wake_all();
   std::array<std::byte, 512> bytes;
   for (;;) {
-    const auto got = rt::call::console_read(abi::container::console, bytes.data(), bytes.size());
+    const auto got = own::console.read(bytes);
     if (!got.has_value() || *got == 0) return;
     receive(std::span<const std::byte>{bytes}.first(static_cast<std::size_t>(*got)));
   }

@@ -6,11 +6,10 @@
 #include "abi/container.hpp"
 #include "libos/exos/capability_slots.hpp"
 #include "libos/exos/memory_internal.hpp"
+#include "libos/exos/own.hpp"
 #include "libos/exos/pager.hpp"
 #include "libos/exos/patch.hpp"
 #include "libos/exos/swap.hpp"
-#include "libos/rt/objects.hpp"
-#include "libos/rt/space.hpp"
 
 namespace exos {
 
@@ -61,13 +60,14 @@ MemoryList& all_memories() { return memories; }
 Result<Ref<Memory>> Memory::create() {
   Ref<Memory> memory{make<Memory>()};
   if (!memory) return Fail{Errno::nomem};
-  memory->space = TRY(take_slot());
-  const auto made = rt::call::space_create(abi::container::account, memory->space, abi::any_frame);
+  memory->space = rt::Space{TRY(take_slot())};
+  const auto made = own::account.create_space(memory->space.slot());
   if (!made) return Fail{to_errno(made.error())};
-  for (const auto& [slot, source] : {std::pair{abi::map::image_slot, abi::container::image},
-                                     std::pair{abi::map::state_slot, abi::container::space},
-                                     std::pair{abi::map::archive_slot, abi::container::archive_space}}) {
-    const auto linked = rt::call::space_link(memory->space, static_cast<std::uint32_t>(slot), source);
+  using Shared = rt::SpaceWith<abi::SpaceRight::share>;
+  for (const auto& [slot, source] : {std::pair{abi::map::image_slot, Shared{own::image}},
+                                     std::pair{abi::map::state_slot, Shared{own::space}},
+                                     std::pair{abi::map::archive_slot, Shared{own::archive_space}}}) {
+    const auto linked = memory->space.link(static_cast<std::uint32_t>(slot), source);
     if (!linked) return Fail{to_errno(linked.error())};
   }
   memory->next_parking = parking_start;
@@ -83,10 +83,7 @@ void Memory::dispose(Memory* memory) {
   }
   swap::drop(*memory, 0, abi::map::program_end);
   for (Vma* area : memory->areas) delete_area(area);
-  if (memory->space != abi::no_slot) {
-    static_cast<void>(rt::destroy(memory->space));
-    return_slot(memory->space);
-  }
+  if (memory->space.named()) end_object(memory->space);
   destroy(memory);
 }
 
@@ -156,7 +153,7 @@ Status Memory::split_at(std::uint64_t address) {
 
 void Memory::drop_area(std::size_t index) {
   Vma* area = areas[index];
-  if (area->parked != 0) static_cast<void>(rt::unmap(space, area->parked, (area->end - area->start) / abi::page_size));
+  if (area->parked != 0) static_cast<void>(space.unmap(area->parked, (area->end - area->start) / abi::page_size));
   areas.erase(index);
   delete_area(area);
 }
@@ -258,7 +255,7 @@ Status Memory::drop_stubs(std::uint64_t start, std::uint64_t end) {
       continue;
     }
     leave_patched(*this, area.serves, area.start);
-    if (const auto done = rt::unmap(space, area.start, (area.end - area.start) / abi::page_size); !done)
+    if (const auto done = space.unmap(area.start, (area.end - area.start) / abi::page_size); !done)
       return Fail{to_errno(done.error())};
     drop_area(i);
   }
@@ -271,7 +268,7 @@ void Memory::drop_idle_stubs(std::uint64_t end) {
   if (i == areas.size()) return;
   const Vma& area = *areas[i];
   if (!area.stubs || area.serves >= end || !is_free(area.serves, area.start)) return;
-  if (!rt::unmap(space, area.start, (area.end - area.start) / abi::page_size)) return;
+  if (!space.unmap(area.start, (area.end - area.start) / abi::page_size)) return;
   drop_area(i);
 }
 
@@ -285,11 +282,11 @@ Status Memory::unmap(std::uint64_t start, std::uint64_t size) {
   TRY_VOID(split_at(start));
   TRY_VOID(split_at(end));
   const std::size_t first = index_of(start);
-  if (const auto done = rt::unmap(space, start, size / abi::page_size); !done) return Fail{to_errno(done.error())};
+  if (const auto done = space.unmap(start, size / abi::page_size); !done) return Fail{to_errno(done.error())};
   swap::drop(*this, start, end);
   while (first < areas.size() && areas[first]->start < end) drop_area(first);
   drop_idle_stubs(end);
-  if (size >= trim_size) static_cast<void>(rt::trim(space, start, size / abi::page_size));
+  if (size >= trim_size) static_cast<void>(space.trim(start, size / abi::page_size));
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include "libos/exos/file.hpp"
 #include "libos/exos/swap_map.hpp"
 #include "libos/exos/vector.hpp"
+#include "libos/rt/kinds.hpp"
 
 namespace exos {
 
@@ -80,7 +81,7 @@ class Memory {
   [[nodiscard]] Status park(Vma& area);
   [[nodiscard]] Status unpark(Vma& area);
 
-  abi::CapSlot space{};
+  rt::Space space;
   Vector<Vma*> areas;            // sorted by start
   std::uint64_t break_start = 0, break_now = 0;
   std::uint64_t mmap_top = 0;    // mmap searches downwards from here

@@ -7,8 +7,7 @@
 #include "libos/exos/patch.hpp"
 #include "libos/exos/swap.hpp"
 #include "libos/exos/task.hpp"
-#include "libos/rt/objects.hpp"
-#include "libos/rt/space.hpp"
+#include "libos/rt/kinds.hpp"
 
 namespace exos {
 
@@ -18,7 +17,7 @@ std::uint64_t pages_of(const Vma& area) { return (area.end - area.start) / abi::
 
 // Gives the present private pages of an area the new protection. Write is never given here: the fault that it then takes
 // finds out whether the page is the process's own.
-Status reprotect(abi::CapSlot space, const Vma& area, std::uint32_t prot) {
+Status reprotect(rt::Space space, const Vma& area, std::uint32_t prot) {
   rt::SpaceBatch batch{space};
   rt::SpaceOp run{};
   abi::Status outcome{};
@@ -55,14 +54,14 @@ Status Memory::park(Vma& area) {
   if (!any) return {};
   const std::uint64_t size = area.end - area.start;
   if (!base::range_within(next_parking, size, transit)) return Fail{Errno::nomem};
-  if (const auto moved = rt::move(space, next_parking, area.start, pages_of(area)); !moved) return Fail{to_errno(moved.error())};
+  if (const auto moved = space.move(next_parking, area.start, pages_of(area)); !moved) return Fail{to_errno(moved.error())};
   area.parked = std::exchange(next_parking, next_parking + size);
   return {};
 }
 
 Status Memory::unpark(Vma& area) {
   if (area.parked == 0) return {};
-  if (const auto moved = rt::move(space, area.start, area.parked, pages_of(area)); !moved) return Fail{to_errno(moved.error())};
+  if (const auto moved = space.move(area.start, area.parked, pages_of(area)); !moved) return Fail{to_errno(moved.error())};
   area.parked = 0;
   return {};
 }
@@ -82,7 +81,7 @@ Status Memory::protect(std::uint64_t start, std::uint64_t size, std::uint32_t pr
     if ((prot & prot_write) != 0 && (area.flags & vma_never_write) != 0) return Fail{Errno::acces};
     if ((area.flags & map_shared) != 0) {
       // The file has the contents: they come back with the new protection.
-      if (const auto done = rt::unmap(space, area.start, pages_of(area)); !done) return Fail{to_errno(done.error())};
+      if (const auto done = space.unmap(area.start, pages_of(area)); !done) return Fail{to_errno(done.error())};
     } else if (prot == 0) {
       TRY_VOID(park(area));
     } else {
@@ -105,7 +104,7 @@ Status Memory::discard(std::uint64_t start, std::uint64_t size) {
     const Vma& area = *areas[i];
     const std::uint64_t from = std::max(start, area.start), to = std::min(end, area.end);
     const std::uint64_t at = area.parked == 0 ? from : area.parked + (from - area.start);
-    if (const auto done = rt::unmap(space, at, (to - from) / abi::page_size); !done) return Fail{to_errno(done.error())};
+    if (const auto done = space.unmap(at, (to - from) / abi::page_size); !done) return Fail{to_errno(done.error())};
     swap::drop(*this, from, to);
   }
   if (!whole) return Fail{Errno::nomem};
@@ -182,8 +181,8 @@ CallResult Memory::remap(std::uint64_t start, std::uint64_t old_size, std::uint6
   }
   if (duplicate) return to;
   leave_patched(*this, start, start + old_size);
-  if (const auto done = rt::move(space, to, start, old_size / abi::page_size); !done) {
-    static_cast<void>(rt::move(space, start, to, old_size / abi::page_size));
+  if (const auto done = space.move(to, start, old_size / abi::page_size); !done) {
+    static_cast<void>(space.move(start, to, old_size / abi::page_size));
     drop_area(index_of(to));
     return Fail{to_errno(done.error())};
   }
@@ -246,7 +245,7 @@ Result<Ref<Memory>> Memory::fork() {
   abi::Status outcome{};
   std::uint64_t start = 0, end = 0;
   const auto flush_run = [&] {
-    if (end != 0 && outcome) outcome = batch.add(rt::clone_op(start, (end - start) / abi::page_size, abi::map_read, space));
+    if (end != 0 && outcome) outcome = batch.add(rt::clone_op(start, (end - start) / abi::page_size, abi::map_read, space.slot()));
     end = 0;
   };
   for (const Vma* area : areas) {
@@ -255,7 +254,7 @@ Result<Ref<Memory>> Memory::fork() {
       continue;
     }
     if (area->parked != 0 && outcome)
-      outcome = batch.add(rt::clone_op(area->parked, pages_of(*area), abi::map_read, space));
+      outcome = batch.add(rt::clone_op(area->parked, pages_of(*area), abi::map_read, space.slot()));
     if ((area->flags & map_shared) != 0 || area->parked != 0 || area->stubs) {
       flush_run();
       continue;
@@ -282,14 +281,14 @@ void invalidate_mappings(Inode& inode, std::uint64_t first_page, std::uint64_t p
     if (from >= to || area->parked != 0 || area->stubs) continue;
     const std::uint64_t va = area->start + (from - area->file_page) * abi::page_size;
     const std::uint64_t end = va + (to - from) * abi::page_size;
-    const abi::CapSlot space = area->memory->space;
+    const rt::Space space = area->memory->space;
     if ((area->flags & map_shared) != 0 || !area->copied) {
-      static_cast<void>(rt::unmap(space, va, to - from));
+      static_cast<void>(space.unmap(va, to - from));
     } else {
       pager::Visitor visitor;
       visitor.go(space);
       for_each_present(va, end, [&](std::uint64_t page, std::uint64_t entry) {
-        if ((entry & pte_file) != 0) static_cast<void>(rt::unmap(space, page, 1));
+        if ((entry & pte_file) != 0) static_cast<void>(space.unmap(page, 1));
         return true;
       });
     }

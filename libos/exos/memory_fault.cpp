@@ -3,11 +3,11 @@
 #include "abi/container.hpp"
 #include "libos/exos/capability_slots.hpp"
 #include "libos/exos/memory_internal.hpp"
+#include "libos/exos/own.hpp"
 #include "libos/exos/pager.hpp"
 #include "libos/exos/patch.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/swap.hpp"
-#include "libos/rt/space.hpp"
 
 namespace exos {
 
@@ -43,7 +43,7 @@ class MemoryFault {
 
  private:
   bool update(std::span<const abi::SpaceOp> ops) {
-    if (rt::update(memory_.space, ops)) return true;
+    if (memory_.space.update(ops)) return true;
     ++memory_failures;
     code_ = no_memory;
     return false;
@@ -63,7 +63,7 @@ class MemoryFault {
         leave_patched(memory_, page_, page_ + abi::page_size);
         return private_file();
       }
-      return update(std::array{rt::copy_op(page_, 1, own_flags(), abi::container::account)});
+      return update(std::array{rt::copy_op(page_, 1, own_flags(), own::account.slot())});
     }
     if (fetch_ && (entry & abi::pte_no_execute) != 0) {
       std::uint32_t flags = entry_flags(area_.prot) | kept_flags(entry);
@@ -78,13 +78,13 @@ class MemoryFault {
     // Threads on other processors must not see it before it is filled.
     const std::uint64_t place = sched::runs_elsewhere(memory_) ? transit : page_;
     constexpr std::uint32_t filling = abi::map_read | abi::map_write | abi::map_owned;
-    if (!update(std::array{rt::map_new_op(place, 1, filling, abi::container::account)})) return false;
+    if (!update(std::array{rt::map_new_op(place, 1, filling, own::account.slot())})) return false;
     swap::read_back(memory_, page_, reinterpret_cast<void*>(place));
     std::uint32_t flags = entry_flags(area_.prot) | abi::map_owned;
     if ((area_.prot & prot_write) != 0) flags |= abi::map_write;
     if (flags != filling && !update(std::array{rt::protect_op(place, 1, flags)})) return false;
     if (place != page_ && !update(std::array{rt::move_op(page_, place, 1)})) {
-      if (!rt::unmap(memory_.space, place, 1)) __builtin_trap();   // it was there a moment ago
+      if (!memory_.space.unmap(place, 1)) __builtin_trap();   // it was there a moment ago
       return false;
     }
     swap::drop(memory_, page_, page_ + abi::page_size);
@@ -104,13 +104,13 @@ class MemoryFault {
       ++pages;
     std::uint32_t flags = entry_flags(area_.prot) | abi::map_owned;
     if ((area_.prot & prot_write) != 0) flags |= abi::map_write;
-    if (pages > 1 && rt::map_new(memory_.space, page_, pages, flags, abi::container::account)) {
+    if (pages > 1 && memory_.space.map_new(page_, pages, flags, own::account)) {
       area_.next_fault = page_ + pages * abi::page_size;
       return true;
     }
     area_.next_fault = page_ + abi::page_size;
     if (pages > 1 && rt::own_entry(page_) != 0) return true;  // memory became short on the way
-    return update(std::array{rt::map_new_op(page_, 1, flags, abi::container::account)});
+    return update(std::array{rt::map_new_op(page_, 1, flags, own::account.slot())});
   }
 
   // The file's page at `va`; sets the code where there is none.
@@ -121,7 +121,7 @@ class MemoryFault {
   }
   static std::uint32_t page_flags(const FilePage& page, std::uint32_t flags) {
     // An owned entry counts: the frame lives until the last one goes, whether that is the file's or a program's.
-    return flags | map_file_page | (page.authority == abi::container::account ? abi::map_owned : 0);
+    return flags | map_file_page | (page.authority == own::account.slot() ? abi::map_owned : 0);
   }
   bool failed(Errno error) {
     code_ = error == Errno::nomem || error == Errno::nospc ? no_memory : bus_adrerr;
@@ -134,10 +134,10 @@ class MemoryFault {
     if (write_) {
       area_.copied = true;
       return update(std::array{rt::map_op(page_, page->frame, 1, page_flags(*page, abi::map_read), page->authority),
-                               rt::copy_op(page_, 1, own_flags(), abi::container::account)});
+                               rt::copy_op(page_, 1, own_flags(), own::account.slot())});
     }
     if (const auto patched = patched_page(area_, file_index(page_))) {
-      return update(std::array{rt::map_op(page_, *patched, 1, entry_flags(area_.prot) | map_patched_page, abi::container::account)});
+      return update(std::array{rt::map_op(page_, *patched, 1, entry_flags(area_.prot) | map_patched_page, own::account.slot())});
     }
     return map_around(*page);
   }
@@ -145,14 +145,14 @@ class MemoryFault {
   bool stubs() {
     const auto frame = stub_page(area_, (page_ - area_.start) / abi::page_size);
     if (!frame) return failed(Errno::io);   // nothing jumps there
-    return update(std::array{rt::map_op(page_, *frame, 1, entry_flags(area_.prot) | abi::map_owned, abi::container::account)});
+    return update(std::array{rt::map_op(page_, *frame, 1, entry_flags(area_.prot) | abi::map_owned, own::account.slot())});
   }
 
   // Maps the page and its neighbours as far as their frames follow one another (archive files do).
   bool map_around(const FilePage& page) {
     const std::uint64_t block = base::align_down(page_, around * abi::page_size);
     const auto follows = [&](std::uint64_t va) {
-      if (va < area_.start || va >= area_.end || page.authority == abi::container::account) return false;
+      if (va < area_.start || va >= area_.end || page.authority == own::account.slot()) return false;
       if (!is_vacant(va) || patched_page(area_, file_index(va))) return false;
       const auto other = file_page(va, false);
       return other && other->authority == page.authority &&

@@ -3,7 +3,7 @@
 
 #include "libos/exos/memory_internal.hpp"
 #include "libos/exos/pager_internal.hpp"
-#include "libos/rt/space.hpp"
+#include "libos/rt/kinds.hpp"
 
 namespace exos {
 namespace {

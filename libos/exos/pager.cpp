@@ -8,7 +8,7 @@
 #include "libos/exos/pager_internal.hpp"
 #include "libos/exos/swap.hpp"
 #include "libos/exos/task.hpp"
-#include "libos/rt/objects.hpp"
+#include "libos/rt/kinds.hpp"
 
 namespace exos::pager {
 

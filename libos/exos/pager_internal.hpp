@@ -22,15 +22,16 @@ struct Sweep {
 // The caller goes through spaces and is back in its own at the end. The library is at the same place in all of them.
 class Visitor {
  public:
+  using Place = rt::SpaceWith<abi::SpaceRight::run>;
   Visitor();
   Visitor(const Visitor&) = delete;
   Visitor& operator=(const Visitor&) = delete;
   ~Visitor() { go_home(); }
   void go_home() { go(home_); }
-  void go(abi::CapSlot space);
+  void go(Place space);
 
  private:
-  abi::CapSlot home_, at_;
+  Place home_, at_;
 };
 
 struct Hand {

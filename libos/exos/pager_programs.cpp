@@ -7,12 +7,12 @@
 // is not found: it keeps the frame, nothing is lost, only nothing is won.
 #include "abi/container.hpp"
 #include "libos/exos/memory_internal.hpp"
+#include "libos/exos/own.hpp"
 #include "libos/exos/pager.hpp"
 #include "libos/exos/pager_internal.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/swap.hpp"
 #include "libos/exos/task.hpp"
-#include "libos/rt/space.hpp"
 
 namespace exos::pager {
 
@@ -54,7 +54,7 @@ std::uint64_t entry_at(Memory& memory, std::uint64_t address, std::uint64_t& pla
 }
 
 void unmap_page(Memory& memory, std::uint64_t va) {
-  if (!rt::unmap(memory.space, va, 1)) __builtin_trap();   // it was there a moment ago
+  if (!memory.space.unmap(va, 1)) __builtin_trap();   // it was there a moment ago
 }
 
 // The entry anew, without the bit that says that it was used.
@@ -62,7 +62,7 @@ abi::SpaceOp forget_use_op(std::uint64_t va, std::uint64_t entry) {
   const std::uint32_t flags = abi::map_read | abi::map_replace | kept_flags(entry) |
                               ((entry & abi::pte_write) != 0 ? abi::map_write : 0) |
                               ((entry & abi::pte_no_execute) == 0 ? abi::map_execute : 0);
-  return rt::map_op(va, abi::FrameNumber{frame_of(entry)}, 1, flags, abi::container::account);
+  return rt::map_op(va, abi::FrameNumber{frame_of(entry)}, 1, flags, own::account.slot());
 }
 
 bool is_only_one() {
@@ -120,7 +120,7 @@ class MemorySweep {
     spared_[spared_count_++] = forget_use_op(va, entry);
   }
   void flush_spared() {
-    if (spared_count_ != 0) static_cast<void>(rt::update(memory_.space, std::span{spared_}.first(spared_count_)));
+    if (spared_count_ != 0) static_cast<void>(memory_.space.update(std::span{spared_}.first(spared_count_)));
     spared_count_ = 0;
   }
 
@@ -128,7 +128,7 @@ class MemorySweep {
   void take(const Vma& area, std::uint64_t address, std::uint64_t va, std::uint64_t entry) {
     if (watched_ && (entry & abi::pte_write) != 0) {
       const std::uint32_t flags = abi::map_read | kept_flags(entry) | ((entry & abi::pte_no_execute) == 0 ? abi::map_execute : 0);
-      if (!rt::protect(memory_.space, va, 1, flags)) return;
+      if (!memory_.space.protect(va, 1, flags)) return;
     }
     if (!area.inode && is_zero(va)) {    // comes again as it was
       unmap_page(memory_, va);
@@ -178,7 +178,7 @@ class MemorySweep {
       const PageFacts facts{.accessed = true, .dirty = true, .parked = false, .round = sweep_.round, .frame = page.frame};
       if (sweep_.policy.judge(facts) == Verdict::take) continue;
       page.wanted_elsewhere = true;
-      static_cast<void>(rt::update(other.space, std::array{forget_use_op(place, entry)}));
+      static_cast<void>(other.space.update(std::array{forget_use_op(place, entry)}));
     }
   }
 
@@ -231,15 +231,15 @@ class MemorySweep {
 
 Visitor::Visitor() {
   const Task* task = current_or_null();
-  if (task == nullptr) home_ = abi::container::space;
+  if (task == nullptr) home_ = own::space;
   else if (task->process != nullptr && task->process->memory) home_ = task->process->memory->space;
-  else home_ = task->dead_memory ? task->dead_memory->space : abi::container::space;
+  else home_ = task->dead_memory ? Place{task->dead_memory->space} : own::space;
   at_ = home_;
 }
 
-void Visitor::go(abi::CapSlot space) {
-  if (space == at_) return;
-  if (!rt::call::env_space(space)) __builtin_trap();   // all of them are the container's
+void Visitor::go(Place space) {
+  if (space.slot() == at_.slot()) return;
+  if (!space.enter()) __builtin_trap();   // all of them are the container's
   at_ = space;
 }
 

@@ -6,11 +6,11 @@
 #include "base/format.hpp"
 #include "libos/exos/crash.hpp"
 #include "libos/exos/link.hpp"
+#include "libos/exos/own.hpp"
 #include "libos/exos/pager_internal.hpp"
 #include "libos/exos/swap.hpp"
 #include "libos/exos/task.hpp"
 #include "libos/exos/timer.hpp"
-#include "libos/rt/objects.hpp"
 
 namespace exos::pager {
 
@@ -38,7 +38,7 @@ constinit std::uint64_t known_losses = 0;
 
 // Still to be given of the request for frames that is open; 0: none is.
 std::uint64_t frames_wanted() {
-  const auto info = rt::read_account(abi::container::account);
+  const auto info = own::account.usage();
   if (!info || info->request_resource != 1 + static_cast<std::uint64_t>(abi::Resource::frames)) return 0;
   return info->request_left;
 }
@@ -114,7 +114,7 @@ void hold() {
   open.held = true;
   const std::uint64_t end = open.request.deadline_ns + longest_hold_ns;
   while (frames_wanted() != 0 && now().raw() < end)
-    static_cast<void>(rt::call::env_sleep(std::min(now().raw() + ns_per_ms, end), abi::no_slot));
+    static_cast<void>(rt::sleep(abi::Nanoseconds{std::min(now().raw() + ns_per_ms, end)}));
 }
 
 void look_again_at(std::uint64_t ns) {
@@ -141,7 +141,7 @@ void start(const abi::container::StartInfo& info) {
   swap::start(info.swap_va, info.swap_pages);
   auto* fresh = static_cast<abi::RevocationPage*>(allocate_pages(1));
   if (fresh == nullptr) return;
-  const auto bound = rt::call::account_bind(abi::container::account, abi::container::self, frame_of_page(fresh));
+  const auto bound = own::account.bind(own::self, frame_of_page(fresh));
   if (bound) page = fresh;
   else release_pages(fresh, 1);
 }

@@ -7,10 +7,10 @@
 #include "base/cpio.hpp"
 #include "libos/exos/fs/directory.hpp"
 #include "libos/exos/memory_internal.hpp"
+#include "libos/exos/own.hpp"
 #include "libos/exos/patch_file.hpp"
 #include "libos/exos/run_description.hpp"
 #include "libos/exos/task.hpp"
-#include "libos/rt/space.hpp"
 
 namespace exos {
 
@@ -62,7 +62,7 @@ void leave_in_area(Memory& memory, const Vma& area, std::uint64_t start, std::ui
     if (va < std::max(start, area.start) || va >= std::min(end, area.end)) continue;
     // Entries of another space cannot be read, but one that has no copies shows only what comes again by a fault.
     const bool there = own ? (rt::own_entry(va) & pte_patched) != 0 : !area.copied;
-    if (there) static_cast<void>(rt::unmap(memory.space, va, 1));
+    if (there) static_cast<void>(memory.space.unmap(va, 1));
   }
 }
 
@@ -143,8 +143,8 @@ void patch_site(Memory& memory, std::uint64_t site) {
   }
   if (patched_here) return;
   if (const auto frame = patched_page(*area, index))
-    static_cast<void>(rt::map(memory.space, page_va, *frame, 1, entry_flags(area->prot) | map_patched_page | abi::map_replace,
-                              abi::container::account));
+    static_cast<void>(memory.space.map(page_va, {*frame, 1}, entry_flags(area->prot) | map_patched_page | abi::map_replace,
+                                       own::account));
 }
 
 std::optional<abi::FrameNumber> patched_page(const Vma& area, std::uint64_t index) {

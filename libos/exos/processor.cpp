@@ -6,9 +6,8 @@
 #include "libos/exos/area.hpp"
 #include "libos/exos/capability_slots.hpp"
 #include "libos/exos/heap.hpp"
+#include "libos/exos/own.hpp"
 #include "libos/exos/sched.hpp"
-#include "libos/rt/objects.hpp"
-#include "libos/rt/space.hpp"
 
 namespace exos {
 
@@ -19,7 +18,7 @@ constinit std::size_t count = 1;
 constexpr std::size_t stack_pages = 16;   // as the first root env's: the pager may run on it
 
 void bind_area(Processor& processor, abi::UserArea& area) {
-  task_area(area) = {.self = &area, .env = processor.env.raw(), .processor = &processor};
+  task_area(area) = {.self = &area, .env = processor.env.slot().raw(), .processor = &processor};
 }
 
 extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_processor_start() {
@@ -32,24 +31,23 @@ Status make_root(Processor& processor) {
   auto* area = static_cast<abi::UserArea*>(allocate_pages(1));
   auto* stack = static_cast<std::byte*>(allocate_pages(stack_pages));
   if (area == nullptr || stack == nullptr) return Fail{Errno::nomem};
-  processor.env = TRY(take_slot());
-  const auto made = rt::call::env_create(abi::container::account, processor.env, abi::container::space, abi::container::table,
-                                         frame_of_page(area), abi::any_frame);
+  const auto made = own::account.create_env(TRY(take_slot()), own::space, own::table, frame_of_page(area));
   if (!made) return Fail{to_errno(made.error())};
+  processor.env = *made;
   bind_area(processor, *area);
   const abi::EnvEntries entries{.exception = reinterpret_cast<std::uint64_t>(&exos_exception_entry),
-                                .gs_base = reinterpret_cast<std::uint64_t>(area), .monitor = abi::container::self};
-  const auto configured = rt::call::env_configure(processor.env, &entries);
+                                .gs_base = reinterpret_cast<std::uint64_t>(area), .monitor = own::self.slot()};
+  const auto configured = processor.env.configure(entries);
   if (!configured) return Fail{to_errno(configured.error())};
-  const auto started = rt::call::env_start(processor.env, rt::Va{reinterpret_cast<std::uint64_t>(&exos_processor_start)},
-                                           rt::Va{reinterpret_cast<std::uint64_t>(stack + stack_pages * abi::page_size)}, 0);
+  const auto started = processor.env.start(rt::Va{reinterpret_cast<std::uint64_t>(&exos_processor_start)},
+                                           rt::Va{stack + stack_pages * abi::page_size});
   if (!started) return Fail{to_errno(started.error())};
   return {};
 }
 
 Status bind_slices(const Processor& processor, std::uint32_t first) {
   for (std::uint32_t i = 0; i < abi::slices_per_cpu; ++i) {
-    const auto bound = rt::call::slice_bind(abi::container::slices, first + i, processor.env);
+    const auto bound = own::slices.bind(first + i, processor.env);
     if (!bound) return Fail{to_errno(bound.error())};
   }
   return {};
@@ -66,14 +64,14 @@ bool barrier_on_processors() {
   if (page == nullptr) page = allocate_pages(1);
   if (page == nullptr) return false;
   const auto at = reinterpret_cast<std::uint64_t>(page);
-  return rt::protect(abi::container::space, at, 1, abi::map_read | abi::map_owned) &&
-         rt::protect(abi::container::space, at, 1, abi::map_read | abi::map_write | abi::map_owned);
+  return own::space.protect(at, 1, abi::map_read | abi::map_owned) &&
+         own::space.protect(at, 1, abi::map_read | abi::map_write | abi::map_owned);
 }
 
 Status start_processors() {
-  all[0].env = abi::container::self;
+  all[0].env = own::self;
   bind_area(all[0], *reinterpret_cast<abi::UserArea*>(abi::map::state_root_area));
-  const auto slices = rt::read_cap(abi::container::slices);
+  const auto slices = own::slices.read();
   if (!slices || slices->count == 0) return {};   // the first processor's alone
   const std::size_t wanted = std::min<std::size_t>(1 + slices->count / abi::slices_per_cpu, all.size());
   for (std::size_t i = 1; i < wanted; ++i) {

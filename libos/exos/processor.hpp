@@ -7,6 +7,7 @@
 
 #include "abi/info.hpp"
 #include "libos/exos/errno.hpp"
+#include "libos/exos/own.hpp"
 
 namespace exos {
 
@@ -14,7 +15,7 @@ struct Task;
 
 struct Processor {
   std::uint32_t index = 0;
-  abi::CapSlot env{};                        // the root env
+  OwnEnv env;
   // Whose turn it is; changed under the container lock. The root env reads `running_env` without it: the task itself may be
   // freed meanwhile, when it ended on another processor.
   Task* running = nullptr;

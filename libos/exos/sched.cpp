@@ -6,9 +6,9 @@
 #include "libos/exos/container_lock.hpp"
 #include "libos/exos/crash.hpp"
 #include "libos/exos/link.hpp"
+#include "libos/exos/own.hpp"
 #include "libos/exos/pager.hpp"
 #include "libos/exos/processor.hpp"
-#include "libos/rt/objects.hpp"
 
 namespace exos {
 
@@ -27,15 +27,12 @@ bool may_run_on(const Task& task, const Processor& processor) { return (task.aff
 // A task that ended stands on its stack until its processor has been told who is next.
 bool has_left(const Task& task) {
   for (const Processor& processor : processors())
-    if (processor.running_env.load(std::memory_order_acquire) == task.env.raw()) return false;
+    if (processor.running_env.load(std::memory_order_acquire) == task.env.slot().raw()) return false;
   return true;
 }
 
 void free_task(Task* task) {
-  if (task->env != abi::no_slot) {
-    static_cast<void>(rt::destroy(task->env));
-    return_slot(task->env);
-  }
+  if (task->env.named()) end_object(task->env);
   if (task->stack != nullptr) release_task_stack(task->stack);
   if (task->area != nullptr) release_pages(task->area, 1);
   destroy(task);  // and with it the last reference to its memory, perhaps
@@ -102,7 +99,7 @@ void unlock(Leaves what) {
   Processor* sleeper = nullptr;
   if (idle_count != 0 && what != Leaves::nothing) [[unlikely]] sleeper = whom_to_wake(what == Leaves::tasks_and_timers);
   container_lock::release();
-  if (sleeper != nullptr) [[unlikely]] static_cast<void>(rt::call::env_wake(sleeper->env));
+  if (sleeper != nullptr) [[unlikely]] static_cast<void>(sleeper->env.wake());
 }
 
 // Lets the lock go, says who is next on this processor (nobody: the root env decides) and goes there; returns when `self` has
@@ -111,10 +108,10 @@ void unlock(Leaves what) {
 // it has left: he finds it busy and tries again. And who comes here by a yield that was meant for somebody else goes back.
 void leave_until_chosen(Task& self, Task* next) {
   Processor& processor = own_processor();
-  const std::uint32_t env = next == nullptr ? 0 : next->env.raw();
+  const std::uint32_t env = next == nullptr ? 0 : next->env.slot().raw();
   unlock(next == nullptr ? Leaves::nothing : Leaves::tasks_and_timers);
   set_running(processor, next, env);
-  if (env == 0 || !rt::call::env_yield(abi::CapSlot{env})) static_cast<void>(rt::call::env_yield(abi::no_slot));
+  if (env == 0 || !OwnEnv{abi::CapSlot{env}}.yield_to()) static_cast<void>(rt::yield());
   sched::wait_until_chosen(self);
 }
 
@@ -148,9 +145,9 @@ bool idle() { return ready.empty(); }
 
 void end_container() {
   ended = true;
-  static_cast<void>(rt::call::env_wake(abi::container::self));   // the first root env, whose halt is the container's end
+  static_cast<void>(own::self.wake());   // the first root env, whose halt is the container's end
   halt_if_ended();
-  for (;;) static_cast<void>(rt::call::env_yield(abi::no_slot));
+  for (;;) static_cast<void>(rt::yield());
 }
 
 void halt_if_ended() {
@@ -168,7 +165,7 @@ void make_ready(Task& task) {
 
 void wait_until_chosen(Task& self) {
   while (std::atomic_ref{self.state}.load(std::memory_order_acquire) != TaskState::running)
-    static_cast<void>(rt::call::env_yield(abi::no_slot));
+    static_cast<void>(rt::yield());
 }
 
 void begin() {
@@ -252,13 +249,13 @@ namespace {
 
 // The env that is to run here cannot: it is about to leave another processor, or has been stopped there for a moment; or the
 // kernel has set it aside for overruns, which are the machine's load; or it took an exception that it could not take.
-void look_at_stuck(const Processor& self, abi::CapSlot env) {
+void look_at_stuck(const Processor& self, OwnEnv env) {
   asm volatile("pause");
-  const auto state = rt::read_env(env);
+  const auto state = env.state();
   if (!state && state.error() == abi::Error::wrong_state) return;   // it runs
-  if (self.running_env.load(std::memory_order_acquire) != env.raw()) return;
+  if (self.running_env.load(std::memory_order_acquire) != env.slot().raw()) return;
   if (!state) library_crash("a task's env is gone");
-  if (state->state == abi::RunState::stuck && state->code == abi::overrun_code) static_cast<void>(rt::call::env_resume(env));
+  if (state->state == abi::RunState::stuck && state->code == abi::overrun_code) static_cast<void>(env.resume());
   else if (state->state == abi::RunState::stuck || state->state == abi::RunState::halted) report_stuck_task(*self.running);
 }
 
@@ -273,7 +270,7 @@ void find_work(Processor& self) {
   Task* next = take_ready(self);
   if (next != nullptr) {
     choose(self, *next);
-    const std::uint32_t env = next->env.raw();
+    const std::uint32_t env = next->env.slot().raw();
     exos::unlock(Leaves::tasks_and_timers);
     return set_running(self, next, env);
   }
@@ -284,7 +281,7 @@ void find_work(Processor& self) {
   self.idle = true;
   ++idle_count;
   exos::unlock(Leaves::tasks);
-  static_cast<void>(rt::call::env_sleep(deadline.raw(), abi::no_slot));
+  static_cast<void>(rt::sleep(deadline));
 }
 
 }  // namespace
@@ -299,10 +296,10 @@ void root_loop() {
       container_lock::sleep_until_free();
       continue;
     }
-    const abi::CapSlot env{self.running_env.load(std::memory_order_acquire)};
-    if (env == abi::no_slot) {
+    const OwnEnv env{abi::CapSlot{self.running_env.load(std::memory_order_acquire)}};
+    if (!env.named()) {
       find_work(self);
-    } else if (rt::call::env_yield(env)) {
+    } else if (env.yield_to()) {
       ++self.turns;
     } else {
       ++self.refusals;

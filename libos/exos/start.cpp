@@ -15,7 +15,7 @@
 #include "libos/exos/sched.hpp"
 #include "libos/exos/strace.hpp"
 #include "libos/rt/clock.hpp"
-#include "libos/rt/objects.hpp"
+#include "libos/rt/kinds.hpp"
 
 namespace exos {
 
@@ -44,7 +44,7 @@ void prepare_root_area() {
   const abi::EnvEntries entries{.exception = reinterpret_cast<std::uint64_t>(&exos_exception_entry),
                                 .revoke = reinterpret_cast<std::uint64_t>(&exos_upcall_entry),
                                 .gs_base = abi::map::state_root_area, .monitor = abi::container::monitor};
-  static_cast<void>(rt::call::env_configure(abi::no_slot, &entries));
+  static_cast<void>(rt::configure_self(entries));
 }
 
 [[noreturn]] void give_up(std::string_view what, Errno error) {

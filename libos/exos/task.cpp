@@ -5,10 +5,9 @@
 #include "abi/container.hpp"
 #include "libos/exos/capability_slots.hpp"
 #include "libos/exos/futex.hpp"
+#include "libos/exos/own.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/strace.hpp"
-#include "libos/rt/objects.hpp"
-#include "libos/rt/space.hpp"
 
 namespace exos {
 
@@ -26,7 +25,7 @@ std::byte* allocate_task_stack() {
   if (free_stack_count > 0) return free_stacks[--free_stack_count];
   auto* pages = static_cast<std::byte*>(allocate_pages(stack_pages));
   if (pages == nullptr) return nullptr;
-  static_cast<void>(rt::unmap(abi::container::space, reinterpret_cast<std::uint64_t>(pages), 1));
+  static_cast<void>(own::space.unmap(reinterpret_cast<std::uint64_t>(pages), 1));
   return pages;
 }
 
@@ -35,13 +34,12 @@ Status build(Task& task, const Memory& memory) {
   task.stack = allocate_task_stack();
   if (task.area == nullptr || task.stack == nullptr) return Fail{Errno::nomem};
   const abi::CapSlot slot = TRY(take_slot());
-  const auto made = rt::call::env_create(abi::container::account, slot, memory.space, abi::container::table,
-                                         frame_of_page(task.area), abi::any_frame);
+  const auto made = own::account.create_env(slot, memory.space, own::table, frame_of_page(task.area));
   if (!made) {
     return_slot(slot);
     return Fail{to_errno(made.error())};
   }
-  task.env = slot;
+  task.env = *made;
   const std::uint64_t top = reinterpret_cast<std::uint64_t>(task.stack) + stack_pages * abi::page_size;
   task_area(*task.area) = {.self = task.area, .task = &task, .stack_top = top, .env = slot.raw()};
   task.frame = reinterpret_cast<Frame*>(top - sizeof(Frame));
@@ -118,11 +116,11 @@ void start_task(Task& task, const std::byte* vector_state) {
                                 .epilogue = reinterpret_cast<std::uint64_t>(&exos_upcall_entry),
                                 .gs_base = reinterpret_cast<std::uint64_t>(task.area),
                                 .fs_base = task.fs_base,
-                                .monitor = abi::container::self,
+                                .monitor = own::self.slot(),
                                 .receive = abi::no_slot};
-  static_cast<void>(rt::call::env_configure(task.env, &entries));
-  static_cast<void>(rt::call::env_start(task.env, rt::Va{reinterpret_cast<std::uint64_t>(&exos_task_entry)}, task.frame,
-                                        reinterpret_cast<std::uint64_t>(vector_state)));
+  static_cast<void>(task.env.configure(entries));
+  static_cast<void>(task.env.start(rt::Va{reinterpret_cast<std::uint64_t>(&exos_task_entry)}, task.frame,
+                                   reinterpret_cast<std::uint64_t>(vector_state)));
   sched::make_ready(task);
 }
 

@@ -12,6 +12,7 @@
 #include "libos/exos/signal.hpp"
 #include "libos/exos/timer.hpp"
 #include "libos/exos/wait.hpp"
+#include "libos/rt/kinds.hpp"
 
 namespace exos {
 
@@ -32,7 +33,7 @@ struct Task {
   TaskState state = TaskState::ready;
   Process* process = nullptr;
   base::ListLink in_process, in_queue;      // process->tasks; the run queue
-  abi::CapSlot env{};
+  rt::Env env;
   abi::UserArea* area = nullptr;            // in the state slot
   std::byte* stack = nullptr;               // library stack: base
   Frame* frame = nullptr;                   // the program's registers while it is in the library

@@ -223,11 +223,46 @@ class Cap<abi::Kind::space, Have> : public Common<abi::Kind::space, Have> {
   {
     return call::space_link(this->slot(), index, abi::no_slot);
   }
+  [[nodiscard]] Status move(std::uint64_t to, std::uint64_t from, std::uint64_t pages) const
+    requires changes
+  {
+    return rt::move(this->slot(), to, from, pages);
+  }
   [[nodiscard]] Status trim(std::uint64_t va, std::uint64_t pages) const
     requires changes
   {
     return rt::trim(this->slot(), va, pages);
   }
+  // The caller goes on in this space; rip and rsp must mean the same there.
+  [[nodiscard]] Status enter() const
+    requires(Have.has(R::run))
+  {
+    return call::env_space(this->slot());
+  }
+};
+
+// Gathers operations and sends them together; full, it sends what it has. flush() must be called at the end: a
+// destructor could not tell of the failure.
+class SpaceBatch {
+ public:
+  explicit SpaceBatch(SpaceWith<abi::SpaceRight::change> space) : space_{space} {}
+  SpaceBatch(const SpaceBatch&) = delete;
+  SpaceBatch& operator=(const SpaceBatch&) = delete;
+
+  [[nodiscard]] Status add(const SpaceOp& op) {
+    if (count_ == ops_.size()) TRY_VOID(flush());
+    ops_[count_++] = op;
+    return {};
+  }
+  [[nodiscard]] Status flush() {
+    const std::size_t count = std::exchange(count_, 0);
+    return space_.update(std::span{ops_}.first(count));
+  }
+
+ private:
+  SpaceWith<abi::SpaceRight::change> space_;
+  std::size_t count_ = 0;
+  std::array<SpaceOp, abi::space_update_max_ops> ops_{};
 };
 
 // --- accounts -----------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The restartable calls on capabilities and objects, repeated until they are done.
+// The restartable calls on capabilities and objects, repeated until they are done. The typed binding (rt/kinds.hpp) is made of
+// these; besides it only tests that forge slots call them.
 #pragma once
 
 #include "libos/rt/calls.hpp"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Changes to an address space: one function per verb, and a batch. All of them repeat the call until everything is
-// done; on an error what was done before it stays done.
+// done; on an error what was done before it stays done. The functions on slots are for the typed binding (rt/kinds.hpp) and for
+// tests that forge slots; the operations themselves (map_op and so on) for everybody.
 #pragma once
 
 #include "libos/rt/calls.hpp"
@@ -80,31 +81,6 @@ inline Status move(CapSlot space, std::uint64_t to, std::uint64_t from, std::uin
 
 // Frees empty page tables in the range.
 [[nodiscard]] Status trim(CapSlot space, std::uint64_t va, std::uint64_t pages);
-
-// --- many at once -------------------------------------------------------------------------------------------------
-// Gathers operations and sends them together; full, it sends what it has. flush() must be called at the end: a
-// destructor could not tell of the failure.
-class SpaceBatch {
- public:
-  explicit SpaceBatch(CapSlot space) : space_{space} {}
-  SpaceBatch(const SpaceBatch&) = delete;
-  SpaceBatch& operator=(const SpaceBatch&) = delete;
-
-  [[nodiscard]] Status add(const SpaceOp& op) {
-    if (count_ == ops_.size()) TRY_VOID(flush());
-    ops_[count_++] = op;
-    return {};
-  }
-  [[nodiscard]] Status flush() {
-    const std::size_t count = std::exchange(count_, 0);
-    return update(space_, std::span{ops_}.first(count));
-  }
-
- private:
-  CapSlot space_;
-  std::size_t count_ = 0;
-  std::array<SpaceOp, abi::space_update_max_ops> ops_{};
-};
 
 // The entry that maps `va` in the own space, read through the page-table window; 0 when nothing is mapped.
 [[nodiscard]] std::uint64_t own_entry(std::uint64_t va);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Address spaces: every verb, batches larger than a call, links, and the page-table window.
+#include "libos/rt/kinds.hpp"
 #include "tests/kernel/guest.hpp"
 
 #include "abi/address_map.hpp"
@@ -164,7 +165,7 @@ void move_entries() {
 void batches() {
   const auto before = settled_account();
   const std::uint64_t va = new_va(200);
-  rt::SpaceBatch batch{abi::no_slot};
+  rt::SpaceBatch batch{rt::Space{}};
   for (std::uint64_t i = 0; i < 200; i += 2)
     must(batch.add(rt::map_new_op(va + i * page_size, 1, read_write | owned, boot::account)));
   must(batch.flush());

@@ -5,6 +5,7 @@
 #include "libos/exos/archive.hpp"
 #include "libos/exos/fs/memory_fs.hpp"
 #include "libos/exos/memory.hpp"
+#include "libos/exos/own.hpp"
 #include "libos/exos/pager.hpp"
 
 namespace exos {
@@ -176,14 +177,14 @@ Result<FilePage> MemoryFile::page(std::uint64_t index, bool for_write) {
   if (for_write && patches != nullptr) retire_patches(*this);
   if (pages_.holds(index)) {
     const std::byte* page = TRY(own_page(index, for_write ? Purpose::write : Purpose::read));
-    return FilePage{frame_of_page(page), abi::container::account, page};
+    return FilePage{frame_of_page(page), own::account.slot(), page};
   }
   const std::span from = archive_page(index);
   const auto address = reinterpret_cast<std::uintptr_t>(from.data());
   if (!for_write && !from.empty() && base::is_aligned<std::uint64_t>(address, page_size) && archive::page_is_clean(from))
     return FilePage{archive::frame_of(from.data()), abi::container::archive, from.data()};
   const std::byte* page = TRY(own_page(index, for_write ? Purpose::write : Purpose::read));
-  return FilePage{frame_of_page(page), abi::container::account, page};
+  return FilePage{frame_of_page(page), own::account.slot(), page};
 }
 
 std::uint64_t MemoryFile::blocks() const {

@@ -5,7 +5,7 @@
 #include "libos/exos/patch.hpp"
 #include "libos/exos/processor.hpp"
 #include "libos/exos/task.hpp"
-#include "libos/rt/space.hpp"
+#include "libos/rt/kinds.hpp"
 
 namespace exos {
 namespace {
