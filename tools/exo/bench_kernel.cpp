@@ -2,16 +2,17 @@
 #include "exo/bench_kernel.hpp"
 
 #include <fcntl.h>
-#include <stdlib.h>
 
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include "exo/archive.hpp"
+#include "exo/bench_sample.hpp"
+#include "exo/bench_text.hpp"
 #include "exo/machine.hpp"
+#include "exo/scratch_folder.hpp"
 #include "exo/session.hpp"
 
 namespace exo {
@@ -94,47 +95,10 @@ Result<std::string> run_guest(const Locations& at, const BootPlan& plan) {
   return fail(own_failure, "the measuring guest did not come to its end");
 }
 
-struct Interval {
-  std::uint64_t ring3, ring0;
-};
-
-std::vector<Interval> read_intervals(const std::string& shares) {
-  std::vector<Interval> intervals;
-  std::istringstream in{shares};
-  for (Interval one{}; in >> one.ring3 >> one.ring0;) intervals.push_back(one);
-  return intervals;
-}
-
-std::string contents_of(const std::string& path) {
-  std::ifstream in{path};
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-// A folder of our own for the plugin's file.
-class Scratch {
- public:
-  Scratch() {
-    std::string path = (fs::temp_directory_path() / "exo-bench-XXXXXX").string();
-    if (::mkdtemp(path.data()) != nullptr) path_ = path;
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  [[nodiscard]] std::string file(const char* name) const { return (path_ / name).string(); }
-
- private:
-  fs::path path_;
-};
-
 // Instructions, with the shares if this QEMU takes the plugin.
 Result<Measurements> count(const Locations& at) {
   const fs::path plugin = at.build / "bench/rings.so";
-  const Scratch scratch;
+  const ScratchFolder scratch;
   if (fs::exists(plugin)) {
     const BootPlan plan{.icount = true, .plugin = plugin.string(), .shares = scratch.file("shares")};
     const auto log = run_guest(at, plan);
@@ -143,19 +107,6 @@ Result<Measurements> count(const Locations& at) {
   }
   return read_measurements(TRY(run_guest(at, {.icount = true})), "");
 }
-
-std::string grouped(double value) {
-  if (std::abs(value) < 100 && value != std::floor(value)) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.1f", value);
-    return text;
-  }
-  std::string digits = std::to_string(std::llround(value));
-  for (std::ptrdiff_t at = std::ssize(digits) - 3; at > (digits[0] == '-' ? 1 : 0); at -= 3)
-    digits.insert(static_cast<std::size_t>(at), ",");
-  return digits;
-}
-std::string grouped(const std::optional<double>& value) { return value ? grouped(*value) : "-"; }
 
 void print_table(const Measurements& counted, const Measurements* timed) {
   std::printf("guest instructions under -icount shift=0, one processor, warm%s\n",
@@ -217,10 +168,11 @@ void print_json(const Measurements& counted, const Measurements* timed) {
 }  // namespace
 
 Result<Measurements> read_measurements(const std::string& log, const std::string& shares) {
-  const std::vector<Interval> intervals = read_intervals(shares);
+  const auto sections = read_sections(shares);
+  const std::vector<CountedInterval> intervals = sections.empty() ? std::vector<CountedInterval>{} : sections.front();
   Measurements out;
   double empty_counter = 0, empty_ns = 0;
-  Interval empty{};
+  CountedInterval empty{};
   std::istringstream lines{log};
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words{line};
@@ -231,7 +183,7 @@ Result<Measurements> read_measurements(const std::string& log, const std::string
       return fail(own_failure, "the measuring guest said \"" + line + "\"");
     if (!intervals.empty() && interval >= intervals.size())
       return fail(own_failure, "the plugin counted " + std::to_string(intervals.size()) + " intervals, too few");
-    const Interval share = intervals.empty() ? Interval{} : intervals[interval];
+    const CountedInterval share = intervals.empty() ? CountedInterval{} : intervals[interval];
     if (key == "empty") {
       empty_counter = static_cast<double>(counter), empty_ns = static_cast<double>(ns), empty = share;
       continue;

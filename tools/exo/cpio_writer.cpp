@@ -51,12 +51,12 @@ Status CpioWriter::header(const std::string& name, const Header& f) {
   TRY_VOID(pad(4));
   std::uint64_t name_size = name.size() + 1;
   const std::uint64_t name_at = position_ + header_size;
-  const bool has_pages = (f.mode & S_IFMT) == S_IFREG && f.size != 0;
+  const bool has_pages = data_ == Data::on_pages && (f.mode & S_IFMT) == S_IFREG && f.size != 0;
   const std::uint64_t data_at = base::align_up<std::uint64_t>(name_at + name_size, has_pages ? base::page_size : 4);
   if (has_pages) name_size = data_at - name_at;
   std::array<char, header_size + 1> text{};
   std::snprintf(text.data(), text.size(), "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", f.inode, f.mode,
-                f.uid, f.gid, f.links, f.mtime, static_cast<unsigned>(f.size), 0u, 0u, 0u, 0u,
+                f.uid, f.gid, f.links, f.mtime, static_cast<unsigned>(f.size), 0u, 0u, f.major, f.minor,
                 static_cast<unsigned>(name_size), 0u);
   std::string whole{text.data(), header_size};
   whole += name;
@@ -83,6 +83,10 @@ Status CpioWriter::copy(const std::string& host, std::uint64_t size) {
 Status CpioWriter::add_bytes(const std::string& name, std::string_view data, std::uint32_t mode) {
   TRY_VOID(header(name, {.inode = next_inode_++, .mode = mode, .size = data.size()}));
   return write(data);
+}
+
+Status CpioWriter::add_device(const std::string& name, std::uint32_t major, std::uint32_t minor) {
+  return header(name, {.inode = next_inode_++, .mode = S_IFCHR | 0600, .major = major, .minor = minor});
 }
 
 Status CpioWriter::add_host_file(const std::string& name, const std::string& host) {

@@ -32,7 +32,7 @@ void add(Words& words, std::initializer_list<std::string> more) { words.insert(w
 void add_board(Words& words, const MachinePlan& plan) {
   const bool is_microvm = plan.kind == MachineKind::microvm;
   add(words, {"-M", is_microvm ? "microvm,isa-serial=on,rtc=on,pit=on,pic=on" : "q35"});
-  add(words, {"-accel", plan.accelerator == Accelerator::kvm ? "kvm" : "tcg", "-cpu", "max"});
+  add(words, {"-accel", plan.accelerator == Accelerator::kvm ? "kvm" : "tcg", "-cpu", "max" + plan.without});
   if (plan.firmware == Firmware::qboot) add(words, {"-bios", "qboot.rom"});
   if (plan.firmware == Firmware::ovmf) add(words, {"-bios", "/usr/share/ovmf/OVMF.fd"});
   add(words, {"-m", std::to_string(plan.memory / 1024) + "k", "-smp", std::to_string(plan.cpus)});

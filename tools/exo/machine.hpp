@@ -22,6 +22,7 @@ struct MachinePlan {
   Console console = Console::link;
   std::uint64_t memory = 0;          // bytes
   unsigned cpus = 1;
+  std::string without;               // features that the processor shall lack, as ",-erms"
   bool icount = false;
   std::string plugin;                // of QEMU's translator, with its arguments; empty: none
   std::string kernel, command_line;

@@ -1,0 +1,15 @@
+# add_row(NAME.c): a program that measures (bench/rows/row.h), at the same place below the build folder.
+add_custom_target(bench_rows)
+function(add_row source)
+  get_filename_component(name ${source} NAME_WE)
+  get_filename_component(folder ${source} DIRECTORY)
+  file(RELATIVE_PATH place ${CMAKE_SOURCE_DIR} ${folder})
+  string(MAKE_C_IDENTIFIER "row_${place}_${name}" target)
+  add_executable(${target} ${source})
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} C_STANDARD 11 C_EXTENSIONS ON
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${place})
+  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/bench/rows)
+  target_compile_options(${target} PRIVATE -O2 -g0 -Wall -Wextra -Werror)
+  target_link_options(${target} PRIVATE -static)
+  add_dependencies(bench_rows ${target})
+endfunction()

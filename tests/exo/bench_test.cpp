@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// The host's half of `exo bench`: what rows say of themselves, what guests say of them, and what becomes of the figures.
+#include <gtest/gtest.h>
+
+#include "exo/bench_guest.hpp"
+#include "exo/bench_statistics.hpp"
+
+namespace exo {
+namespace {
+
+TEST(BenchRows, SayWhatTheyMeasureInTheirFirstComment) {
+  const auto row = read_row("getpid", "// SPDX\n/* row\ntitle = \"getpid\"\nwhy = \"w\"\nsource = \"M1\"\naim = 10\n*/\n#include");
+  ASSERT_TRUE(row.has_value());
+  EXPECT_EQ(row->title, "getpid");
+  EXPECT_EQ(row->source, "M1");
+  EXPECT_EQ(row->aim, 10);
+}
+
+TEST(BenchRows, AreRefusedWithTheReason) {
+  EXPECT_NE(read_row("a", "int main").error().text.find("no comment"), std::string::npos);
+  EXPECT_NE(read_row("a", "/* row\ntitle = \"t\"\nwhy = \"w\"\n*/").error().text.find("no source"), std::string::npos);
+  EXPECT_NE(read_row("a", "/* row\ntitle = \"t\"\nwhy = \"w\"\nsource = \"s\"\ngoal = 3\n*/").error().text.find("goal"), std::string::npos);
+  EXPECT_FALSE(read_row("a", "/* row\ntitle = \n*/").has_value());
+}
+
+std::string lines(const std::string& line, int times) {
+  std::string text;
+  for (int i = 0; i < times; ++i) text += line + "\n";
+  return text;
+}
+
+// Four batches of nothing and four of work, of which three are warm-up each.
+const std::string right_log = "noise\nbegin one\r\n" + lines("batch 0 100 5", 4) + lines("batch 10 9999 99", 3) + "batch 10 1100 45\r\nend one 0\r\n";
+
+TEST(BenchSamples, AreOfOneOperationWithoutWhatMeasuringTakes) {
+  std::string plugin = "section\n" + lines("100 0 0 0 0 0 0", 4) + lines("1 1 1 1 1 1 1", 3) + "300 800 50 10 20 30 40\n";
+  const Samples samples = read_samples(right_log, plugin);
+  const Sample& one = samples.at("one");
+  EXPECT_EQ(one.failure, "");
+  ASSERT_EQ(one.counts.size(), 1u);
+  EXPECT_EQ(one.least(), 100);
+  EXPECT_EQ(one.nanoseconds[0], 4);
+  ASSERT_TRUE(one.share.has_value());
+  EXPECT_EQ(*one.share, (Share{.ring3 = 20, .ring0 = 80, .library = 5, .calls = 1, .returns = 2, .space_writes = 3, .page_flushes = 4}));
+}
+
+TEST(BenchSamples, OfRowsThatGoWrongSaySo) {
+  const std::string log = "begin crashed\nSegmentation fault\nend crashed 139\nbegin silent\nend silent 0\nbegin hung\nbatch 0 1 1\n";
+  const Samples samples = read_samples(right_log + log, "");
+  EXPECT_EQ(samples.at("one").failure, "");
+  EXPECT_EQ(samples.at("crashed").failure, "status 139");
+  EXPECT_EQ(samples.at("crashed").log, "Segmentation fault\n");
+  EXPECT_EQ(samples.at("silent").failure, "it told no figures");
+  EXPECT_EQ(samples.at("hung").failure, "it did not come to its end");
+}
+
+// Figures of another row's intervals would look right and be wrong.
+TEST(BenchSamples, NeedAnIntervalOfThePluginForEachBatch) {
+  EXPECT_EQ(read_samples(right_log, "section\n1 1 1 1 1 1 1\n").at("one").failure, "the plugin counted 1 intervals of 8");
+}
+
+TEST(BenchSections, LeaveOutWhatIsNoInterval) {
+  const auto sections = read_sections("1 2 3 4 5 6 7\nsection\nrubbish\n1 2 3 4 5 6 7\n");
+  ASSERT_EQ(sections.size(), 2u);
+  EXPECT_EQ(sections[0][0].page_flushes, 7u);
+  EXPECT_EQ(sections[1].size(), 1u);
+}
+
+TEST(BenchStatistics, MedianIsTheMiddleOrTheMeanOfBoth) {
+  EXPECT_EQ(median(std::vector<double>{3, 1, 2}), 2);
+  EXPECT_EQ(median(std::vector<double>{4, 1, 3, 2}), 2.5);
+  EXPECT_EQ(median({}), 0);
+}
+
+TEST(BenchStatistics, IntervalHoldsTheMedianAndRepeats) {
+  std::vector<double> values;
+  for (int i = 0; i < 40; ++i) values.push_back(100 + i % 7);
+  values.push_back(1e9);  // an outlier does not move it
+  const Estimate one = estimate_median(values), two = estimate_median(values);
+  EXPECT_LE(one.low, one.middle);
+  EXPECT_LE(one.middle, one.high);
+  EXPECT_LT(one.high, 107);
+  EXPECT_EQ(one.low, two.low);
+  EXPECT_EQ(one.high, two.high);
+}
+
+TEST(BenchStatistics, RatioOfConstantsIsExact) {
+  const std::vector<double> six(5, 6.0), two(9, 2.0);
+  const auto ratio = estimate_ratio(six, two);
+  ASSERT_TRUE(ratio.has_value());
+  EXPECT_EQ(ratio->low, 3);
+  EXPECT_EQ(ratio->high, 3);
+  EXPECT_FALSE(estimate_ratio(six, {}).has_value());
+  EXPECT_FALSE(estimate_ratio(six, std::vector<double>{0, 0}).has_value());
+}
+
+TEST(BenchLinux, TakesTheKernelThatThePackageDependsOn) {
+  EXPECT_EQ(kernel_package_in("linux-image-cloud-amd64\n  Depends: linux-image-6.1.0-56-cloud-amd64\n"), "linux-image-6.1.0-56-cloud-amd64");
+  EXPECT_EQ(kernel_package_in("E: No packages found\n"), "");
+}
+
+TEST(BenchLinux, HearsWhichRowsToRun) {
+  const std::vector<BenchRow> rows{{.name = "a"}, {.name = "b"}};
+  const std::string stock = linux_command_line(rows, LinuxTuning::stock, 7);
+  EXPECT_NE(stock.find(" limit=7 rows=a,b"), std::string::npos);
+  EXPECT_EQ(stock.find("mitigations"), std::string::npos);
+  EXPECT_NE(linux_command_line(rows, LinuxTuning::fairest, 7).find(" mitigations=off "), std::string::npos);
+}
+
+}  // namespace
+}  // namespace exo

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+#include "exo/bench_guest.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "exo/cpio_writer.hpp"
+#include "exo/run.hpp"
+#include "exo/scratch_folder.hpp"
+#include "exo/session.hpp"
+#include "exo/size.hpp"
+
+namespace exo {
+namespace {
+
+constexpr std::uint64_t guest_memory = 512 * mib;
+constexpr int linux_limit_ms = 1'200'000;  // of a whole guest: its init ends rows that hang
+
+// What a guest said and what the plugin wrote.
+struct Output {
+  SessionEnd end;
+  std::string out, plugin;
+};
+
+std::string read_all(int file) {
+  std::string text;
+  char buffer[1 << 16];
+  for (::off_t at = 0;;) {
+    const ssize_t n = ::pread(file, buffer, sizeof buffer, at);
+    if (n <= 0) return text;
+    text.append(buffer, static_cast<std::size_t>(n));
+    at += n;
+  }
+}
+
+Result<Output> run_machine(const Locations& at, MachinePlan machine, const BenchPlan& plan, int limit_ms) {
+  const ScratchFolder scratch;
+  const auto plugin = at.build / "bench/rings.so";
+  machine.icount = plan.icount;
+  if (plan.icount && std::filesystem::exists(plugin)) machine.plugin = plugin.string() + ",out=" + scratch.file("shares");
+  const Descriptor out{::memfd_create("exo-bench-out", MFD_CLOEXEC)}, null{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+  if (!out || !null) return fail_errno("cannot make a memory file");
+  Machine started = TRY(start_machine(machine));
+  Session session{started, {.in = null.get(), .out = out.get(), .err = out.get(), .timeout_ms = limit_ms}};
+  Output output{.end = session.run(), .out = read_all(out.get()), .plugin = contents_of(scratch.file("shares"))};
+  if (output.end.kind == SessionEnd::Kind::signalled) return fail(128 + output.end.status, "interrupted");
+  return output;
+}
+
+// So that both systems' words are read by one function.
+std::string as_log(const BenchRow& row, const Output& output) {
+  std::string log = "begin " + row.name + "\n" + output.out;
+  if (!log.ends_with('\n')) log += "\n";
+  if (output.end.kind == SessionEnd::Kind::exited) return log + "end " + row.name + " " + std::to_string(output.end.status) + "\n";
+  if (output.end.kind == SessionEnd::Kind::timed_out) return log + "it took too long\n";
+  return log + output.end.log + output.end.qemu_words;
+}
+
+Status add_folder(CpioWriter& writer, const char* name) { return writer.add_bytes(name, "", S_IFDIR | 0755); }
+
+// init, the rows, and nothing else. The kernel makes /dev/console itself when there is none.
+Result<Archive> make_initramfs(const Locations& at, const std::vector<BenchRow>& rows) {
+  Archive archive{.file = Descriptor{::memfd_create("exo-initramfs", MFD_CLOEXEC)}};
+  if (!archive.file) return fail_errno("cannot make a memory file");
+  CpioWriter writer{archive.file.get(), CpioWriter::Data::packed};
+  for (const char* folder : {"rows", "proc", "sys", "dev", "tmp"}) TRY_VOID(add_folder(writer, folder));
+  TRY_VOID(writer.add_device("dev/console", 5, 1));
+  TRY_VOID(writer.add_host_file("init", (at.build / "bench/rows/init").string()));
+  for (const BenchRow& row : rows) TRY_VOID(writer.add_host_file("rows/" + row.name, row.program.string()));
+  TRY_VOID(writer.finish());
+  archive.size = writer.size();
+  return archive;
+}
+
+Result<Samples> run_linux_once(const Locations& at, const std::vector<BenchRow>& rows, const BenchPlan& plan, LinuxTuning tuning) {
+  const Archive archive = TRY(make_initramfs(at, rows));
+  MachinePlan machine{.qemu = TRY(find_qemu("")),
+                      .console = Console::none,
+                      .memory = guest_memory,
+                      .kernel = TRY(find_linux_kernel(at)),
+                      .command_line = linux_command_line(rows, tuning, plan.limit_s),
+                      .archive = archive.file.get()};
+  // Repeated string instructions count once for each of their steps. Under emulation a change of protection keys costs
+  // as much as a change of the address space: for times Linux does without.
+  if (tuning == LinuxTuning::fairest) machine.without = plan.icount ? ",-erms,-fsrm" : ",-pku";
+  const Output output = TRY(run_machine(at, machine, plan, linux_limit_ms));
+  Samples samples = read_samples(output.end.log, output.plugin);
+  if (samples.empty()) return fail(own_failure, "Linux did not start:\n" + output.end.log + output.end.qemu_words);
+  return samples;
+}
+
+}  // namespace
+
+Result<Sample> run_row_on_exos(const Locations& at, const BenchRow& row, const BenchPlan& plan) {
+  RunOptions options;
+  options.acceleration = RunOptions::Acceleration::tcg;
+  options.memory = guest_memory;
+  options.swap = 0;
+  options.folder = "/tmp";
+  options.command = {row.program.string()};
+  Prepared ready = TRY(prepare(at, options));
+  ready.machine.command_line = "wall=1700000000000000000";  // the same in every run: so is what depends on it
+  const Output output = TRY(run_machine(at, ready.machine, plan, plan.limit_s * 1000));
+  return read_samples(as_log(row, output), output.plugin).at(row.name);
+}
+
+// A row that takes the kernel down, or its guest, is left out the next time.
+Result<Samples> run_rows_on_linux(const Locations& at, const std::vector<BenchRow>& rows, const BenchPlan& plan, LinuxTuning tuning) {
+  Samples all;
+  std::vector<BenchRow> left = rows;
+  while (!left.empty()) {
+    all.merge(TRY(run_linux_once(at, left, plan, tuning)));
+    std::erase_if(left, [&](const BenchRow& row) { return all.contains(row.name); });
+  }
+  return all;
+}
+
+std::string linux_command_line(const std::vector<BenchRow>& rows, LinuxTuning tuning, int limit_s) {
+  std::string line = "console=ttyS0 quiet loglevel=0 panic=-1 limit=" + std::to_string(limit_s) + " rows=";
+  for (const BenchRow& row : rows) line += row.name + (&row == &rows.back() ? "" : ",");
+  if (tuning == LinuxTuning::fairest)
+    line += " mitigations=off init_on_alloc=0 apparmor=0 audit=0 hardened_usercopy=off preempt=none tsc=reliable nokaslr";
+  return line;
+}
+
+}  // namespace exo

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "exo/bench_json.hpp"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace exo {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double rounded(double value) { return std::round(value * 1000) / 1000; }
+
+Json list_of(const std::vector<double>& values) {
+  Json list = Json::array();
+  for (const double value : values) list.push_back(rounded(value));
+  return list;
+}
+
+Json share_of(const Share& share) {
+  return {{"program", rounded(share.ring3 - share.library)}, {"library", rounded(share.library)}, {"kernel", rounded(share.ring0)},
+          {"syscall", rounded(share.calls)}, {"iret", rounded(share.returns)}, {"cr3", rounded(share.space_writes)},
+          {"invlpg", rounded(share.page_flushes)}};
+}
+
+Json side_of(const Sample& sample, const std::vector<double>& nanoseconds) {
+  Json side = Json::object();
+  if (!sample.failure.empty()) return {{"failure", sample.failure}, {"log", sample.log}};
+  if (!sample.counts.empty()) side["instructions"] = rounded(sample.least()), side["batches"] = list_of(sample.counts);
+  if (sample.share) side["share"] = share_of(*sample.share);
+  if (!nanoseconds.empty()) side["nanoseconds"] = list_of(nanoseconds);
+  return side;
+}
+
+}  // namespace
+
+std::string json_of(const std::vector<RowResult>& results) {
+  Json rows = Json::array();
+  for (const RowResult& r : results) {
+    Json row{{"name", r.row.name}, {"title", r.row.title}, {"why", r.row.why}, {"source", r.row.source}};
+    if (r.row.aim != 0) row["aim"] = r.row.aim;
+    row["exos"] = side_of(r.exos, r.exos_ns);
+    row["linux"] = side_of(r.stock, r.stock_ns);
+    row["linux_fairest"] = side_of(r.fairest, r.fairest_ns);
+    rows.push_back(std::move(row));
+  }
+  const Json all{{"unit", "guest instructions of one operation, -icount shift=0"}, {"rows", std::move(rows)}};
+  return all.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace exo

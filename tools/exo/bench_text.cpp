@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#include "exo/bench_text.hpp"
+
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+
+namespace exo {
+
+std::string grouped(double value) {
+  if (std::abs(value) < 100 && value != std::floor(value)) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.1f", value);
+    return text;
+  }
+  std::string digits = std::to_string(std::llround(value));
+  for (std::ptrdiff_t at = std::ssize(digits) - 3; at > (digits[0] == '-' ? 1 : 0); at -= 3)
+    digits.insert(static_cast<std::size_t>(at), ",");
+  return digits;
+}
+std::string grouped(const std::optional<double>& value) { return value ? grouped(*value) : "-"; }
+
+Status write_text(const std::string& path, const std::string& text) {
+  if (path == "-") {
+    std::fputs(text.c_str(), stdout);
+    return {};
+  }
+  std::ofstream out{path, std::ios::binary};
+  out << text << std::flush;
+  if (!out) return fail(own_failure, "cannot write " + path);
+  return {};
+}
+
+}  // namespace exo

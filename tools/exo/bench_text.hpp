@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// Figures as people read them.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "exo/failure.hpp"
+
+namespace exo {
+
+[[nodiscard]] std::string grouped(double value);  // 12,345; below 100 with one digit behind the point if there is one
+[[nodiscard]] std::string grouped(const std::optional<double>& value);  // "-" for none
+// To a file, or standard output for "-".
+[[nodiscard]] Status write_text(const std::string& path, const std::string& text);
+
+}  // namespace exo
