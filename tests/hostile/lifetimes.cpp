@@ -11,7 +11,7 @@ void sleeps(std::uint64_t) {
   for (;;) static_cast<void>(call::env_sleep(abi::forever.raw(), abi::no_slot));
 }
 void loops(std::uint64_t) {
-  for (;;) asm volatile("pause");
+  spin_for_ever();
 }
 
 // The next object in the same frame is another object.

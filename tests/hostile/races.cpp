@@ -18,16 +18,6 @@ void bind_second(CapSlot env) {
     must(call::slice_bind(boot::slices, abi::slices_per_cpu + position, env));
 }
 
-template <typename F>
-bool wait_until(F done) {
-  const std::uint64_t deadline = now_ns() + 5'000'000'000;
-  while (!done()) {
-    if (now_ns() > deadline) return false;
-    asm volatile("pause");
-  }
-  return true;
-}
-
 // --- derive and grant against revoke ------------------------------------------------------------------------------
 void derives(std::uint64_t first) {
   Random random{42};

@@ -8,15 +8,6 @@ namespace {
 
 using abi::Transfer;
 
-template <typename F>
-bool wait_until(F done) {
-  for (std::uint64_t i = 0; i < 400'000'000; ++i) {
-    if (done()) return true;
-    asm volatile("pause");
-  }
-  return false;
-}
-
 volatile std::uint64_t beats;
 void beats_for_ever(std::uint64_t) {
   for (;;) beats = beats + 1;

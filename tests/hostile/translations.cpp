@@ -140,16 +140,6 @@ void bind_second(CapSlot env) {
   for (std::uint32_t position = 0; position < abi::slices_per_cpu; ++position)
     must(call::slice_bind(boot::slices, abi::slices_per_cpu + position, env));
 }
-template <typename F>
-bool wait_until(F done) {
-  const std::uint64_t deadline = now_ns() + 20'000'000'000;
-  while (!done()) {
-    if (now_ns() > deadline) return false;
-    asm volatile("pause");
-  }
-  return true;
-}
-
 void reads(std::uint64_t) {
   for (;;) {
     if (load(va) == later) seen_later = seen_later + 1;

@@ -17,13 +17,13 @@ void sets_bad_stack_and_faults(std::uint64_t) {
   rt::halt(0);
 }
 void loops(std::uint64_t) {
-  for (;;) asm volatile("pause");
+  spin_for_ever();
 }
 [[gnu::naked]] void faulting_entry() { asm volatile("ud2"); }
 [[gnu::naked]] void clearing_entry() {
   asm volatile("movq $0, %gs:0; ud2");
 }  // busy = 0, then the next exception, for ever
-[[gnu::naked]] void spinning_entry() { asm volatile("1: pause; jmp 1b"); }
+[[gnu::naked]] void spinning_entry() { asm volatile("1: jmp 1b"); }
 [[gnu::naked]] void pushing_entry() { asm volatile("push %rax; ud2"); }
 
 [[nodiscard]] std::uint64_t address(void (*entry)()) { return reinterpret_cast<std::uint64_t>(entry); }

@@ -87,6 +87,22 @@ void begin_in_domain(abi::UserArea& area, std::uint64_t free_va);
 [[nodiscard]] const abi::SystemInfo& system_info();      // only in the first env
 [[nodiscard]] const abi::FrameInfo& frame_info(FrameNumber frame);
 [[nodiscard]] std::uint64_t now_ns();
+
+// Without a pause, for which QEMU leaves the translated code each time.
+[[noreturn]] inline void spin_for_ever() {
+  for (;;) asm volatile("");
+}
+
+// For what another processor does: waits without calls. The limit is there for what never comes, on a host however loaded.
+template <typename F>
+bool wait_until(F done) {
+  const std::uint64_t limit = now_ns() + 200'000'000'000;
+  while (!done()) {
+    if (now_ns() > limit) return false;
+    asm volatile("pause");
+  }
+  return true;
+}
 [[nodiscard]] abi::UserArea& own_area();
 
 // What the own account has in use, once the own space's empty page tables are gone: equal before and after something

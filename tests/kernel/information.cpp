@@ -108,7 +108,7 @@ volatile std::uint64_t prologues, epilogues;
 alignas(16) constinit std::array<std::byte, 8192> exception_stack{}, upcall_stack{};
 
 void loops(std::uint64_t) {
-  for (;;) asm volatile("pause");
+  spin_for_ever();
 }
 void on_upcall(rt::Event& event) {
   if (event.kind == static_cast<std::uint64_t>(abi::Upcall::prologue)) prologues = prologues + 1;
@@ -148,12 +148,6 @@ void sleeps(std::uint64_t) {
   for (;;) static_cast<void>(call::env_sleep(abi::forever.raw(), abi::no_slot));
 }
 
-template <typename F>
-bool wait_until(F done) {
-  for (const std::uint64_t end = now_ns() + 5'000'000'000; now_ns() < end;)
-    if (done()) return true;
-  return false;
-}
 bool is_in(CapSlot env, abi::RunState state) { return env_info(env).state == static_cast<std::uint32_t>(state); }
 
 void other_processor() {

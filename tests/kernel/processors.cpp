@@ -7,17 +7,6 @@ using namespace guest;
 namespace {
 
 volatile std::uint64_t counter, target_va, wakes;
-constexpr std::uint64_t limit_ns = 2'000'000'000;
-
-template <typename F>
-bool wait_until(F done) {
-  const std::uint64_t deadline = now_ns() + limit_ns;
-  while (!done()) {
-    if (now_ns() > deadline) return false;
-    asm volatile("pause");
-  }
-  return true;
-}
 
 void bind_second(CapSlot env) {
   for (std::uint32_t position = 0; position < abi::slices_per_cpu; ++position)

@@ -32,7 +32,7 @@ void ignore(rt::Event& event) {
   else words[revoked] = 1;
 }
 void loop_for_ever(rt::Event&) {
-  for (;;) asm volatile("pause");
+  spin_for_ever();
 }
 
 // argument: 0 gives, 1 ignores, 2 loops.

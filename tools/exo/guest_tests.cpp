@@ -201,7 +201,8 @@ Outcome run_guest_test(const Locations& at, const GuestTest& test) {
                                 .console = Console::none,
                                 .memory = test.memory,
                                 .cpus = test.cpus,
-                                .icount = test.icount,
+                                .icount = test.icount_shift.has_value(),
+                                .icount_shift = test.icount_shift.value_or(0),
                                 .kernel = kernel.string(),
                                 .command_line = command_line,
                                 .archive = archive->file.get()});

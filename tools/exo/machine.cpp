@@ -36,7 +36,7 @@ void add_board(Words& words, const MachinePlan& plan) {
   if (plan.firmware == Firmware::qboot) add(words, {"-bios", "qboot.rom"});
   if (plan.firmware == Firmware::ovmf) add(words, {"-bios", "/usr/share/ovmf/OVMF.fd"});
   add(words, {"-m", std::to_string(plan.memory / 1024) + "k", "-smp", std::to_string(plan.cpus)});
-  if (plan.icount) add(words, {"-icount", "shift=0,sleep=off"});
+  if (plan.icount) add(words, {"-icount", "shift=" + std::to_string(plan.icount_shift) + ",sleep=off"});
   if (!plan.plugin.empty()) add(words, {"-plugin", plan.plugin});
 }
 

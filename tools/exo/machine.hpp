@@ -23,7 +23,8 @@ struct MachinePlan {
   std::uint64_t memory = 0;          // bytes
   unsigned cpus = 1;
   std::string without;               // features that the processor shall lack, as ",-erms"
-  bool icount = false;
+  bool icount = false;               // time is the number of instructions: 2^icount_shift ns for each
+  unsigned icount_shift = 0;
   std::string plugin;                // of QEMU's translator, with its arguments; empty: none
   std::string kernel, command_line;
   int archive = -1;                  // descriptor of the archive

@@ -37,12 +37,12 @@ struct GuestTest {
   std::vector<std::string> must, must_not; // parts of lines of the log
   unsigned cpus = 1;
   std::uint64_t memory = 64u << 20;
-  int timeout_s = 30;
+  int timeout_s = 300;                     // a bound for what hangs: a loaded host needs many times what a test does
   std::string kernel;                      // which build of it: "check" for aegis-check.elf; empty: aegis.elf
   int code = 0;                            // what the guest stops with; only with 0 it must have printed PASS
   std::string arguments;                   // at the end of the guest's command line
   std::string bochs;                       // in this model of Bochs' instead of QEMU; its PASS is all that counts
-  bool icount = false;                     // time is the number of instructions: runs repeat exactly
+  std::optional<unsigned> icount_shift;    // time is the number of instructions, 2^shift ns each: runs repeat exactly
   bool is_long = false;                    // only with --long
 };
 

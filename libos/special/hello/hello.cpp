@@ -84,6 +84,14 @@ void on_upcall(rt::Event&) {
 
 void run_store() { rt::halt(static_cast<std::uint64_t>(rt::serve(on_request))); }
 
+// In one slice or in several.
+rt::Status run_store_until_it_serves() {
+  do {
+    TRY_VOID(store.env.yield_to());
+  } while (TRY(store.env.state()).state != abi::RunState::accepting);
+  return {};
+}
+
 rt::Status make_store() {
   store.account = TRY(root.create_account(TRY(slots.take()), rt::frames_only(40)));
   const rt::FrameRun area = TRY(store.account.allocate()), inbox = TRY(store.account.allocate());
@@ -97,7 +105,7 @@ rt::Status make_store() {
   TRY_VOID(store.account.bind(store.env, inbox.first));
   store.entry = TRY(store.env.make_entry(TRY(slots.take()), 1));
   TRY_VOID(store.env.start(rt::Va{run_store}, rt::Va{store_stacks.main.end() - 8}));
-  return store.env.yield_to();  // it runs until it serves
+  return run_store_until_it_serves();
 }
 
 // --- the first env ---
@@ -117,7 +125,7 @@ rt::Status hello(const abi::boot::Facts& facts) {
 
   const std::uint64_t limit = rt::limit_of(TRY(store.account.usage()), abi::Resource::frames);
   TRY_VOID(store.account.ask_back(abi::Resource::frames, limit - 12, abi::Nanoseconds{0}));
-  TRY_VOID(store.env.yield_to());  // its upcall runs, and it serves again
+  TRY_VOID(run_store_until_it_serves());  // after its upcall
   const std::uint64_t by_force = TRY(store.account.take_back());
   rt::log("asked for memory: the store keeps {} values, {} frames were taken by force", store.count, by_force);
   return {};
