@@ -64,6 +64,10 @@ static void row_tell(long operations) {
   fflush(stdout);
 }
 
+#ifndef ROW_EXTRA  // what a test build does besides, to be found out by the guard
+#define ROW_EXTRA
+#endif
+
 // The work so often in each batch; `PREPARE` before each batch is not measured. `OPERATIONS`: how many the row counts.
 #define MEASURE_PREPARED(OPERATIONS, TIMES, PREPARE, ...)                     \
   do {                                                                        \
@@ -72,20 +76,30 @@ static void row_tell(long operations) {
       row_begin();                                                            \
       for (long time = 0; time < (TIMES); ++time) {                           \
         __VA_ARGS__;                                                          \
+        ROW_EXTRA;                                                            \
       }                                                                       \
       row_end(batch);                                                         \
     }                                                                         \
     row_tell(OPERATIONS);                                                     \
   } while (0)
-#define MEASURE(TIMES, ...)                                                         \
-  do {                                                                              \
-    for (int batch = 0; batch < row_warm_up + row_batches; ++batch) {               \
-      row_begin();                                                                  \
-      row_end(batch);                                                               \
-    }                                                                               \
-    row_tell(0);                                                                    \
-    MEASURE_PREPARED(TIMES, TIMES, , __VA_ARGS__);                                  \
+#define MEASURE(TIMES, ...)                        \
+  do {                                             \
+    MEASURE_NOTHING();                             \
+    MEASURE_PREPARED(TIMES, TIMES, , __VA_ARGS__); \
   } while (0)
+
+// What the measuring takes. Once, before all else.
+#define MEASURE_NOTHING()                                             \
+  do {                                                                \
+    for (int batch = 0; batch < row_warm_up + row_batches; ++batch) { \
+      row_begin();                                                    \
+      row_end(batch);                                                 \
+    }                                                                 \
+    row_tell(0);                                                      \
+  } while (0)
+
+// The batches that follow are the row at this place of its curve. A row's figure is that of its first point.
+#define POINT(X) printf("point %ld\n", (long)(X))
 
 // What several rows do.
 static inline void row_send(int to, const void *bytes, size_t size) { CHECK(write(to, bytes, size) == (ssize_t)size); }

@@ -2,6 +2,7 @@
 // The host's half of `exo bench`: what rows say of themselves, what guests say of them, and what becomes of the figures.
 #include <gtest/gtest.h>
 
+#include "exo/bench_guard.hpp"
 #include "exo/bench_guest.hpp"
 #include "exo/bench_statistics.hpp"
 
@@ -54,6 +55,14 @@ TEST(BenchSamples, OfRowsThatGoWrongSaySo) {
   EXPECT_EQ(samples.at("hung").failure, "it did not come to its end");
 }
 
+TEST(BenchSamples, OfARowWithPointsAreOfTheFirst) {
+  const std::string log = "begin one\n" + lines("batch 0 100 5", 4) + "point 1\n" + lines("batch 10 1100 45", 4) + "point 16\n" + lines("batch 10 3100 45", 4) + "end one 0\n";
+  const Samples samples = read_samples(log, "");
+  EXPECT_EQ(samples.at("one").failure, "");
+  EXPECT_EQ(samples.at("one").least(), 100);
+  EXPECT_EQ(samples.at("one").curve, (std::map<double, double>{{1, 100}, {16, 300}}));
+}
+
 // Figures of another row's intervals would look right and be wrong.
 TEST(BenchSamples, NeedAnIntervalOfThePluginForEachBatch) {
   EXPECT_EQ(read_samples(right_log, "section\n1 1 1 1 1 1 1\n").at("one").failure, "the plugin counted 1 intervals of 8");
@@ -92,6 +101,22 @@ TEST(BenchStatistics, RatioOfConstantsIsExact) {
   EXPECT_EQ(ratio->high, 3);
   EXPECT_FALSE(estimate_ratio(six, {}).has_value());
   EXPECT_FALSE(estimate_ratio(six, std::vector<double>{0, 0}).has_value());
+}
+
+TEST(BenchGuard, NamesWhatHasRisenByMoreThanThreeInAHundred) {
+  const GuardFigures committed{{"a", 100}, {"b", 100}, {"c", 100}, {"d", 100}};
+  const GuardVerdict verdict = judge(committed, {{"a", 103}, {"b", 103.5}, {"c", 90}, {"other", 1e9}});
+  ASSERT_EQ(verdict.risen.size(), 1u);
+  EXPECT_EQ(verdict.risen[0], "b: 100 -> 104 instructions, +3.5 %");
+  ASSERT_EQ(verdict.fallen.size(), 1u);
+  EXPECT_EQ(verdict.missing, std::vector<std::string>{"d"});
+}
+
+TEST(BenchGuard, ReadsWhatItWritesAndNothingElse) {
+  const GuardFigures figures{{"exos/getpid", 261}, {"kernel/nop", 75.1}};
+  EXPECT_EQ(guard_text(figures), "{\n \"exos/getpid\": 261.0,\n \"kernel/nop\": 75.1\n}\n");
+  EXPECT_EQ(*read_guard(guard_text(figures)), figures);
+  for (const char* text : {"", "[]", "{\"a\": \"1\"}", "{\"a\": 0}", "{\"a\": 1"}) EXPECT_FALSE(read_guard(text).has_value());
 }
 
 TEST(BenchLinux, TakesTheKernelThatThePackageDependsOn) {

@@ -28,6 +28,7 @@ Json side_of(const Sample& sample, const std::vector<double>& nanoseconds) {
   if (!sample.failure.empty()) return {{"failure", sample.failure}, {"log", sample.log}};
   if (!sample.counts.empty()) side["instructions"] = rounded(sample.least()), side["batches"] = list_of(sample.counts);
   if (sample.share) side["share"] = share_of(*sample.share);
+  for (const auto& [x, count] : sample.curve) side["curve"].push_back({rounded(x), rounded(count)});
   if (!nanoseconds.empty()) side["nanoseconds"] = list_of(nanoseconds);
   return side;
 }

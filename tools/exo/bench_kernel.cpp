@@ -21,20 +21,9 @@ namespace {
 
 constexpr int limit_ms = 120'000;
 
-// A row of the table. `divide`: an operation of the guest's loop is so many of the row's (both ways of a transfer: 2).
-// `apart`: instructions that the row leaves out. `linux_row`: a row of the Linux baseline (Debian's 6.1 in the same
-// QEMU, mitigations off, no ERMS), by its count.
-struct Row {
-  const char* key;
-  const char* title;
-  double aim;  // 0: none
-  const char* comparison;
-  double apart = 0;
-};
-
 constexpr double zeroed_page = 512;  // rep stosq counts once for each of its 512 words
 
-constexpr Row rows[] = {
+constexpr KernelRow rows[] = {
     {"nop", "null Aegis call, round trip", 60, "Linux getpid 322"},
     {"exception", "exception to the handler's first instruction", 80, "Aegis 1995: 18 (MIPS)"},
     {"protection_fault", "page-protection fault, handler, fixed, back", 350, "Linux SIGSEGV + mprotect 16,190"},
@@ -113,7 +102,7 @@ void print_table(const Measurements& counted, const Measurements* timed) {
               timed != nullptr ? "; emulated time in a run without it" : "");
   std::printf("%-50s %8s %8s %8s %8s %9s  %s\n", "operation", "aim", "total", "ring 0", "ring 3", "time, ns",
               "to compare");
-  for (const Row& row : rows) {
+  for (const KernelRow& row : rows) {
     const auto found = counted.find(row.key);
     if (found == counted.end()) {
       std::printf("%-50s %8s %8s\n", row.title, row.aim == 0 ? "" : grouped(row.aim).c_str(), "not there");
@@ -149,7 +138,7 @@ std::string json_number(double value) {
 void print_json(const Measurements& counted, const Measurements* timed) {
   std::printf("{\n  \"unit\": \"guest instructions, -icount shift=0\",\n  \"rows\": [");
   const char* separator = "\n";
-  for (const Row& row : rows) {
+  for (const KernelRow& row : rows) {
     const auto found = counted.find(row.key);
     if (found == counted.end()) continue;
     const Measured& m = found->second;
@@ -201,6 +190,18 @@ Result<Measurements> read_measurements(const std::string& log, const std::string
   }
   if (out.empty()) return fail(own_failure, "the measuring guest told no figures");
   return out;
+}
+
+std::span<const KernelRow> kernel_rows() { return rows; }
+
+Result<Measurements> count_kernel(const Locations& at) {
+  Measurements all = TRY(count(at));
+  for (const KernelRow& row : rows)
+    if (const auto found = all.find(row.key); found != all.end()) {
+      found->second.instructions -= row.apart;
+      if (found->second.ring0) *found->second.ring0 -= row.apart;
+    }
+  return all;
 }
 
 Result<int> bench_kernel(const Locations& at, const std::vector<std::string>& words) {

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,19 @@ using Measurements = std::map<std::string, Measured>;
 
 // Parses the guest's log and the plugin's file (empty: there is none).
 [[nodiscard]] Result<Measurements> read_measurements(const std::string& log, const std::string& shares);
+
+// The same without what a row leaves apart (zeroing), under -icount.
+[[nodiscard]] Result<Measurements> count_kernel(const Locations& at);
+
+// A row of the table.
+struct KernelRow {
+  const char* key;
+  const char* title;
+  double aim;               // 0: none
+  const char* comparison;
+  double apart = 0;         // instructions that the row leaves out
+};
+[[nodiscard]] std::span<const KernelRow> kernel_rows();
 
 // `exo bench kernel [--json] [--no-times] [--twice]`; the last counts twice and fails when the two differ.
 [[nodiscard]] Result<int> bench_kernel(const Locations& at, const std::vector<std::string>& words);

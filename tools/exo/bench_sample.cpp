@@ -13,6 +13,7 @@ constexpr std::size_t warm_up = 3;  // row_warm_up of bench/rows/row.h
 struct Batch {
   std::uint64_t operations = 0, counter = 0, nanoseconds = 0;
   std::size_t place = 0;  // among all batches of the row
+  std::optional<double> point;
 };
 
 double operator-(const Batch& a, const Batch& b) { return static_cast<double>(a.counter) - static_cast<double>(b.counter); }
@@ -20,10 +21,13 @@ double operator-(const Batch& a, const Batch& b) { return static_cast<double>(a.
 std::vector<Batch> read_batches(const std::string& log) {
   std::vector<Batch> batches;
   std::istringstream lines{log};
+  std::optional<double> point;
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words{line};
     std::string what;
-    Batch batch{.place = batches.size()};
+    double x = 0;
+    if (std::istringstream{line} >> what >> x && what == "point") point = x;
+    Batch batch{.place = batches.size(), .point = point};
     if (words >> what >> batch.operations >> batch.counter >> batch.nanoseconds && what == "batch") batches.push_back(batch);
   }
   return batches;
@@ -40,11 +44,30 @@ Share difference(const CountedInterval& a, const CountedInterval& empty, std::ui
           .returns = each(&I::returns), .space_writes = each(&I::space_writes), .page_flushes = each(&I::page_flushes)};
 }
 
+// The batches of the same point as the first one.
+std::span<const Batch> first_group(std::span<const Batch> batches) {
+  const auto other = std::ranges::find_if(batches, [&](const Batch& b) { return b.point != batches.front().point; });
+  return {batches.begin(), other};
+}
+
+std::map<double, double> curve_of(std::span<const Batch> work, const Batch& nothing) {
+  std::map<double, double> curve;
+  while (!work.empty()) {
+    const auto group = first_group(work);
+    work = work.subspan(group.size());
+    if (!group.front().point || group.size() <= warm_up) continue;
+    const Batch& least = least_of(group.subspan(warm_up));
+    curve[*group.front().point] = (least - nothing) / static_cast<double>(least.operations);
+  }
+  return curve;
+}
+
 // Batches of no operation first, then those of the work.
 void evaluate(Sample& sample, std::span<const CountedInterval> intervals) {
   const std::vector<Batch> all = read_batches(sample.log);
   const auto work_at = std::ranges::find_if(all, [](const Batch& b) { return b.operations != 0; });
-  const std::span<const Batch> empty{all.begin(), work_at}, work{work_at, all.end()};
+  const std::span<const Batch> empty{all.begin(), work_at}, whole{work_at, all.end()};
+  const std::span<const Batch> work = whole.empty() ? whole : first_group(whole);
   if (sample.status != 0) {
     sample.failure = sample.status < 0 ? "it did not come to its end" : "status " + std::to_string(sample.status);
     return;
@@ -58,6 +81,7 @@ void evaluate(Sample& sample, std::span<const CountedInterval> intervals) {
     return;
   }
   const Batch& nothing = least_of(empty.subspan(warm_up));
+  sample.curve = curve_of(whole, nothing);
   for (const Batch& batch : work.subspan(warm_up)) {
     const auto operations = static_cast<double>(batch.operations);
     sample.counts.push_back((batch - nothing) / operations);

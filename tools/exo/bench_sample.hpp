@@ -33,6 +33,7 @@ struct Sample {
   std::vector<double> counts; // of the time-stamp counter, a batch each
   std::vector<double> nanoseconds;
   std::optional<Share> share; // of the batch that counted least
+  std::map<double, double> curve;  // of a row with points: the least count at each; all else is of the first point
   bool operator==(const Sample&) const = default;
   [[nodiscard]] double least() const;  // of `counts`, which must not be empty
 };

@@ -7,6 +7,7 @@
 
 #include "exo/bench.hpp"
 #include "exo/bench_exos.hpp"
+#include "exo/bench_guard.hpp"
 #include "exo/bench_kernel.hpp"
 #include "exo/download_command.hpp"
 #include "exo/gdb.hpp"
@@ -29,6 +30,7 @@ constexpr const char* help = R"(exo: runs programs on Aegis
   exo bench boot [--icount]               what a start costs
   exo bench kernel [--json] [--no-times]  what the kernel's operations cost
   exo bench exos [ROW...] [options]       what Linux calls cost on ExOS and on Linux (exo bench exos --help)
+  exo bench guard [--accept]              has a chosen row become dearer by more than 3 %?
   exo program check FILE.o                would the kernel take a program (eBPF)? dump and profile: what it does
   exo image iso OUT -- PROGRAM [ARGS]     a bootable ISO, for BIOS and UEFI
   exo image boot ISO [--firmware ovmf]    boot one in QEMU
@@ -56,6 +58,7 @@ Result<int> dispatch(const Words& words) {
   if (name == "bench" && !rest.empty() && rest[0] == "kernel")
     return exo::bench_kernel(at, {rest.begin() + 1, rest.end()});
   if (name == "bench" && !rest.empty() && rest[0] == "exos") return exo::bench_exos(at, {rest.begin() + 1, rest.end()});
+  if (name == "bench" && !rest.empty() && rest[0] == "guard") return exo::bench_guard(at, {rest.begin() + 1, rest.end()});
   if (name == "bench") return exo::fail(exo::own_failure, "use `exo bench boot`, `exo bench kernel` or `exo bench exos`");
   return exo::fail(exo::own_failure, "unknown command " + name + ": see `exo --help`");
 }

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+/* row
+title = "getpid, and an extra loop"
+why = "the guard must see it"
+source = "tests"
+*/
+#define ROW_EXTRA for (volatile int extra = 0; extra < 10; ++extra)
+#include "bench/rows/getpid.c"
