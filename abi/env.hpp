@@ -81,7 +81,7 @@ inline constexpr std::uint64_t overrun_code = 256;  // EnvState::code; no vector
 inline constexpr std::uint64_t defer_ns = 200'000;
 
 // env_wait: ends when (word & mask) compares true with `value`, unsigned. The word is 8 bytes, aligned, readable in the
-// env's own space; the kernel looks at it through the page tables whenever somebody would give the env time.
+// env's own space. Where it lies is found once, when the env goes to sleep; its page is pinned while it sleeps.
 enum class Compare : std::uint32_t { equal = 0, not_equal = 1, below = 2, at_least = 3 };
 struct WaitWord {
   std::uint64_t address;
@@ -92,7 +92,20 @@ struct WaitWord {
 };
 static_assert(sizeof(WaitWord) == 32);
 inline constexpr std::uint32_t max_wait_words = 4;
-inline constexpr std::uint64_t wait_deadline = 16, wait_woken = 17;  // env_wait's value when it was no word
+inline constexpr std::uint32_t max_watch_words = 16;  // of env_watch: the context of a predicate
+
+// The value of env_wait when it was no word, and what the value of env_watch begins with. Revoked: a page that a word lies
+// in, or the program, was taken back from those who had it. Ended: their owner, or the program, is gone. Failed: the
+// program's run did not end by its exit.
+inline constexpr std::uint64_t wait_true = 0, wait_deadline = 16, wait_woken = 17, wait_revoked = 18, wait_ended = 19, wait_failed = 20;
+struct Watched {
+  std::uint64_t why;
+  std::uint32_t value;  // wait_true: the lower half of the program's; wait_failed: ProgramEnd
+  [[nodiscard]] constexpr std::uint64_t pack() const { return why | std::uint64_t{value} << 32; }
+  [[nodiscard]] static constexpr Watched unpack(std::uint64_t raw) {
+    return {raw & 0xffff'ffff, static_cast<std::uint32_t>(raw >> 32)};
+  }
+};
 
 struct Registers {
   std::uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;

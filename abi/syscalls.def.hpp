@@ -141,7 +141,7 @@
     "After the deadline: takes by force what has not been given (before it: would_block), `again` until done. Closes the request. Value: units taken by force. No request: wrong_state.") \
   AEGIS_CALL(41, env_wait, (va words, u32 count, u64 deadline_ns, slot target), u64, switches, \
     "target: donate", "bad_argument busy wrong_state", \
-    "As env_sleep, but also ends when one of `count` (1..max_wait_words) WaitWords of the own space compares true; looked at now, when the caller's slice comes, when somebody yields to it, and at a wake. Value: index of the word that is true, or wait_deadline, wait_woken. A word that is no longer mapped: bad_address.") \
+    "As env_sleep, but also ends when one of `count` (1..max_wait_words) WaitWords of the own space compares true; looked at now, when a page of them is signalled, when the caller's slice comes, when somebody yields to it, and at a wake. Value: index of the word that is true, or wait_deadline, wait_woken, wait_revoked, wait_ended. A word that is not mapped: bad_address.") \
   AEGIS_CALL(42, pct_entry, (slot env, slot dst, va rip, u64 badge), none, keeps, \
     "env: control", "", \
     "Makes an entry capability, by which the env can be called at `rip` with the badge.") \
@@ -172,6 +172,12 @@
   AEGIS_CALL(51, program_read, (slot program, va out), none, keeps, \
     "program: inspect", "", \
     "Writes a ProgramInfo.") \
+  AEGIS_CALL(52, env_watch, (slot program, va words, u32 count, u64 deadline_ns, slot target), u64, switches, \
+    "program: run; target: donate", "bad_argument busy wrong_state", \
+    "As env_wait, but ends when the program, a ready one of kind predicate (another kind: bad_argument), has a value that is not 0. Its context are the `count` (1..max_watch_words) words whose addresses lie at `words`. The sleeper is charged for each look. Value: abi::Watched.") \
+  AEGIS_CALL(53, page_signal, (va address), none, keeps, \
+    "", "again missing_right", \
+    "Says that the page at `address`, which the caller's space maps writable (else missing_right), has changed: all who wait for words in it are looked at. `again` until that is done; what is written in between needs a signal of its own.") \
   AEGIS_CALL(56, page_update, (slot space, u64 what, slot authority, va address, u64 pages, u64 frame), u64, keeps, \
     "space: change (of another); authority: by the verb", "bad_argument again occupied out_of_range over_limit no_frame not_mapped wrong_state", \
     "One SpaceOp in registers: `what` is its verb and, from bit 32 on, its flags. As space_update of this one (slot space 0: the own space), but for what reading it costs. Value, on errors too: pages done.")

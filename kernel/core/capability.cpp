@@ -134,7 +134,8 @@ Status drop(Kernel& k, Slot& slot, std::uint64_t& budget) {
 
 // Mappings do not remember under whose capability they were made. So one who was merely given a part of some frames, or an
 // account to pay from, would take them from all others too. What is no account's is the root's.
-static bool may_break_mappings(const Slot& slot, const Account& by) {
+static bool may_break_bindings(Kernel& k, const Slot& slot, const Account& by) {
+  if (slot.kind == Kind::program) return owner_of(k, slot.object.frame).is_within(by);
   if (slot.kind != Kind::frames && slot.kind != Kind::account) return false;
   return slot.object ? object_at<Account>(slot.object.frame).is_within(by) : by.parent == 0;
 }
@@ -144,12 +145,12 @@ Status revoke(Kernel& k, Slot& slot, const Account& by, std::uint64_t& budget) {
     if (budget == 0) return fail(Error::again);
     --budget;
     // What came back may have been mapped again behind the sweep.
-    if (child->kind == Kind::frames || child->kind == Kind::account) slot.sweeping = false;
+    if (child->kind == Kind::frames || child->kind == Kind::account) slot.sweep = Sweep::none;
     if (child->first_child != nullptr) adopt(&slot, *child->first_child);
     else erase(k, *child, budget);
   }
-  if (!may_break_mappings(slot, by)) return {};
-  return break_foreign_mappings(k, slot, budget);
+  if (!may_break_bindings(k, slot, by)) return {};
+  return break_foreign_bindings(k, slot, budget);
 }
 
 }  // namespace aegis

@@ -9,9 +9,11 @@
 
 namespace aegis {
 
+enum class Sweep : std::uint8_t { none, mappings, watches };  // what it looks for there (sweep.hpp)
+
 struct Slot {
   Kind kind = Kind::none;
-  bool sweeping = false;        // a revocation is at `position` of the frame table
+  Sweep sweep = Sweep::none;    // a revocation is at `position` of the frame table
   std::uint16_t rights = 0;
   ObjectRef object;             // frames: the account that owns them; {} for what is no frame object
   std::uint32_t position = 0;
@@ -50,8 +52,8 @@ void install_below(Slot& account, Slot& slot, Kind kind, ObjectRef object);
                                    std::uint32_t rights);
 // Empties a slot; its children go to its parent. Each step takes one from the budget; `again` when that is used up.
 [[nodiscard]] Status drop(Kernel& k, Slot& slot, std::uint64_t& budget);
-// Removes all that was derived, then breaks what others map of the frames that the capability stands for, if those
-// are of the account `by` or of one below it.
+// Removes all that was derived, then breaks what others map or wait for of what the capability stands for, if that is of
+// the account `by` or of one below it.
 [[nodiscard]] Status revoke(Kernel& k, Slot& slot, const Account& by, std::uint64_t& budget);
 
 }  // namespace aegis

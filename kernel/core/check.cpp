@@ -18,6 +18,7 @@ struct Recount {
   std::uint16_t pins = 0, refs = 0;
   bool reached = false;          // page tables, leaves: something leads here
   std::uint32_t envs = 0;        // spaces, tables: that are in them
+  std::uint32_t watchers = 0;    // envs that wait for something here
   std::uint32_t viewed = 0;      // spaces: slots that others see
   std::uint32_t children = 0;    // accounts
   std::array<std::uint64_t, abi::resource_count> used{}, promised{};  // accounts: by Resource
@@ -38,6 +39,7 @@ class Checker {
     for (std::uint32_t f = 0; f < count(); ++f) compare(f);
     expect(free_ == k_.frames.free_count(), "free frames", free_);
     expect(requests_ == k_.open_requests, "open requests", requests_);
+    expect(watched_ == k_.watched, "watched frames", watched_);
     processors();
     sleepers();
     return wrong_;
@@ -109,12 +111,56 @@ class Checker {
     expect(e.callee == nullptr || e.callee->caller == &e, "a callee knows its caller", f);
     expect(e.caller == nullptr || e.caller->callee == &e, "a caller knows its callee", f);
     expect(e.state != RunState::accepting || e.caller == nullptr, "who accepts answers nobody", f);
-    expect(e.wait_count == 0 || e.state == RunState::sleeping, "only sleepers wait for words", f);
+    waits(f, e);
     if (e.sleep.queued) ++queued_;
     std::uint32_t positions = 0;
     for (const ObjectRef owner : k_.slices) positions += owner == k_.frames.ref_of(&e);
     expect(positions == e.positions, "positions of an env", f);
     if (is(info(f).owner, FrameUse::account)) recount(info(f).owner).used[1] += positions;
+  }
+
+  void waits(std::uint32_t f, const Env& e) {
+    const Wait& wait = e.wait;
+    expect(wait.count == 0 || e.state == RunState::sleeping, "only sleepers wait for words", f);
+    expect((wait.count == 0) == (wait.watched == 0), "who waits watches", f);
+    if (!expect(wait.count <= abi::max_watch_words && wait.watched <= max_watches, "a wait's words", f)) return;
+    const auto watches = std::span{wait.watches}.first(wait.watched);
+    const auto watched = [&](std::uint32_t frame) {
+      return std::ranges::any_of(watches, [=](const Watch& at) { return at.frame == frame; });
+    };
+    for (std::uint32_t i = 0; i < wait.count; ++i) expect(watched(frame_behind(wait.words[i])), "a word that is not watched", f);
+    if (wait.count != 0 && wait.program != 0)
+      expect(is(wait.program, FrameUse::program) && watched(wait.program), "a wait's program", f);
+    for (const Watch& at : watches) {
+      const bool good = at.frame < count() && is_watched(info(at.frame)) && is(at.next, FrameUse::env) && is(at.prev, FrameUse::env);
+      if (!expect(good, "a watch", f)) continue;
+      ++recount(at.frame).watchers;
+      const Watch* next = find_watch(at.next, at.frame);
+      const Watch* prev = find_watch(at.prev, at.frame);
+      expect(next != nullptr && next->prev == f && prev != nullptr && prev->next == f, "a ring of watchers", f);
+    }
+  }
+  static const Watch* find_watch(std::uint32_t env, std::uint32_t frame) {
+    const Wait& wait = object_at<Env>(env).wait;
+    for (const Watch& at : std::span{wait.watches}.first(std::min<std::size_t>(wait.watched, max_watches)))
+      if (at.frame == frame) return &at;
+    return nullptr;
+  }
+  // All who watch the frame are in one ring, that it leads to, from the one who was looked at longest ago.
+  void ring(std::uint32_t f) {
+    std::uint32_t met = 0;
+    std::uint64_t looked = 0;
+    for (std::uint32_t at = info(f).aux; met < recount(f).watchers; ++met) {
+      const Watch* here = is(at, FrameUse::env) ? find_watch(at, f) : nullptr;
+      if (!expect(here != nullptr && here->looked > looked && here->looked <= k_.looks, "a ring's order", f)) return;
+      looked = here->looked;
+      at = here->next;
+      if (at == info(f).aux) {
+        ++met;
+        break;
+      }
+    }
+    expect(met == recount(f).watchers && met != 0, "a ring's length", f);
   }
 
   void program(std::uint32_t f) {
@@ -338,7 +384,11 @@ class Checker {
     const FrameInfo& i = info(f);
     const Recount& c = recount(f);
     expect(i.maps == c.maps, "maps", f);
-    expect(i.pins == c.pins, "pins", f);
+    expect(i.pins == c.pins + (c.watchers != 0 ? 1 : 0), "pins", f);
+    if (expect(is_watched(i) == (c.watchers != 0), "watched", f) && c.watchers != 0) {
+      ++watched_;
+      ring(f);
+    }
     expect(i.refs == c.refs, "refs", f);
     switch (i.use) {
       case FrameUse::free:
@@ -347,7 +397,6 @@ class Checker {
                "a free frame", f);
         break;
       case FrameUse::plain:
-        expect(i.aux == 0, "aux of a plain frame", f);
         expect(i.maps != 0 || (i.flags & abi::frame_abroad) == 0, "abroad without a mapping", f);
         expect(i.owner != 0, "owner", f);
         expect(!is_condemned(i) || may_be_condemned(i.owner), "condemned for nothing", f);
@@ -495,7 +544,7 @@ class Checker {
   Kernel& k_;
   const CheckSink& sink_;
   Recount* counted_;
-  std::uint64_t wrong_ = 0, free_ = 0, slots_ = 0, queued_ = 0, requests_ = 0;
+  std::uint64_t wrong_ = 0, free_ = 0, slots_ = 0, queued_ = 0, requests_ = 0, watched_ = 0;
   std::uint32_t some_top_ = 0;
   bool links_good_ = true;
 };

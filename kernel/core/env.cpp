@@ -53,6 +53,7 @@ Status Env::destroy(Kernel& k, Cpu& here) {
     give_rest_to_owner(k, here);
   }
   k.sleepers.remove(*this);
+  forget_wait(k, *this);
   leave_transfer(*this);
   end_call_of(k, *this);
   if (here.loaded == this) {
@@ -117,7 +118,7 @@ Status Env::stop(Kernel& k, Cpu& here) {
   }
   // point of no return
   k.sleepers.remove(*this);
-  end_wait(*this, abi::wait_woken);
+  end_wait(k, *this, abi::wait_woken);
   leave_transfer(*this);
   const bool was_running = state == RunState::running;
   set_state(RunState::stopped);
@@ -180,7 +181,7 @@ void Env::wake(Kernel& k) {
 
 void Env::end_sleep(Kernel& k, std::uint64_t wait_value) {
   k.sleepers.remove(*this);
-  end_wait(*this, wait_value);
+  end_wait(k, *this, wait_value);
   become_ready(k);
 }
 

@@ -6,6 +6,7 @@
 
 #include "kernel/core/account.hpp"
 #include "kernel/core/cpu.hpp"
+#include "kernel/core/watch.hpp"
 
 namespace aegis {
 
@@ -37,8 +38,9 @@ struct Env {
   Env* caller = nullptr;          // whose call it answers (transfer.hpp)
   Env* callee = nullptr;          // while calling: who answers
   bool forfeits = false;          // its next slice, for an overrun
-  std::uint32_t wait_count = 0;   // while sleeping: words that end that (wait.hpp)
-  std::array<abi::WaitWord, abi::max_wait_words> words{};
+  Wait wait;                      // while sleeping: what ends that
+  std::uint32_t signalled = 0;    // frame of a signal that it has begun; 0: none
+  std::uint64_t signalled_at = 0; // Kernel::looks then
 
   struct Parts {
     Space& space;

@@ -4,6 +4,7 @@
 #include "kernel/core/revocation.hpp"
 #include "kernel/core/slices.hpp"
 #include "kernel/core/sweep.hpp"
+#include "kernel/core/watch.hpp"
 
 namespace aegis {
 namespace {
@@ -131,7 +132,8 @@ void condemn(Kernel& k, Account& owner, Account& top, FrameNumber frame) {
   cede(owner, top, Resource::frames, 1);
   k.frames.condemn(frame);
   ++k.force.condemned;
-  k.force.in_use |= k.frames[frame].maps != 0 || k.frames[frame].refs != 0;
+  const FrameInfo& info = k.frames[frame];
+  k.force.in_use |= info.maps != 0 || info.refs != 0 || is_watched(info);
 }
 
 Status choose_frames(Kernel& k, Account& top, std::uint64_t& budget) {
@@ -146,7 +148,7 @@ Status choose_frames(Kernel& k, Account& top, std::uint64_t& budget) {
       return {};
     }
     const FrameInfo& info = k.frames[f];
-    if (info.use != FrameUse::plain || info.owner == 0 || info.pins != 0 || is_condemned(info)) return {};
+    if (info.use != FrameUse::plain || info.owner == 0 || is_in_kernel_use(info) || is_condemned(info)) return {};
     if (!fits(info, k.force.pass)) return {};
     Account& owner = owner_of(k, f);
     if (owner.dying || !owner.is_within(top) || spare_between(owner, top, Resource::frames) == 0) return {};

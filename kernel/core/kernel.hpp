@@ -43,6 +43,8 @@ struct Kernel {
   Force force;
   std::uint64_t open_requests = 0;  // accounts that resources are being asked back from
   std::uint64_t idle_cpus = 0;  // bit per processor that waits in idle()
+  std::uint64_t looks = 0;          // at sleepers for a frame, and beginnings of waits: tells what was before what
+  std::uint64_t watched = 0;        // frames that somebody watches
   std::uint64_t views_changed = 0;  // how often something that linked slots show was taken away
   ConsoleState console;
   std::byte* recount = nullptr;  // the checker's memory; see check.hpp

@@ -2,6 +2,7 @@
 #include "kernel/core/program.hpp"
 
 #include "kernel/core/cpu.hpp"
+#include "kernel/core/wait.hpp"
 #include "kernel/program/native.hpp"
 
 namespace aegis {
@@ -45,7 +46,7 @@ Status check_region(Kernel& k, Account& payer, const abi::ProgramRegion& region)
   for (std::uint64_t f = region.first; f < region.first + region.count; ++f) {
     const FrameInfo& info = k.frames[FrameNumber{f}];
     if (info.owner != frame_index(&payer) || info.use != FrameUse::plain || is_condemned(info)) return fail(Error::out_of_range);
-    if (info.pins > 0xffff - abi::max_program_regions) return fail(Error::over_limit);  // one program may name it often
+    if (info.pins >= 0xffff - abi::max_program_regions) return fail(Error::over_limit);  // one program may name it often; one is for watch.hpp
   }
   return {};
 }
@@ -153,6 +154,7 @@ void Program::release_work(Kernel& k) {
 Status Program::destroy(Kernel& k, std::uint64_t& budget) {
   if (budget == 0) return fail(Error::again);
   dying = true;
+  TRY_VOID(end_watches(k, arch::frame_of(this), abi::wait_ended, budget));
   if (inside != 0) return fail(Error::again);
   // point of no return
   spend(budget, (work_frames + code_frames) / 4 + 1);

@@ -16,6 +16,13 @@ struct ProgramRoom {
   program::Run run;
   alignas(64) std::byte contexts[abi::max_program_bytes + 128];
   abi::ProgramResult results[abi::max_program_records];
+  // The context of a predicate. Behind its words lie zeros, so that whatever the processor guesses it sees no other's words.
+  alignas(64) std::uint64_t words[2 * abi::max_watch_words];
+  std::uint32_t words_used;
+  void forget_words_from(std::uint32_t count) {
+    for (std::uint32_t i = count; i < words_used; ++i) words[i] = 0;
+    words_used = count;
+  }
 };
 
 struct Program {

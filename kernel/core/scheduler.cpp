@@ -37,7 +37,7 @@ void start_next_slice(Kernel& k, Cpu& cpu) {
     Env* env = runnable_behind(k, *owner);
     if (env == nullptr) {
       refused = owner;
-      if (end_of_chain(*owner).wait_count != 0) cpu.watching = true;
+      if (end_of_chain(*owner).wait.count != 0) cpu.watching = true;
       continue;
     }
     if (std::exchange(owner->forfeits, false)) continue;
@@ -119,6 +119,13 @@ void pass_on(Kernel& k, Cpu& cpu, Env* target) {
   give_processor(cpu, *target);
 }
 
+std::optional<std::uint64_t> reason_not_to_wait(Kernel& k, Env& self, Nanoseconds deadline) {
+  if (const auto value = look(k, self)) return value;
+  if (std::exchange(self.wake_token, false)) return abi::wait_woken;
+  if (deadline != abi::forever && deadline <= arch::now()) return abi::wait_deadline;
+  return std::nullopt;
+}
+
 // A sleeper with the first deadline of all has to be seen by the first processor, whose business they are.
 void announce_deadline(Kernel& k, const Cpu& cpu, const Env& sleeper) {
   const Cpu& first = arch::cpu(arch::CpuId{0});
@@ -145,7 +152,7 @@ void settle(Kernel& k, Cpu& cpu) {
 
 Env* runnable_behind(Kernel& k, Env& env) {
   Env& end = end_of_chain(env);
-  return can_run(end) || wakes_by_word(k, end) ? &end : nullptr;
+  return can_run(end) || wakes_by_look(k, end) ? &end : nullptr;
 }
 
 void give_processor(Cpu& cpu, Env& to) {
@@ -202,30 +209,23 @@ Status sleep_until(Kernel& k, Cpu& cpu, Nanoseconds deadline, Env* target) {
   return {};
 }
 
-Result<std::uint64_t> wait_until(Kernel& k, Cpu& cpu, std::span<const abi::WaitWord> words, Nanoseconds deadline,
-                                 Env* target) {
+Result<std::uint64_t> wait_until(Kernel& k, Cpu& cpu, const Wish& wish, Nanoseconds deadline, Env* target) {
   Env& self = *cpu.current;
-  const std::uint32_t word = TRY(find_true_word(object_at<Space>(self.space), words));
   Env* to = TRY(resolve_target(k, cpu, target));
   if (to == &self) return fail(Error::wrong_state);
-  if (word != no_word) return word;
-  if (self.wake_token) {
-    self.wake_token = false;
-    return abi::wait_woken;
+  TRY_VOID(begin_wait(k, self, wish));
+  if (const auto value = reason_not_to_wait(k, self, deadline)) {
+    forget_wait(k, self);
+    return *value;
   }
-  if (deadline != abi::forever && deadline <= arch::now()) return abi::wait_deadline;
   // point of no return
-  std::ranges::copy(words, self.words.begin());
-  self.wait_count = static_cast<std::uint32_t>(words.size());
   self.fall_asleep(k, deadline);
   pass_on(k, cpu, to);
   note_in_time(cpu, self);
   announce_deadline(k, cpu, self);
   if (self.state == RunState::sleeping) return 0;
   // A word came true meanwhile and the rest of the slice is its own: its registers say how it ended.
-  const abi::Registers& r = self.context.registers;
-  if (r.rax != 0) return fail(static_cast<Error>(r.rax));
-  return r.rdx;
+  return self.context.registers.rdx;
 }
 
 void handle_time(Kernel& k, Cpu& cpu) {

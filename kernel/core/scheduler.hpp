@@ -4,7 +4,7 @@
 // processor has its whole state in memory whenever anybody else can look at it.
 #pragma once
 
-#include "kernel/core/env.hpp"
+#include "kernel/core/wait.hpp"
 
 namespace aegis {
 
@@ -23,9 +23,8 @@ void give_rest_to_owner(Kernel& k, Cpu& cpu);
 // The current env stays ready and gives its time away. nullptr: to the slice's owner.
 [[nodiscard]] Status yield_to(Kernel& k, Cpu& cpu, Env* target);
 [[nodiscard]] Status sleep_until(Kernel& k, Cpu& cpu, Nanoseconds deadline, Env* target);
-// The words are the current env's, checked for form. The value is that of env_wait; 0 when it sleeps now.
-[[nodiscard]] Result<std::uint64_t> wait_until(Kernel& k, Cpu& cpu, std::span<const abi::WaitWord> words,
-                                               Nanoseconds deadline, Env* target);
+// The value is that of env_wait or env_watch; 0 when it sleeps now.
+[[nodiscard]] Result<std::uint64_t> wait_until(Kernel& k, Cpu& cpu, const Wish& wish, Nanoseconds deadline, Env* target);
 // The current env has left of its own will. Was it in time for the end of a slice, that forgives an overrun.
 void note_in_time(const Cpu& cpu, Env& left);
 

@@ -4,6 +4,7 @@
 #include "kernel/core/account.hpp"
 #include "kernel/core/space.hpp"
 #include "kernel/core/table.hpp"
+#include "kernel/core/wait.hpp"
 
 namespace aegis {
 namespace {
@@ -14,17 +15,21 @@ constexpr std::uint64_t table_steps = 32;      // what looking through a page ta
 // Of an account capability: what the account and those below it own, for their capabilities lie below its own.
 // Of a large mapping any frame counts: it is broken as a whole.
 bool stands_for(Kernel& k, const Slot& slot, FrameNumber frame) {
+  if (slot.kind == Kind::program) return frame.raw() == slot.object.frame;
   if (slot.kind != Kind::account) return frame.raw() >= slot.base && frame.raw() - slot.base < slot.count;
   const std::uint32_t owner = k.frames[frame].owner;
   return owner != 0 && object_at<Account>(owner).is_within(object_at<Account>(slot.object.frame));
 }
 
-// A frames capability needs no sweep when its frames are mapped by spaces of their owner alone, or not at all.
+// A frames capability needs no sweep when its frames are mapped by spaces of their owner alone, or not at all, and nobody
+// waits for them.
 bool anything_abroad(Kernel& k, const Slot& slot, std::uint64_t& budget) {
   if (slot.kind == Kind::account) return true;
   spend(budget, slot.count / entries_per_step);
-  for (std::uint64_t f = slot.base; f < slot.base + slot.count; ++f)
-    if ((k.frames[FrameNumber{f}].flags & abi::frame_abroad) != 0) return true;
+  for (std::uint64_t f = slot.base; f < slot.base + slot.count; ++f) {
+    const FrameInfo& info = k.frames[FrameNumber{f}];
+    if ((info.flags & abi::frame_abroad) != 0 || is_watched(info)) return true;
+  }
   return false;
 }
 
@@ -66,13 +71,16 @@ Status clean_leaf(Kernel& k, Leaf& leaf, const Account* owner, std::uint64_t& bu
 
 }  // namespace
 
-Status break_foreign_mappings(Kernel& k, Slot& slot, std::uint64_t& budget) {
-  if (!slot.sweeping) {
-    if (!anything_abroad(k, slot, budget)) return {};
-    slot.sweeping = true;
-    slot.position = 0;
-  }
-  TRY_VOID(sweep_frames(k, slot.position, budget, [&](std::uint32_t f) -> Status {
+// Those who wait for something in the frames are told; who can still map them, or run the program, waits again.
+static Status end_watches_of(Kernel& k, Slot& slot, std::uint64_t& budget) {
+  return sweep_frames(k, slot.position, budget, [&](std::uint32_t f) -> Status {
+    if (!is_watched(k.frames[f]) || !stands_for(k, slot, FrameNumber{f})) return {};
+    return end_watches(k, FrameNumber{f}, abi::wait_revoked, budget);
+  });
+}
+
+static Status sweep_mappings(Kernel& k, Slot& slot, std::uint64_t& budget) {
+  return sweep_frames(k, slot.position, budget, [&](std::uint32_t f) -> Status {
     const FrameInfo& info = k.frames[f];
     if (info.use != FrameUse::page_table || info.level > 2 || info.maps == 0) return {};
     clean_table(k, f, [&](FrameNumber frame, std::uint32_t payer) {
@@ -80,13 +88,33 @@ Status break_foreign_mappings(Kernel& k, Slot& slot, std::uint64_t& budget) {
     });
     spend(budget, table_steps);
     return {};
-  }));
-  slot.sweeping = false;
+  });
+}
+
+Status break_foreign_bindings(Kernel& k, Slot& slot, std::uint64_t& budget) {
+  if (slot.kind == Kind::program) return end_watches(k, FrameNumber{slot.object.frame}, abi::wait_revoked, budget);
+  if (slot.sweep == Sweep::none) {
+    if (!anything_abroad(k, slot, budget)) return {};
+    slot.sweep = Sweep::mappings;
+    slot.position = 0;
+  }
+  // Waits come second, for who still maps a frame could wait for it again.
+  if (slot.sweep == Sweep::mappings) {
+    TRY_VOID(sweep_mappings(k, slot, budget));
+    slot.sweep = Sweep::watches;
+    slot.position = 0;
+  }
+  if (k.watched != 0) TRY_VOID(end_watches_of(k, slot, budget));
+  slot.sweep = Sweep::none;
   return {};
 }
 
 Status break_bindings_in(Kernel& k, std::uint32_t frame, const Account* owner, std::uint64_t& budget) {
   const FrameInfo& info = k.frames[frame];
+  if (info.use == FrameUse::plain) {
+    const bool goes = is_condemned(info) && (owner == nullptr || info.owner == frame_index(owner));
+    return goes ? end_watches(k, FrameNumber{frame}, owner != nullptr ? abi::wait_ended : abi::wait_revoked, budget) : Status{};
+  }
   if (info.use == FrameUse::table_leaf) return clean_leaf(k, object_at<Leaf>(frame), owner, budget);
   if (info.use != FrameUse::page_table || info.level > 2 || info.maps == 0) return {};
   clean_table(k, frame, [&](FrameNumber f, std::uint32_t) {

@@ -21,11 +21,12 @@ template <typename F>
 }
 
 // Removes every mapping, in spaces of accounts other than the owner's, of the frames that a frames or an account
-// capability stands for. Where it is lies in the slot.
-[[nodiscard]] Status break_foreign_mappings(Kernel& k, Slot& slot, std::uint64_t& budget);
+// capability stands for, and ends the waits of those who watch these frames or a program that the capability stands for.
+// Where it is lies in the slot.
+[[nodiscard]] Status break_foreign_bindings(Kernel& k, Slot& slot, std::uint64_t& budget);
 
 // If the frame is a page table or a leaf: removes what in it leads to condemned frames of `owner` (nullptr: anybody).
-// Capabilities go whole, and what was derived from them moves up.
+// Capabilities go whole, and what was derived from them moves up. If it is condemned itself: ends the waits for it.
 [[nodiscard]] Status break_bindings_in(Kernel& k, std::uint32_t frame, const Account* owner, std::uint64_t& budget);
 
 }  // namespace aegis

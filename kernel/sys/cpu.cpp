@@ -34,17 +34,4 @@ Answer Calls::slice_bind(slot slices, u32 index, slot owner) {
   return {};
 }
 
-Answer Calls::env_wait(va words, u32 count, u64 deadline_ns, slot target) {
-  if (count == 0 || count > abi::max_wait_words) return fail(Error::bad_argument);
-  std::array<abi::WaitWord, abi::max_wait_words> wanted{};
-  TRY_VOID(copy_bytes_in(wanted.data(), words, count * sizeof(abi::WaitWord)));
-  for (const abi::WaitWord& word : std::span{wanted}.first(count)) {
-    if (word.compare > abi::Compare::at_least || word.reserved != 0) return fail(Error::bad_argument);
-    if (word.address % sizeof(u64) != 0 || word.address >= abi::user_end) return fail(Error::bad_address);
-  }
-  Env* to = nullptr;
-  if (target != abi::no_slot) to = TRY(find<Env>(target, EnvRight::donate));
-  return answer(TRY(wait_until(k, cpu, std::span{wanted}.first(count), Nanoseconds{deadline_ns}, to)));
-}
-
 }  // namespace aegis::sys

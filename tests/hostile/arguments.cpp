@@ -229,6 +229,9 @@ void every_call(World& w) {
                                   number(1), number(any)});
   x.attack(Call::account_reclaim, {slot(w.account, Kind::account, AccountRight::reclaim)});
   x.attack(Call::env_wait, {pointer(memory), number32(1), number(0), optional_slot(w.env, Kind::env, EnvRight::donate)});
+  x.attack(Call::env_watch, {slot(w.program, Kind::program, ProgramRight::run), pointer(memory), number32(1), number(0),
+                             optional_slot(w.env, Kind::env, EnvRight::donate)});
+  x.attack(Call::page_signal, {pointer(memory)});
   x.attack(Call::pct_entry, {slot(w.env, Kind::env, EnvRight::control), destination(e), Argument{Form::va, 0x1000}, number(0)});
   x.attack(Call::pct_call, {slot(w.entry, Kind::entry, EntryRight::call), number(0)});
   x.attack(Call::pct_send, {slot(w.entry, Kind::entry, EntryRight::call), number(0)});

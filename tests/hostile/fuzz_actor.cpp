@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // An actor: draws a call and its arguments, issues it, notes what came of it, for ever. Every draw comes from the
 // Control's generator, so one processor and one seed give one run. Writes no variable of the program.
+#include "abi/program.hpp"
 #include "tests/hostile/fuzz.hpp"
 
 namespace fuzz {
@@ -19,6 +20,7 @@ constexpr std::array<std::uint8_t, abi::call_count> weights = [] {
   set(Call::frame_alloc, 30), set(Call::frame_free, 20), set(Call::frame_cap, 20);
   set(Call::space_update, 50), set(Call::page_update, 40), set(Call::space_link, 16), set(Call::space_trim, 12);
   set(Call::object_destroy, 20), set(Call::env_yield, 12), set(Call::account_reclaim, 12);
+  set(Call::program_load, 16), set(Call::program_verify, 30), set(Call::page_signal, 12), set(Call::env_watch, 12);
   set(Call::pct_call, 12), set(Call::pct_reply, 12), set(Call::env_sleep, 3), set(Call::env_space, 3);
   set(Call::nop, 3), set(Call::env_halt, 1), set(Call::machine_stop, 2), set(Call::machine_log, 1);
   set(Call::machine_check, 1), set(Call::trace_set, 1), set(Call::console_write, 1), set(Call::console_read, 1);
@@ -39,8 +41,8 @@ struct Argument {
   Sort sort = Sort::nothing;
   Kind kind = Kind::none;  // of a slot, if its name says so
 };
-constexpr std::array<std::string_view, 10> kind_names{"",       "account", "env",     "space",   "table",
-                                                      "frames", "slices",  "console", "machine", "entry"};
+constexpr std::array<std::string_view, 11> kind_names{"",       "account", "env",     "space",   "table",  "frames",
+                                                      "slices", "console", "machine", "entry",   "program"};
 constexpr Argument argument_of(std::string_view type, std::string_view name) {
   if (type == "va") return {Sort::address};
   if (type == "frame") return {Sort::frame};
@@ -245,6 +247,32 @@ class Actor {
     }
   }
 
+  // A small predicate, filter or function: most are accepted, some find no end to their steps, some are refused.
+  void make_program() {
+    namespace bpf = abi::bpf;
+    constexpr std::size_t code_at = 512;
+    const auto k = static_cast<std::int64_t>(below(4));
+    std::array code{bpf::make(bpf::ldx | bpf::mem | bpf::double_word, 3, 1, 0, 0),
+                    bpf::make(bpf::alu64 | bpf::mov, 0, 0, 0, 0),
+                    bpf::make(bpf::jmp | bpf::jgt, 3, 0, one_in(4) ? -2 : 1, k),
+                    bpf::make(bpf::alu64 | bpf::mov, 0, 0, 0, one_in(2) ? 1 : 0),
+                    bpf::make(bpf::jmp | bpf::exit, 0, 0, 0, 0)};
+    if (one_in(8)) code[below(code.size())] = std::bit_cast<bpf::Instruction>(random_.next());
+    std::memcpy(control_.scratch.data() + code_at, code.data(), sizeof code);
+    scratch<abi::ProgramHeader>() = {.kind = static_cast<abi::ProgramKind>(one_in(24) ? below(8) : 1 + below(3)),
+                                     .length = one_in(24) ? static_cast<std::uint32_t>(odd_number()) : static_cast<std::uint32_t>(code.size()),
+                                     .code = one_in(24) ? play_address() : reinterpret_cast<std::uint64_t>(&control_.scratch[code_at]),
+                                     .steps = one_in(24) ? static_cast<std::uint32_t>(odd_number()) : 1000,
+                                     .min_context = static_cast<std::uint32_t>(one_in(4) ? below(32) : 8),
+                                     .region_count = static_cast<std::uint32_t>(one_in(3) ? 1 : 0)};
+    scratch<abi::ProgramHeader>().regions[0] = {known_frame(), static_cast<std::uint32_t>(1 + below(2)), static_cast<std::uint32_t>(below(2))};
+  }
+  void make_addresses(std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count && i < abi::max_watch_words; ++i)
+      scratch<std::uint64_t>(i * 8) =
+          one_in(2) ? play_address() & ~(one_in(32) ? 0ull : 7ull) : reinterpret_cast<std::uint64_t>(&control_.scratch[1024 + 8 * below(32)]);
+  }
+
   std::uint32_t map_flags(bool large) {
     if (one_in(32)) return static_cast<std::uint32_t>(odd_number());
     std::uint32_t flags = abi::map_read;
@@ -354,7 +382,7 @@ class Actor {
         return with(own_or(Kind::table), leaf, slot(Kind::account), where());
       }
       case Call::object_destroy: {
-        constexpr std::array kinds{Kind::account, Kind::env, Kind::env, Kind::space, Kind::table, Kind::table};
+        constexpr std::array kinds{Kind::account, Kind::env, Kind::env, Kind::space, Kind::table, Kind::table, Kind::program};
         const std::uint64_t at = one_in(8) ? any_slot() : slot(kinds[below(kinds.size())]);
         return with(at >= base_slot::end || one_in(200) ? at : victim_slot());
       }
@@ -400,6 +428,22 @@ class Actor {
       default: return;
     }
   }
+  void choose_program_call(Call call) {
+    switch (call) {
+      case Call::program_load: make_program(); return with(slot(Kind::account), destination(), memory(), where());
+      case Call::program_verify: return with(slot(Kind::program));
+      case Call::program_read: return with(slot(Kind::program), memory());
+      case Call::program_run:
+        return with(slot(Kind::program), memory(), one_in(8) ? odd_number() : below(140), one_in(8) ? odd_number() : 1 + below(8), memory());
+      case Call::env_watch: {
+        const std::uint64_t count = one_in(12) ? odd_number() : 1 + below(abi::max_watch_words);
+        make_addresses(count);
+        return with(slot(Kind::program), memory(), count, soon(), one_in(2) ? 0 : slot(Kind::env));
+      }
+      case Call::page_signal: return with(one_in(2) ? play_address() : memory());
+      default: return;
+    }
+  }
   std::uint64_t transfer() {
     if (one_in(16)) return odd_number();
     return one_in(2) ? 0 : any_slot() | rights() << 32;
@@ -439,7 +483,7 @@ class Actor {
     arguments_ = {};
     chosen_ = false;
     if (!one_in(16))
-      choose_memory_call(call), choose_authority_call(call), choose_control_call(call), choose_device_call(call);
+      choose_memory_call(call), choose_authority_call(call), choose_control_call(call), choose_program_call(call), choose_device_call(call);
     if (!chosen_) choose_by_type(call);
     if (one_in(256)) arguments_[below(6)] = odd_number();
     if (call == Call::machine_stop) arguments_[1] = stop_code;
@@ -507,6 +551,7 @@ class Actor {
       case Call::env_create: return holds(arguments_[1], Kind::env);
       case Call::frame_cap: return holds(arguments_[1], Kind::frames);
       case Call::pct_entry: return holds(arguments_[1], Kind::entry);
+      case Call::program_load: return holds(arguments_[1], Kind::program);
       case Call::cap_drop: return holds(arguments_[0], Kind::none);
       case Call::cap_derive:
         return holds(arguments_[1], static_cast<Kind>(control_.kinds[arguments_[0] % abi::slots_per_leaf]));

@@ -16,7 +16,7 @@ constexpr std::uint32_t own_slices = 4, common_first = 48, common_count = 8;
 constexpr std::uint64_t kept_positions = 2;  // by the supervisor, of the first processor
 abi::AccountLimits container_limits() {
   const std::uint64_t slices = (system_info().cpus * abi::slices_per_cpu - kept_positions) / containers;
-  return {.limit = {1400, std::min<std::uint64_t>(24, slices), 500}, .minimum = {}};
+  return {.limit = {1400, std::min<std::uint64_t>(24, slices), 500, 40}, .minimum = {}};
 }
 
 extern "C" {

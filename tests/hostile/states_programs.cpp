@@ -3,6 +3,7 @@
 // loaded, programs that are not ready.
 #include "tests/hostile/arguments.hpp"
 #include "tests/kernel/bytecode.hpp"
+#include "tests/kernel/domain.hpp"
 
 namespace arguments {
 namespace {
@@ -193,6 +194,93 @@ void runs(World& w) {
   must(rt::destroy_and_drop(w.empty));
 }
 
+// --- waiting by programs ------------------------------------------------------------------------------------------------
+
+constexpr std::array waits_long{ins::mov(0, 0), ins::mov(3, 300), ins::alu(bpf::sub, 3, 1), ins::when(bpf::jne, 3, 0, -2), ins::exit()};
+
+void sleeps_by(std::uint64_t arguments) {
+  const auto& [program, word] = *reinterpret_cast<std::pair<CapSlot, const volatile std::uint64_t*>*>(arguments);
+  for (;;) static_cast<void>(call::env_watch(program, &word, 1, ~0ull, abi::no_slot));
+}
+
+void forms_of_waits(World& w, const CapSlot predicate) {
+  const std::uint64_t good = w.memory.va;
+  const auto watch = [&](CapSlot program, std::uint64_t address, std::uint32_t count = 1, CapSlot target = abi::no_slot) {
+    return call::env_watch(program, &address, count, 0, target);
+  };
+  expect_error(watch(predicate, good, 0), Error::bad_argument, "no words");
+  expect_error(watch(predicate, good, abi::max_watch_words + 1), Error::bad_argument, "too many words");
+  expect_error(watch(predicate, good, ~0u), Error::bad_argument, "far too many words");
+  for (std::uint64_t address : {good + 1, good + 4, good + 7, abi::user_end - 8, 0x1111'0000'0000ul})
+    expect_error(watch(predicate, address), Error::bad_address, "a word");
+  for (const std::uint64_t address : evil_addresses) {
+    expect_error(watch(predicate, address), Error::bad_address, "a word outside");
+    expect_error(call::env_watch(predicate, Va{address}, 1, 0, abi::no_slot), Error::bad_address, "the list outside");
+    expect_error(call::page_signal(Va{address}), Error::bad_address, "a page outside");
+  }
+  expect_error(watch(w.program, good), Error::bad_argument, "another kind");
+  expect_error(watch(predicate, good, 1, w.env), Error::wrong_state, "not started");
+  auto header = good_header();
+  header.kind = ProgramKind::predicate;
+  must(call::program_load(boot::account, w.empty, &header, abi::any_frame));
+  expect_error(watch(w.empty, good), Error::wrong_state, "loading");
+  must(rt::destroy_and_drop(w.empty));
+  header.steps = 1;
+  must(call::program_load(boot::account, w.empty, &header, abi::any_frame));
+  expect_equal(must(verify_noted(w.empty)).state, abi::ProgramState::refused);
+  expect_error(watch(w.empty, good), Error::wrong_state, "refused");
+  must(rt::destroy(w.empty));
+  expect_error(watch(w.empty, good), Error::stale, "ended");
+  must(rt::drop(w.empty));
+  expect_error(call::page_signal(Va{reinterpret_cast<std::uint64_t>(&waits_long)}), Error::missing_right, "a page of constants");
+  expect_equal(frame_info(w.memory.frame).pins, std::uint16_t{0}, "nothing is pinned");
+}
+
+// More looks than fit one call; and a target that runs elsewhere.
+void many_looks(World& w, const CapSlot predicate) {
+  std::pair<CapSlot, const volatile std::uint64_t*> arguments{predicate, &w.memory.word()};
+  std::array<Thread, 8> threads{};
+  for (Thread& t : threads) {
+    t = make_thread();
+    start(t, sleeps_by, reinterpret_cast<std::uint64_t>(&arguments));
+    expect_equal(run(t.env).state, abi::RunState::sleeping, "sleeps");
+  }
+  const std::uint64_t before = must_read(predicate).runs;
+  expect_error(call::page_signal(&w.memory.word()), Error::again, "more than one call looks at");
+  must(rt::until_done([&] { return call::page_signal(&w.memory.word()); }));
+  expect_equal(must_read(predicate).runs, before + threads.size(), "each once");
+  for (Thread& t : threads) destroy(t);
+}
+
+volatile std::uint64_t turns;
+void turns_for_ever(std::uint64_t) {
+  for (;;) turns = turns + 1;
+}
+void busy_target(World& w, const CapSlot predicate) {
+  Thread t = make_thread();
+  start(t, turns_for_ever);
+  must(call::slice_bind(boot::slices, abi::slices_per_cpu, t.env));
+  const std::uint64_t address = w.memory.va;
+  Error got = Error::none;
+  const std::uint64_t give_up = now_ns() + 5'000'000'000;
+  while (got != Error::busy && now_ns() < give_up) {
+    const auto answer = call::env_watch(predicate, &address, 1, 0, t.env);
+    got = answer.has_value() ? Error::none : answer.error();
+  }
+  expect_equal(abi::name(got), abi::name(Error::busy), "a target that runs elsewhere");
+  must(rt::until_done([&] { return call::env_stop(t.env); }));
+  must(call::slice_bind(boot::slices, abi::slices_per_cpu, abi::no_slot));
+  destroy(t);
+}
+
+void waits(World& w) {
+  const CapSlot predicate = must_load(header_of(ProgramKind::predicate, waits_long), waits_long);
+  forms_of_waits(w, predicate);
+  many_looks(w, predicate);
+  busy_target(w, predicate);
+  must(rt::destroy_and_drop(predicate));
+}
+
 }  // namespace
 
 void program_states(World& w) {
@@ -202,6 +290,7 @@ void program_states(World& w) {
   full_accounts(w);
   no_memory(w);
   runs(w);
+  waits(w);
   expect_settled(before, "states of programs");
 }
 

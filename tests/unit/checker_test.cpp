@@ -66,7 +66,7 @@ TEST_F(Checks, Ownership) {
   plant(info(frame + 1).use, abi::FrameUse::page_table, "a page table that nothing leads to");
   plant(info(frame + 1).use, abi::FrameUse::table_leaf, "a leaf that nothing leads to");
   plant(info(frame).flags, abi::frame_condemned, "condemned for nothing");
-  plant(info(frame).aux, 7, "aux of a plain frame");
+  plant(info(frame).aux, 7, "watched");
   plant(w.kernel().frames.info().free_frames, 3, "free frames");
 }
 

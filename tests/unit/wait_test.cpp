@@ -88,7 +88,7 @@ TEST_F(Waits, WakesDeadlinesAndStopsEndIt) {
   set(0);
   sleep_for_five();
   ASSERT_EQ(w.call(Call::env_stop, {20}).error, Error::none);
-  EXPECT_EQ(env().wait_count, 0u);
+  EXPECT_EQ(env().wait.count, 0u);
   ASSERT_EQ(w.call(Call::env_resume, {20}).error, Error::none);
   EXPECT_EQ(env().context.registers.rdx, abi::wait_woken);
   ASSERT_EQ(w.call(Call::env_wake, {20}).error, Error::none);
@@ -96,15 +96,25 @@ TEST_F(Waits, WakesDeadlinesAndStopsEndIt) {
   EXPECT_EQ(wait(Compare::equal, 5).value, abi::wait_woken) << "a wake that came before";
 }
 
-TEST_F(Waits, AnUnmappedWordIsTold) {
+// Its page is pinned: it stays, and is looked at, wherever it is mapped.
+TEST_F(Waits, AnUnmappedWordIsStillLookedAt) {
   const std::uint64_t va = 0x5000'0000;
   ASSERT_EQ(w.map_new(abi::no_slot, va, 1), Error::none);
+  const FrameNumber frame{w.entry(w.space_at(abi::boot::space), va) >> 12 & 0xf'ffff};
   ASSERT_EQ(w.call(Call::env_yield, {20}).error, Error::none);
   const abi::WaitWord far{.address = va + 8, .mask = ~0ull, .value = 1, .compare = Compare::equal, .reserved = 0};
   ASSERT_EQ(w.call(Call::env_wait, {w.put(far), 1, forever, 0}).error, Error::none);
+  EXPECT_EQ(w.kernel().frames[frame].pins, 1u);
   ASSERT_EQ(w.update(abi::no_slot, {.verb = abi::SpaceVerb::unmap, .flags = 0, .authority = abi::no_slot, .reserved = 0, .address = va, .pages = 1, .frame = 0}), Error::none);
+  EXPECT_EQ(w.call(Call::frame_free, {1, frame.raw(), 1}).error, Error::busy);
+  EXPECT_EQ(w.call(Call::env_yield, {20}).error, Error::wrong_state) << "not yet";
+  const std::uint64_t one = 1;
+  std::memcpy(aegis::arch::frame_memory(frame) + 8, &one, 8);
   ASSERT_EQ(w.call(Call::env_yield, {20}).error, Error::none);
-  EXPECT_EQ(env().context.registers.rax, static_cast<std::uint64_t>(Error::bad_address));
+  EXPECT_EQ(env().context.registers.rax, 0u);
+  EXPECT_EQ(env().context.registers.rdx, 0u);
+  EXPECT_EQ(w.kernel().frames[frame].pins, 0u);
+  EXPECT_EQ(w.call(Call::frame_free, {1, frame.raw(), 1}).error, Error::none);
 }
 
 TEST_F(Waits, AnIdleProcessorLooksOnceASlice) {
@@ -137,7 +147,9 @@ TEST_F(Waits, WordsInLargePages) {
   std::uint64_t before;
   std::memcpy(&before, at, 8);
   std::memcpy(at, &value, 8);
-  EXPECT_EQ(aegis::read_word(space, 0x6000'1010).value_or(0), 77u);
+  const auto word = aegis::find_word(space, 0x6000'1010);
+  ASSERT_TRUE(word.has_value());
+  EXPECT_EQ(word->frame, FrameNumber{513});
   std::memcpy(at, &before, 8);
   l2[256] = saved;
 }
