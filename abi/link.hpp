@@ -14,6 +14,7 @@ enum class Channel : std::uint8_t {
   log = 4,       // the library's own lines for the person: strace, missing calls, crash reports (text)
   files = 5,     // guest to host: the cpio archive of a `-v ...:rw` directory at the program's end
   crash = 6,     // guest to host: a CrashRecord and its blobs, to be turned into a backtrace
+  terminal = 7,  // guest to host: for the terminal that is standard input, when neither output nor error is one
 };
 
 struct Header {
@@ -30,10 +31,10 @@ enum class Control : std::uint8_t {
   started = 1,        // the program's first instruction is next: BootFigures
   want_input = 2,     // u32: the guest can take so many bytes of standard input (one request outstanding at most)
   exited = 3,         // u32: exit status as `exo` shall return it; the guest stops after this
-  set_terminal = 4,   // Terminal: the program changed the terminal's mode
+  set_terminal = 4,   // Terminal: the program changed the terminal's mode; the host follows in what it does to output
   // host to guest
   window_size = 16,   // u16 rows, u16 columns
-  interrupt = 17,     // u32: a signal from the terminal for the foreground process group (raw mode only)
+  // 17 was a signal from the terminal: the guest makes them from what is typed
 };
 
 // Figures of the start, for `exo bench boot` and the line that `exo run` prints.

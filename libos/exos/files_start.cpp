@@ -5,11 +5,11 @@
 #include "libos/exos/fs/console.hpp"
 #include "libos/exos/fs/device.hpp"
 #include "libos/exos/fs/proc.hpp"
+#include "libos/exos/fs/terminal_file.hpp"
 #include "libos/exos/link.hpp"
 #include "libos/exos/patch.hpp"
 #include "libos/exos/run_description.hpp"
 #include "libos/exos/task.hpp"
-#include "libos/exos/terminal.hpp"
 #include "libos/exos/volume.hpp"
 
 namespace exos {
@@ -44,18 +44,15 @@ Result<InodeRef> make_device_root() {
       {"null", 0666, make_device(1, device_null)},       {"zero", 0666, make_device(1, device_zero)},
       {"full", 0666, make_device(1, device_full)},       {"random", 0666, make_device(1, device_random)},
       {"urandom", 0666, make_device(1, device_urandom)}, {"tty", 0666, make_device(5, 0)},
-      {"console", 0600, make_device(5, 1)}};
+      {"console", 0600, make_device(5, 1)},              {"ptmx", 0666, make_device(5, 2)}};
   for (const Node& node : nodes) TRY_VOID(directory.create(node.name, mode_char | node.mode, node.number, {}));
   struct Link { std::string_view name, target; };
   constexpr Link links[] = {{"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
                             {"stderr", "/proc/self/fd/2"}};
   for (const Link& link : links) TRY_VOID(directory.create(link.name, mode_link | 0777, 0, link.target));
-  InodeRef terminals = TRY(directory.create("pts", mode_directory | 0755, 0, {}));
-  const RunDescription& run = run_description();
-  if (run.terminal[0] || run.terminal[1] || run.terminal[2]) {
-    InodeRef node = TRY(static_cast<Directory&>(*terminals).create("0", mode_char | 0620, make_device(136, 0), {}));
-    node->uid = run.uid;
-  }
+  InodeRef terminals = TRY(make_terminal_directory());
+  TRY_VOID(directory.enter("pts", *terminals));
+  if (InodeRef node = console_node(); node) node->uid = run_description().uid;
   InodeRef shared = TRY(make_memory_inode(shared_memory_fs, mode_directory | 01777, 0));
   TRY_VOID(directory.enter("shm", *shared));
   return device;
@@ -70,7 +67,7 @@ Timespec wall_time() {
 
 Status files_start(std::string_view run) {
   TRY_VOID(parse_run_description(run, run_description()));
-  terminal_start();
+  console_start();
   archive::start();
   root = TRY(make_memory_inode(root_fs, mode_directory | 0755, 0));
   auto& top = static_cast<Directory&>(*root);

@@ -48,6 +48,7 @@ Result<Process*> copy_process(const Process& parent, const CloneRequest& request
   }
   process->group = parent.group;
   process->session = parent.session;
+  process->terminal = parent.terminal;
   process->uid = parent.uid, process->euid = parent.euid, process->suid = parent.suid;
   process->gid = parent.gid, process->egid = parent.egid, process->sgid = parent.sgid;
   std::memcpy(process->limits, parent.limits, sizeof parent.limits);

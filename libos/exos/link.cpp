@@ -88,11 +88,11 @@ void frame_complete() {
     asked = false;
     if (header.size == 0) ended = true;
     in_queue.wake_all();
+    console_input();
   } else if (header.channel == Channel::control) {
     std::uint16_t words[2]{};
     std::memcpy(words, incoming.control.data(), sizeof words);
-    if (header.kind == static_cast<std::uint8_t>(Control::window_size)) terminal_resized(words[0], words[1]);
-    if (header.kind == static_cast<std::uint8_t>(Control::interrupt)) terminal_signal(words[0]);
+    if (header.kind == static_cast<std::uint8_t>(Control::window_size)) console_resized(words[0], words[1]);
   }
   incoming.header_have = incoming.payload_have = 0;
 }
@@ -221,7 +221,12 @@ void want_input() {
 
 void set_terminal(const abi::link::Terminal& terminal) { send_control(Control::set_terminal, &terminal, sizeof terminal); }
 
-void input_end_seen() { ended = false; }
+void offer(Channel channel, const void* bytes, std::size_t size) {
+  if (out_ring.room() < sizeof(Header) + size + reserve) flush();
+  if (out_ring.room() < sizeof(Header) + size + reserve) return;
+  put_frame(channel, 0, bytes, size);
+  flush();
+}
 
 WaitQueue& input_queue() { return in_queue; }
 WaitQueue& output_queue() { return out_queue; }

@@ -16,6 +16,8 @@ CallResult send(abi::link::Channel channel, std::uint8_t kind, const void* bytes
 CallResult send_from(abi::link::Channel channel, std::uint8_t kind, Buffer& buffer);   // bytes of a program
 // The same before there are tasks and for last words: spins in env_sleep instead of waiting as a task.
 void send_now(abi::link::Channel channel, std::uint8_t kind, const void* bytes, std::size_t size);
+// A few bytes that are lost when there is no room: a terminal's echo.
+void offer(abi::link::Channel channel, const void* bytes, std::size_t size);
 // Called by the root env's loop when the console woke it: reads frames, fills the input buffer, wakes queues.
 void service();
 
@@ -23,7 +25,6 @@ void service();
 [[nodiscard]] std::size_t input_ready();
 [[nodiscard]] bool input_ended();
 std::size_t take_input(void* to, std::size_t size);
-void input_end_seen();           // a terminal's end of file is told once, then reading goes on
 void set_terminal(const abi::link::Terminal& terminal);
 void want_input();               // asks the host for some if nothing is here and nothing was asked for
 WaitQueue& input_queue();

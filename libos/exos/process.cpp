@@ -2,6 +2,7 @@
 // Processes: the first one, the end of each, and stopping and continuing for job control.
 #include "abi/container.hpp"
 #include "libos/exos/exec.hpp"
+#include "libos/exos/jobs.hpp"
 #include "libos/exos/link.hpp"
 #include "libos/exos/posix_timers.hpp"
 #include "libos/exos/run_description.hpp"
@@ -56,6 +57,7 @@ void adopt_children(Process& dying) {
   for (Process& child : processes()) {
     if (child.parent != &dying) continue;
     child.parent = heir;
+    jobs::after_adoption(child, dying);
     if (child.death_signal != 0) send_signal(child, {.signo = static_cast<std::int32_t>(child.death_signal)});
     if (child.exited) heir->children_changed.wake_all();
   }
@@ -77,6 +79,12 @@ Result<Process*> create_first_process() {
   Task* task = TRY(create_task(*process, *process->memory));
   process->pid = process->group = process->session = task->tid;
   processes().push_back(*process);
+  if (Terminal* console = console_terminal(); console != nullptr) {
+    console->session = process->session;
+    console->group = process->group;
+    process->terminal = TerminalRef{console};
+    console_input();   // from now on, read or not: a Ctrl-C is for whoever runs
+  }
   task->files = TRY(first_descriptors());
   task->paths = TRY(first_path_context(run.cwd.empty() ? "/" : run.cwd.view()));
   task->paths->umask = run.umask;
@@ -98,7 +106,9 @@ void end_process(Process& process, Task& last) {
   const std::uint32_t status = process.exit_status;
   if (&process == first_process())
     halt_container((status & 0x7f) != 0 ? 128 + (status & 0x7f) : (status >> 8) & 0xff);
+  jobs::before_adoption(process);
   adopt_children(process);
+  jobs::after_end(process);
 
   Process* parent = process.parent;
   const SignalAction& action = parent->actions->action[sig_chld - 1];

@@ -3,6 +3,7 @@
 #include "libos/exos/signal.hpp"
 
 #include "libos/exos/crash.hpp"
+#include "libos/exos/jobs.hpp"
 #include "libos/exos/posix_timers.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/signal_frame.hpp"
@@ -225,6 +226,7 @@ void handle_signals() {
     }
     strace_signal(info);
     if ((stop_signals & bit(signal)) != 0) {
+      if (signal != sig_stop && jobs::is_orphaned(process.group)) continue;   // nobody would continue it
       stop_here(signal);
       continue;
     }

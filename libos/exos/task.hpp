@@ -10,6 +10,7 @@
 #include "libos/exos/memory.hpp"
 #include "libos/exos/process_handle.hpp"
 #include "libos/exos/signal.hpp"
+#include "libos/exos/terminal.hpp"
 #include "libos/exos/timer.hpp"
 #include "libos/exos/wait.hpp"
 #include "libos/rt/kinds.hpp"
@@ -67,6 +68,7 @@ struct CpuTimer { std::uint64_t due_ns = 0, interval_ns = 0; };
 struct Process {
   std::uint32_t pid = 0, group = 0, session = 0;
   std::uint32_t uid = 0, euid = 0, suid = 0, gid = 0, egid = 0, sgid = 0;
+  TerminalRef terminal;                     // the controlling one, if any
   Process* parent = nullptr;
   base::ListLink in_table;
   base::List<Task, &Task::in_process> tasks;

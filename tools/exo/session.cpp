@@ -77,6 +77,7 @@ void Session::make_link_blocking() {
 }
 
 SessionEnd Session::run() {
+  terminal_.take_over();
   while (!ended_ && step()) {}
   if (end_.kind != SessionEnd::Kind::reader_gone && end_.kind != SessionEnd::Kind::signalled) {
     out_.drain_all();
@@ -147,9 +148,19 @@ void Session::take(const Frame& frame) {
     case link::Channel::control: return take_control(frame);
     case link::Channel::out: return out_.push(frame.payload);
     case link::Channel::err: case link::Channel::log: return err().push(frame.payload);
+    case link::Channel::terminal: return to_terminal(frame.payload);
     case link::Channel::files: end_.volumes[frame.kind].append(frame.payload); return;
     case link::Channel::crash: end_.crash.append(frame.payload); return;
     case link::Channel::in: return finish(SessionEnd::Kind::broken_link);  // goes the other way only
+  }
+}
+
+// Echo, when nothing but standard input is a terminal.
+void Session::to_terminal(std::string_view bytes) const {
+  while (::isatty(plan_.in) != 0 && !bytes.empty()) {
+    const ssize_t n = ::write(plan_.in, bytes.data(), bytes.size());
+    if (n <= 0) return;
+    bytes.remove_prefix(static_cast<std::size_t>(n));
   }
 }
 
@@ -197,7 +208,18 @@ void Session::read_input() {
   // A terminal can go on after an end of file; anything else cannot.
   if (bytes.empty() && ::isatty(plan_.in) == 0) input_ended_ = true;
   wanted_ = 0;
+  if (terminal_.is_taken()) look_for_escape(bytes);
   send(link::Channel::in, 0, bytes);
+}
+
+// Ctrl-C is the guest's own; a guest that does not hear ends with three times Ctrl-].
+void Session::look_for_escape(std::string_view bytes) {
+  constexpr char escape = 0x1d;
+  constexpr int enough = 3;
+  for (const char c : bytes) {
+    escapes_ = c == escape ? escapes_ + 1 : 0;
+    if (escapes_ == enough) return finish(SessionEnd::Kind::signalled, SIGTERM);
+  }
 }
 
 void Session::read_signal() {

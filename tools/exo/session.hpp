@@ -55,9 +55,11 @@ class Session {
   void read_link();
   void take(const Frame& frame);
   void take_control(const Frame& frame);
+  void to_terminal(std::string_view bytes) const;
   void send(abi::link::Channel channel, std::uint8_t kind, std::string_view payload);
   void flush_link();
   void read_input();
+  void look_for_escape(std::string_view bytes);
   void read_signal();
   void read_log();
   void tell_lines(std::string_view text);
@@ -80,6 +82,7 @@ class Session {
   std::string to_guest_;      // not yet taken by the link
   std::uint32_t wanted_ = 0;  // bytes of standard input that the guest has asked for
   bool input_ended_ = false;
+  int escapes_ = 0;           // typed one after the other
   std::int64_t deadline_ms_ = -1;
 };
 

@@ -13,16 +13,20 @@ Terminal::Terminal() {
   if (::isatty(STDIN_FILENO) != 0 && ::tcgetattr(STDIN_FILENO, &now) == 0) before_ = now;
 }
 
-void Terminal::apply(const abi::link::Terminal& mode) {
-  if (!before_) return;
-  termios wanted = *before_;  // speeds stay
-  wanted.c_iflag = mode.iflag;
-  wanted.c_oflag = mode.oflag;
-  wanted.c_cflag = (before_->c_cflag & CBAUD) | (mode.cflag & ~static_cast<tcflag_t>(CBAUD));
-  wanted.c_lflag = mode.lflag;
-  std::copy(std::begin(mode.cc), std::end(mode.cc), std::begin(wanted.c_cc));
+void Terminal::take_over() {
+  if (!before_ || ::tcgetpgrp(STDIN_FILENO) != ::getpgrp()) return;
+  now_ = *before_;
+  const tcflag_t output = now_->c_oflag;
+  ::cfmakeraw(&*now_);
+  now_->c_oflag = output;
   is_changed_ = true;
-  ::tcsetattr(STDIN_FILENO, TCSADRAIN, &wanted);
+  ::tcsetattr(STDIN_FILENO, TCSADRAIN, &*now_);
+}
+
+void Terminal::apply(const abi::link::Terminal& mode) {
+  if (!now_) return;
+  now_->c_oflag = mode.oflag;
+  ::tcsetattr(STDIN_FILENO, TCSADRAIN, &*now_);
 }
 
 void Terminal::restore() {

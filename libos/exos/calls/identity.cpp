@@ -127,6 +127,7 @@ CallResult linux_setpgid(const Arguments& a) {
 CallResult linux_setsid(const Arguments&) {
   for (Process& other : processes()) if (other.group == self().pid) return Fail{Errno::perm};
   self().group = self().session = self().pid;
+  self().terminal = {};
   return self().pid;
 }
 

@@ -264,7 +264,9 @@ CallResult linux_ioctl(const Arguments& arguments) {
 CallResult linux_fsync(const Arguments& arguments) {
   FileRef file = TRY(file_of(arguments.a));
   if (file->kind == FileKind::path_only) return Fail{Errno::badf};
-  if (file->kind == FileKind::pipe || file->kind == FileKind::socket || file->kind == FileKind::console) return Fail{Errno::inval};
+  if (file->kind == FileKind::pipe || file->kind == FileKind::socket || file->kind == FileKind::console ||
+      file->kind == FileKind::terminal)
+    return Fail{Errno::inval};
   return done(file->sync());
 }
 CallResult linux_fdatasync(const Arguments& arguments) { return linux_fsync(arguments); }

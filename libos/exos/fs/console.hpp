@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The container's standard descriptors and its terminal as files.
+// The container's standard descriptors as files.
 #pragma once
 
 #include "base/format.hpp"
@@ -8,7 +8,6 @@
 
 namespace exos {
 
-[[nodiscard]] Result<FileRef> open_console(std::uint32_t number);                  // 0, 1, 2
-[[nodiscard]] Result<FileRef> open_terminal(Inode& inode, std::uint32_t flags);    // /dev/tty; ENXIO without a terminal
+[[nodiscard]] Result<FileRef> open_console(std::uint32_t number);   // 0, 1, 2
 
 }  // namespace exos

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Character devices by number: null, zero, full, random, urandom, tty, console. A node with another number opens as ENXIO.
+// Character devices by number: null, zero, full, random, urandom, tty, console, ptmx. A node with another number opens as ENXIO.
 #include "libos/exos/fs/device.hpp"
 
-#include "libos/exos/fs/console.hpp"
+#include "libos/exos/fs/terminal_file.hpp"
 #include "libos/exos/random.hpp"
 
 namespace exos {
@@ -50,7 +50,9 @@ class DeviceInode final : public SpecialInode {
     const std::uint32_t major = device_major(rdev), minor = device_minor(rdev);
     if (major == 1 && (minor == device_null || minor == device_zero || minor == device_full || minor == device_random || minor == device_urandom))
       return make_file<DeviceFile>(*this, flags, minor);
-    if ((major == 5 && (minor == 0 || minor == 1)) || major == 136) return open_terminal(*this, flags);
+    if (major == 5 && minor == 0) return open_own_terminal(*this, flags);
+    if (major == 5 && minor == 1) return open_console_terminal(*this, flags);
+    if (major == 5 && minor == 2) return open_pseudo_terminal(*this, flags);
     return Fail{Errno::nxio};
   }
 };

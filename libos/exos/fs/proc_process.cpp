@@ -105,8 +105,9 @@ Status make_stat(Report& out, const Subject& subject) {
   Task* task = task_of(process, subject);
   const Memory* memory = process.memory.get();
   const std::uint64_t cpu = task != nullptr ? task->cpu_ns : process.user_ns;
-  out.print("{} ({}) {} {} {} {} 0 -1 4194304 ", subject.tid, name_of(task), state_of(process, task),
-            process.parent != nullptr ? process.parent->pid : 0, process.group, process.session);
+  out.print("{} ({}) {} {} {} {} {} {} 4194304 ", subject.tid, name_of(task), state_of(process, task),
+            process.parent != nullptr ? process.parent->pid : 0, process.group, process.session,
+            process.terminal ? process.terminal->device : 0, process.terminal ? static_cast<std::int64_t>(process.terminal->group) : -1);
   out.print("{} 0 0 0 {} 0 {} 0 20 {} {} 0 {} ", process.minor_faults, ticks(cpu), ticks(process.children_ns), process.nice,
             threads_of(process), ticks(process.start_ns));
   out.print("{} {} 18446744073709551615 {} {} {} 0 0 ", total_pages(process) * base::page_size, resident_pages(process),
