@@ -79,6 +79,7 @@
   LINUX_CALL(150, munlock, full, "px", "") \
   LINUX_CALL(151, mlockall, full, "x", "") \
   LINUX_CALL(152, munlockall, full, "", "") \
+  LINUX_CALL(153, vhangup, partial, "", "EPERM for a root that has a terminal") \
   LINUX_CALL(157, prctl, partial, "8xxxx", "the usual ones; others are EINVAL") \
   LINUX_CALL(158, arch_prctl, partial, "jp", "ARCH_SET_FS, ARCH_GET_FS") \
   LINUX_CALL(160, setrlimit, full, "Rl", "") \

@@ -68,12 +68,16 @@ bool barrier_on_processors() {
          own::space.protect(at, 1, abi::map_read | abi::map_write | abi::map_owned);
 }
 
+std::size_t processors_to_come() {
+  const auto slices = own::slices.read();
+  if (!slices || slices->count == 0) return 1;   // the first processor's alone
+  return std::min<std::size_t>(1 + slices->count / abi::slices_per_cpu, all.size());
+}
+
 Status start_processors() {
   all[0].env = own::self;
   bind_area(all[0], *reinterpret_cast<abi::UserArea*>(abi::map::state_root_area));
-  const auto slices = own::slices.read();
-  if (!slices || slices->count == 0) return {};   // the first processor's alone
-  const std::size_t wanted = std::min<std::size_t>(1 + slices->count / abi::slices_per_cpu, all.size());
+  const std::size_t wanted = processors_to_come();
   for (std::size_t i = 1; i < wanted; ++i) {
     all[i].index = static_cast<std::uint32_t>(i);
     TRY_VOID(make_root(all[i]));

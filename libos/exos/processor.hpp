@@ -30,6 +30,7 @@ struct Processor {
 
 // The first is there from the start; the others are made here, for the slices that the container was given.
 [[nodiscard]] Status start_processors();
+[[nodiscard]] std::size_t processors_to_come();   // before that: how many it will start
 [[nodiscard]] std::span<Processor> processors();
 // Every processor that runs a task has been through a full barrier (an interrupt) when this returns. False: no memory for it.
 [[nodiscard]] bool barrier_on_processors();

@@ -296,6 +296,11 @@ static void without(void) {
   CASE(open, "/dev/tty after O_WRONLY", "/dev/tty", O_RDWR);
   IOCTL("TIOCSCTTY", slave, TIOCSCTTY, 0), CASE_OK(open, "/dev/tty then", "/dev/tty", O_RDWR);
 }
+// Only root may, and without a terminal it does nothing; a test must not hang up its user's.
+static void hang_up(void) {
+  int r;
+  IN_CHILD(r, { setsid(), CASE(vhangup, "without a terminal"); setresuid(65534, 65534, 65534), CASE(vhangup, "not root"); });
+}
 static void signals(void) {
   signal(SIGINT, catch), signal(SIGQUIT, catch), signal(SIGTSTP, catch), signal(SIGWINCH, catch), signal(SIGCONT, catch);
   type("dropped"), shown(), type("\003"), EFFECT(kill, "^C", next_caught()), EFFECT(poll, "input is dropped", quiet(slave));
@@ -406,7 +411,7 @@ static void master_goes(void) {
 
 int main(void) {
   begin();
-  making(), lines(), raw(), output();
+  making(), lines(), raw(), output(), hang_up();
   in_leader("controlling terminal", control), in_leader("O_NOCTTY", without), in_leader("signals", signals), in_leader("jobs", jobs);
   pipe(report_to);
   in_leader("orphaned group", orphan);

@@ -230,7 +230,7 @@ Outcome run_end_to_end_test(const Locations& at, const EndToEndTest& test, const
   const std::string exo = (at.build / "tools/exo/exo").string();
   for (const std::string& side : {guest_side, host_side}) {
     if (test.setup.empty()) continue;
-    const auto made = capture(in_clean_environment({"/bin/sh", "-eu", "-c", test.setup}), side, {}, test.timeout_s);
+    const auto made = capture(in_clean_environment({"/bin/sh", "-eu", "-c", test.setup}, {"EXO=" + exo}), side, {}, test.timeout_s);
     if (!made.has_value() || made->status != 0 || made->timed_out)
       return failed("its setup failed", made.has_value() ? made->err : made.error().text);
   }

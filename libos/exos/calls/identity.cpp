@@ -131,6 +131,12 @@ CallResult linux_setsid(const Arguments&) {
   return self().pid;
 }
 
+// Without a terminal there is nothing to hang up.
+CallResult linux_vhangup(const Arguments&) {
+  if (self().euid != 0 || self().terminal) return Fail{Errno::perm};
+  return 0;
+}
+
 // --- capabilities: root has all, others none --------------------------------------------------------------------------
 namespace {
 

@@ -197,11 +197,25 @@ Status fill_proc(FixedTree& tree) {
   return tree.add("", mounts);
 }
 
+namespace {
+
+// Directories of processors, for who counts them.
+Status add_processors(FixedTree& tree) {
+  for (std::size_t i = 0; i < processors_to_come(); ++i) {
+    const base::Text<64> directory{"devices/system/cpu/cpu{}/topology", i};
+    TRY_VOID(tree.add(directory.view(), TextEntry{"physical_package_id", make_zero}));
+  }
+  return {};
+}
+
+}  // namespace
+
 Status fill_sys(FixedTree& tree) {
   for (const std::string_view name : {"online", "possible", "present"})
     TRY_VOID(tree.add("devices/system/cpu", TextEntry{name, make_processors}));
   TRY_VOID(tree.add("devices/system/node", TextEntry{"online", make_zero}));
   TRY_VOID(tree.add("kernel/mm/transparent_hugepage", TextEntry{"enabled", make_hugepages}));
+  TRY_VOID(add_processors(tree));
   return tree.add_directory("fs");
 }
 
