@@ -37,5 +37,6 @@ std::uint64_t program(const guest::boot::Facts& facts) {
   bench::memory();
   bench::control();
   bench::messages();
+  bench::programs();
   guest::finish();
 }

@@ -81,5 +81,6 @@ void calls();
 void memory();
 void control();
 void messages();
+void programs();
 
 }  // namespace bench

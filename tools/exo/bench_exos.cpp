@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "exo/bench_exos.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <iterator>
 
-#include "exo/bench_json.hpp"
 #include "exo/bench_progress.hpp"
-#include "exo/bench_statistics.hpp"
-#include "exo/bench_text.hpp"
 
 namespace exo {
 namespace {
@@ -70,22 +65,16 @@ Result<std::vector<RowResult>> chosen_rows(const Locations& at, const ExosBench&
   return results;
 }
 
-void declare(CLI::App& app, ExosBench& bench, bool& no_linux, bool& no_times) {
-  app.add_option("rows", bench.names, "Only these rows")->type_name("ROW");
-  app.add_flag("--no-linux", no_linux, "Without the Linux side");
-  app.add_flag("--no-times", no_times, "Only instructions, which repeat; no emulated time");
-  app.add_option("--rounds", bench.rounds, "Alternating runs for the emulated time")->check(CLI::Range(1, 100));
-  app.add_flag("--twice", bench.twice, "Count twice; fail unless ExOS agrees exactly and Linux within 1 %");
-  app.add_option("--json", bench.json, "Write the figures to a file (-: standard output)")->type_name("FILE");
-  app.add_option("--folder", bench.folder, "Where the rows lie in the source tree")->type_name("DIR");
-  app.add_option("--limit", bench.limit_s, "Seconds for a row")->check(CLI::Range(1, 3600));
-}
-
 }  // namespace
 
 std::optional<double> RowResult::ratio() const {
   if (exos.counts.empty() || fairest.counts.empty() || exos.least() <= 0) return std::nullopt;
   return fairest.least() / exos.least();
+}
+
+const char* RowResult::verdict() const {
+  if (row.aim == 0 || !ratio()) return "";
+  return *ratio() >= row.aim ? "met" : "missed";
 }
 
 Result<std::vector<RowResult>> measure_rows(const Locations& at, const ExosBench& bench) {
@@ -109,27 +98,6 @@ Result<std::vector<RowResult>> measure_rows(const Locations& at, const ExosBench
       for (RowResult& result : results) append(result.*side.timed, samples.at(result.row.name).nanoseconds);
     }
   return results;
-}
-
-Result<int> bench_exos(const Locations& at, const std::vector<std::string>& words) {
-  ExosBench bench;
-  bool no_linux = false, no_times = false;
-  CLI::App app{"What Linux calls cost on ExOS and on Linux, in the same QEMU with the same binaries", "exo bench exos"};
-  declare(app, bench, no_linux, no_times);
-  try {
-    app.parse(std::vector<std::string>{words.rbegin(), words.rend()});
-  } catch (const CLI::CallForHelp&) {
-    std::fputs(app.help().c_str(), stdout);
-    return 0;
-  } catch (const CLI::ParseError& error) {
-    return fail(own_failure, std::string{error.what()} + ": see `exo bench exos --help`");
-  }
-  bench.with_linux = !no_linux;
-  if (no_times) bench.rounds = 0;
-  const std::vector<RowResult> results = TRY(measure_rows(at, bench));
-  if (bench.json != "-") std::fputs(table_of(results).c_str(), stdout);
-  if (!bench.json.empty()) TRY_VOID(write_text(bench.json, json_of(results)));
-  return std::ranges::any_of(results, [](const RowResult& r) { return !r.exos.failure.empty(); }) ? 1 : 0;
 }
 
 }  // namespace exo

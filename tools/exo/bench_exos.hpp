@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `exo bench exos`: Linux programs' calls on ExOS and on Linux in the same QEMU, the same binaries, in one run.
+// The suite exos: Linux programs' calls on ExOS and on Linux in the same QEMU, the same binaries, in one run.
 #pragma once
 
 #include <string>
@@ -15,7 +15,6 @@ struct ExosBench {
   bool with_linux = true;
   int rounds = 3;                      // of alternating runs that take time; 0: only instructions
   bool twice = false;                  // count twice and fail when ExOS differs, or Linux by more than a hundredth
-  std::string json;                    // a file to write, or "-"
   int limit_s = 120;
 };
 
@@ -25,11 +24,10 @@ struct RowResult {
   Sample exos, stock, fairest;         // instructions
   std::vector<double> exos_ns, stock_ns, fairest_ns;
   [[nodiscard]] std::optional<double> ratio() const;  // fairest Linux over ExOS, instructions
+  [[nodiscard]] const char* verdict() const;         // "met", "missed", or "" without an aim or a ratio
 };
 
 [[nodiscard]] Result<std::vector<RowResult>> measure_rows(const Locations& at, const ExosBench& bench);
-[[nodiscard]] std::string table_of(const std::vector<RowResult>& results);
-// 1 when a row failed on ExOS.
-[[nodiscard]] Result<int> bench_exos(const Locations& at, const std::vector<std::string>& words);
+[[nodiscard]] std::string exos_table_of(const std::vector<RowResult>& results);
 
 }  // namespace exo

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "exo/bench_json.hpp"
+#include "exo/bench_report.hpp"
 
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -35,9 +35,21 @@ Json side_of(const Sample& sample, const std::vector<double>& nanoseconds) {
 
 }  // namespace
 
-std::string json_of(const std::vector<RowResult>& results) {
-  Json rows = Json::array();
-  for (const RowResult& r : results) {
+// The figures of a run: `machine`, `kernel` (a row: key, title, aim, total, ring0, ring3, nanoseconds), `rows` (of ExOS and Linux: name, title,
+// why, source, aim and a side each: instructions, batches, share, curve, nanoseconds, or failure and log).
+std::string json_of(const BenchReport& report) {
+  Json machine = Json::object(), kernel = Json::array(), rows = Json::array();
+  for (const auto& [name, value] : report.machine) machine[name] = value;
+  for (const KernelResult& r : report.kernel) {
+    Json row{{"key", r.key}, {"title", r.title}, {"total", rounded(r.counted.instructions)}};
+    if (r.aim != 0) row["aim"] = r.aim;
+    if (r.counted.ring0) row["ring0"] = rounded(*r.counted.ring0);
+    if (r.counted.ring3) row["ring3"] = rounded(*r.counted.ring3);
+    if (r.nanoseconds) row["nanoseconds"] = rounded(*r.nanoseconds);
+    row["comparison"] = r.comparison;
+    kernel.push_back(std::move(row));
+  }
+  for (const RowResult& r : report.exos) {
     Json row{{"name", r.row.name}, {"title", r.row.title}, {"why", r.row.why}, {"source", r.row.source}};
     if (r.row.aim != 0) row["aim"] = r.row.aim;
     row["exos"] = side_of(r.exos, r.exos_ns);
@@ -45,7 +57,7 @@ std::string json_of(const std::vector<RowResult>& results) {
     row["linux_fairest"] = side_of(r.fairest, r.fairest_ns);
     rows.push_back(std::move(row));
   }
-  const Json all{{"unit", "guest instructions of one operation, -icount shift=0"}, {"rows", std::move(rows)}};
+  const Json all{{"unit", "guest instructions of one operation, -icount shift=0"}, {"machine", std::move(machine)}, {"kernel", std::move(kernel)}, {"rows", std::move(rows)}};
   return all.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -55,6 +55,10 @@ constexpr KernelRow rows[] = {
     {"cap_revoke", "revoke, for each derived capability", 0, ""},
     {"cap_read", "read a capability", 0, ""},
     {"account_read", "read an account", 0, ""},
+    {"program_load", "load a program of 4,096 instructions", 5e6, ""},
+    {"program_empty", "run an empty program, for each of 64 contexts", 0, ""},
+    {"program_predicate", "the same with one comparison", 0, ""},
+    {"program_filter", "the same with ten comparisons of words", 0, ""},
 };
 
 struct BootPlan {
@@ -204,6 +208,8 @@ Result<Measurements> count_kernel(const Locations& at) {
   return all;
 }
 
+Result<Measurements> time_kernel(const Locations& at) { return read_measurements(TRY(run_guest(at, {})), ""); }
+
 Result<int> bench_kernel(const Locations& at, const std::vector<std::string>& words) {
   bool json = false, times = true, twice = false;
   for (const std::string& word : words) {
@@ -219,7 +225,7 @@ Result<int> bench_kernel(const Locations& at, const std::vector<std::string>& wo
   const Measurements counted = TRY(count(at));
   if (twice) TRY_VOID(compare(counted, TRY(count(at))));
   std::optional<Measurements> timed;
-  if (times) timed = TRY(read_measurements(TRY(run_guest(at, {})), ""));
+  if (times) timed = TRY(time_kernel(at));
   (json ? print_json : print_table)(counted, timed ? &*timed : nullptr);
   return 0;
 }

@@ -28,6 +28,8 @@ using Measurements = std::map<std::string, Measured>;
 
 // The same without what a row leaves apart (zeroing), under -icount.
 [[nodiscard]] Result<Measurements> count_kernel(const Locations& at);
+// Emulated times, by row.
+[[nodiscard]] Result<Measurements> time_kernel(const Locations& at);
 
 // A row of the table.
 struct KernelRow {

@@ -1,46 +1,24 @@
 // SPDX-License-Identifier: MIT
-// The table of `exo bench exos` as text.
-#include <array>
-#include <cstdarg>
+// The tables of `exo bench` as text.
+#include <cmath>
 #include <sstream>
 
-#include "exo/bench_exos.hpp"
+#include "exo/bench_report.hpp"
 #include "exo/bench_statistics.hpp"
 #include "exo/bench_text.hpp"
 
 namespace exo {
 namespace {
 
-[[gnu::format(printf, 2, 3)]] void add(std::string& text, const char* format, ...) {
-  std::array<char, 512> line{};
-  std::va_list arguments;
-  va_start(arguments, format);
-  std::vsnprintf(line.data(), line.size(), format, arguments);
-  va_end(arguments);
-  text += line.data();
-}
-
 std::string count_of(const Sample& sample) {
   if (!sample.failure.empty()) return "FAILED";
   return sample.counts.empty() ? "-" : grouped(sample.least());
 }
 
-std::string times_of(const std::optional<double>& ratio) {
-  std::array<char, 32> text{};
-  if (ratio) std::snprintf(text.data(), text.size(), "%.2f", *ratio);
-  return ratio ? text.data() : "-";
-}
-
-const char* verdict(const RowResult& r) {
-  const auto ratio = r.ratio();
-  if (r.row.aim == 0 || !ratio) return "";
-  return *ratio >= r.row.aim ? "met" : "missed";
-}
-
 void add_row(std::string& text, const RowResult& r) {
-  add(text, "%-52.52s %10s %10s %10s %7s %5s %-6s", r.row.title.c_str(), count_of(r.exos).c_str(), count_of(r.stock).c_str(),
-      count_of(r.fairest).c_str(), times_of(r.ratio()).c_str(), r.row.aim == 0 ? "" : grouped(r.row.aim).c_str(), verdict(r));
-  if (const auto time = estimate_ratio(r.fairest_ns, r.exos_ns)) add(text, "  %.2f (%.2f to %.2f)", time->middle, time->low, time->high);
+  append_format(text, "%-52.52s %10s %10s %10s %7s %5s %-6s", r.row.title.c_str(), count_of(r.exos).c_str(), count_of(r.stock).c_str(),
+      count_of(r.fairest).c_str(), times_text(r.ratio()).c_str(), r.row.aim == 0 ? "" : grouped(r.row.aim).c_str(), r.verdict());
+  if (const auto time = estimate_ratio(r.fairest_ns, r.exos_ns)) append_format(text, "  %.2f (%.2f to %.2f)", time->middle, time->low, time->high);
   text += "\n";
 }
 
@@ -48,24 +26,24 @@ void add_row(std::string& text, const RowResult& r) {
 void add_share(std::string& text, const char* system, const RowResult& r, const Sample& sample) {
   if (!sample.share) return;
   const Share& s = *sample.share;
-  add(text, "%-42.42s %-9s %10s %10s %10s %8.2f %8.2f %8.2f %8.2f\n", r.row.name.c_str(), system, grouped(s.ring3 - s.library).c_str(),
+  append_format(text, "%-42.42s %-9s %10s %10s %10s %8.2f %8.2f %8.2f %8.2f\n", r.row.name.c_str(), system, grouped(s.ring3 - s.library).c_str(),
       grouped(s.library).c_str(), grouped(s.ring0).c_str(), s.calls, s.returns, s.space_writes, s.page_flushes);
 }
 
 void add_failure(std::string& text, const RowResult& r, const char* system, const Sample& sample) {
   if (sample.failure.empty()) return;
-  add(text, "\n%s failed on %s: %s; its log:\n", r.row.name.c_str(), system, sample.failure.c_str());
+  append_format(text, "\n%s failed on %s: %s; its log:\n", r.row.name.c_str(), system, sample.failure.c_str());
   std::istringstream lines{sample.log};
   for (std::string line; std::getline(lines, line);) text += "    " + line + "\n";
 }
 
 }  // namespace
 
-std::string table_of(const std::vector<RowResult>& results) {
+std::string exos_table_of(const std::vector<RowResult>& results) {
   std::string text = "guest instructions of one operation, -icount shift=0, one processor, 512 MiB, warm, the least of 15 batches\n";
-  add(text, "%-52s %10s %10s %10s %7s %5s %-6s  %s\n", "operation", "ExOS", "Linux", "fairest", "times", "aim", "", "emulated time, times (95 %)");
+  append_format(text, "%-52s %10s %10s %10s %7s %5s %-6s  %s\n", "operation", "ExOS", "Linux", "fairest", "times", "aim", "", "emulated time, times (95 %)");
   for (const RowResult& r : results) add_row(text, r);
-  add(text, "\n%-42s %-9s %10s %10s %10s %8s %8s %8s %8s\n", "of these in", "", "program", "library", "kernel", "syscall", "iret", "CR3", "invlpg");
+  append_format(text, "\n%-42s %-9s %10s %10s %10s %8s %8s %8s %8s\n", "of these in", "", "program", "library", "kernel", "syscall", "iret", "CR3", "invlpg");
   for (const RowResult& r : results) {
     add_share(text, "ExOS", r, r.exos);
     add_share(text, "Linux", r, r.fairest);
@@ -74,6 +52,35 @@ std::string table_of(const std::vector<RowResult>& results) {
     add_failure(text, r, "ExOS", r.exos);
     add_failure(text, r, "Linux", r.stock);
     add_failure(text, r, "fairest Linux", r.fairest);
+  }
+  return text;
+}
+
+std::string kernel_table_of(const BenchReport& report) {
+  std::string text = "guest instructions under -icount shift=0, one processor, warm; emulated time in a run without it\n";
+  append_format(text, "%-50s %9s %9s %8s %8s %9s  %s\n", "operation", "aim", "total", "ring 0", "ring 3", "time, ns", "to compare");
+  for (const KernelResult& r : report.kernel)
+    append_format(text, "%-50s %9s %9s %8s %8s %9s  %s\n", r.title.c_str(), r.aim == 0 ? "" : grouped(r.aim).c_str(),
+                  grouped(r.counted.instructions).c_str(), grouped(r.counted.ring0).c_str(), grouped(r.counted.ring3).c_str(),
+                  r.nanoseconds ? grouped(std::round(*r.nanoseconds)).c_str() : "", r.comparison.c_str());
+  return text;
+}
+
+std::string papers_table_of(const BenchReport& report) {
+  std::string text;
+  for (const PaperTable& table : report.papers) {
+    append_format(text, "\n%s  %s (%s)\n", table.name.c_str(), table.title.c_str(), table.of.c_str());
+    for (const PaperRow& row : table.rows) {
+      if (!row.missing.empty()) append_format(text, "  %-60.60s missing: %s\n", row.title.c_str(), row.missing.c_str());
+      else if (const KernelResult* kernel = report.find_kernel(row.kernel))
+        append_format(text, "  %-60.60s %10s\n", ("kernel: " + kernel->title).c_str(), grouped(kernel->counted.instructions).c_str());
+      else if (const RowResult* exos = report.find_exos(row.exos))
+        append_format(text, "  %-60.60s %10s %10s %10s %7s\n", exos->row.title.c_str(), count_of(exos->exos).c_str(), count_of(exos->stock).c_str(),
+                      count_of(exos->fairest).c_str(), times_text(exos->ratio()).c_str());
+      else append_format(text, "  %-60.60s not measured\n", (row.kernel + row.exos).c_str());
+    }
+    for (const Quoted& one : table.quoted)
+      append_format(text, "  quoted, %s [%s]: %s: %s\n", one.origin().c_str(), one.tag.c_str(), one.what.c_str(), one.figure.c_str());
   }
   return text;
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "exo/bench_text.hpp"
 
+#include <array>
 #include <cmath>
+#include <cstdarg>
 #include <cstdio>
 #include <fstream>
 
@@ -19,6 +21,21 @@ std::string grouped(double value) {
   return digits;
 }
 std::string grouped(const std::optional<double>& value) { return value ? grouped(*value) : "-"; }
+
+std::string times_text(const std::optional<double>& ratio) {
+  std::string text;
+  if (ratio) append_format(text, "%.2f", *ratio);
+  return ratio ? text : "-";
+}
+
+void append_format(std::string& text, const char* format, ...) {
+  std::array<char, 1024> line{};
+  std::va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(line.data(), line.size(), format, arguments);
+  va_end(arguments);
+  text += line.data();
+}
 
 Status write_text(const std::string& path, const std::string& text) {
   if (path == "-") {

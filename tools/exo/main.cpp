@@ -5,10 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "exo/bench.hpp"
-#include "exo/bench_exos.hpp"
-#include "exo/bench_guard.hpp"
-#include "exo/bench_kernel.hpp"
+#include "exo/bench_command.hpp"
 #include "exo/download_command.hpp"
 #include "exo/gdb.hpp"
 #include "exo/image.hpp"
@@ -27,9 +24,8 @@ constexpr const char* help = R"(exo: runs programs on Aegis
   exo run [options] -- PROGRAM [ARGS]     run a program in a guest of its own (exo run --help)
   exo test [NAME...] [--long] [--list]    run the tests
   exo gdb [options] -- PROGRAM [ARGS]     the same as run, stopped, under gdb
-  exo bench boot [--icount]               what a start costs
-  exo bench kernel [--json] [--no-times]  what the kernel's operations cost
-  exo bench exos [ROW...] [options]       what Linux calls cost on ExOS and on Linux (exo bench exos --help)
+  exo bench [SUITE...] [options]          what things cost, beside Linux: kernel, exos, papers (exo bench --help)
+  exo bench boot                          what a start costs
   exo bench guard [--accept]              has a chosen row become dearer by more than 3 %?
   exo program check FILE.o                would the kernel take a program (eBPF)? dump and profile: what it does
   exo image iso OUT -- PROGRAM [ARGS]     a bootable ISO, for BIOS and UEFI
@@ -54,12 +50,7 @@ Result<int> dispatch(const Words& words) {
   if (name == "run" || name == "gdb") return run_or_debug(at, name, rest);
   if (name == "test") return exo::test(at, rest);
   if (name == "image") return exo::image(at, rest);
-  if (name == "bench" && !rest.empty() && rest[0] == "boot") return exo::bench_boot(at, {rest.begin() + 1, rest.end()});
-  if (name == "bench" && !rest.empty() && rest[0] == "kernel")
-    return exo::bench_kernel(at, {rest.begin() + 1, rest.end()});
-  if (name == "bench" && !rest.empty() && rest[0] == "exos") return exo::bench_exos(at, {rest.begin() + 1, rest.end()});
-  if (name == "bench" && !rest.empty() && rest[0] == "guard") return exo::bench_guard(at, {rest.begin() + 1, rest.end()});
-  if (name == "bench") return exo::fail(exo::own_failure, "use `exo bench boot`, `exo bench kernel` or `exo bench exos`");
+  if (name == "bench") return exo::bench(at, rest);
   return exo::fail(exo::own_failure, "unknown command " + name + ": see `exo --help`");
 }
 

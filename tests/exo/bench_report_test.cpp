@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// The forms that the figures of `exo bench` are given in.
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "exo/bench_html.hpp"
+#include "exo/bench_report.hpp"
+
+namespace exo {
+namespace {
+
+bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+Sample counted(double count) {
+  Sample sample;
+  sample.status = 0;
+  sample.counts = {count + 1, count};
+  return sample;
+}
+
+// A row that is met, one that is missed, and one that failed.
+BenchReport made_up() {
+  BenchReport report;
+  report.machine = {{"processor", "one <of> many"}};
+  report.kernel = {{.key = "nop", .title = "null call", .comparison = "", .aim = 60, .counted = {.instructions = 75}, .nanoseconds = {}}};
+  report.exos = {{.row = {.name = "quick", .title = "a quick one", .aim = 3}, .exos = counted(100), .stock = counted(500), .fairest = counted(400)},
+                 {.row = {.name = "slow", .title = "a slow one", .aim = 3}, .exos = counted(100), .stock = counted(500), .fairest = counted(120)},
+                 {.row = {.name = "bad", .title = "a bad one"}}};
+  report.exos[0].exos_ns = {10, 11, 12}, report.exos[0].fairest_ns = {40, 44, 48};
+  report.exos[2].exos.failure = "status 139", report.exos[2].exos.log = "<segfault>";
+  report.papers = {*read_paper_table("M1", "title = \"t\"\nof = \"1995\"\nrows = [{ kernel = \"nop\" }, { exos = \"quick\" }, { title = \"x\", missing = \"no disks\" }]\n"
+                                           "quoted = [{ what = \"w\", figure = \"21 us\", tag = \"MEM hi\" }]")};
+  return report;
+}
+
+TEST(BenchReport, SaysOfEachAimWhetherItIsMet) {
+  const std::string text = markdown_of(made_up());
+  EXPECT_TRUE(holds(text, "| null call | 75 | 60 | **missed** |"));
+  EXPECT_TRUE(holds(text, "| a quick one | 100 | 500 | 400 | 4.00 | 3 | met |"));
+  EXPECT_TRUE(holds(text, "| a slow one | 100 | 500 | 120 | 1.20 | 3 | **missed** |"));
+  EXPECT_TRUE(holds(text, "| a bad one | failed | - | - | - |"));
+}
+
+TEST(BenchReport, ListsWhatIsMissingAndMarksWhatIsQuoted) {
+  const std::string text = papers_table_of(made_up());
+  EXPECT_TRUE(holds(text, "missing: no disks"));
+  EXPECT_TRUE(holds(text, "quoted, from memory of the paper, not re-read [MEM hi]: w: 21 us"));
+}
+
+TEST(BenchReport, PageEscapesWhatComesFromOutside) {
+  const std::string page = html_of(made_up());
+  EXPECT_TRUE(holds(page, "one &lt;of&gt; many"));
+  EXPECT_TRUE(holds(page, "&lt;segfault&gt;"));
+  EXPECT_FALSE(holds(page, "<segfault>"));
+  EXPECT_TRUE(holds(page, "met: 4.00 times, aim 3"));
+  EXPECT_FALSE(holds(page, "http"));  // needs nothing from elsewhere
+}
+
+TEST(BenchReport, ComparesWithItsOwnFigures) {
+  BenchReport report = made_up();
+  const std::string old = json_of(report);
+  EXPECT_EQ(*changes_since(old, report), "nothing has changed by more than 0.5 %\n");
+  report.exos[0].exos = counted(110);
+  const std::string changes = *changes_since(old, report);
+  EXPECT_TRUE(holds(changes, "exos/quick") && holds(changes, "+10.0 %"));
+  EXPECT_FALSE(holds(changes, "exos/slow"));
+  EXPECT_FALSE(changes_since("[1", report).has_value());
+}
+
+TEST(BenchPapers, RowsAreOneThing) {
+  EXPECT_FALSE(read_paper_table("M1", "title = \"t\"\nof = \"o\"\nrows = [{ kernel = \"a\", exos = \"b\" }]").has_value());
+  EXPECT_FALSE(read_paper_table("M1", "title = \"t\"\nof = \"o\"\nrows = [{ title = \"a\" }]").has_value());
+  EXPECT_FALSE(read_paper_table("M1", "title = \"t\"\nof = \"o\"\nrows = []\nquoted = [{ what = \"w\", figure = \"1\" }]").has_value());
+  EXPECT_FALSE(read_paper_table("M1", "title = ").has_value());
+}
+
+TEST(BenchHtml, LongestBarIsTheMeasure) {
+  const std::array group{html::Bar{"exos", "a", 50.0, {}}, html::Bar{"stock", "b", 100.0, {}}, html::Bar{"fairest", "c", {}, "crashed"}};
+  const std::string text = html::bars(group);
+  EXPECT_TRUE(holds(text, "width:37.50%") && holds(text, "width:75.00%") && holds(text, "failed: crashed"));
+}
+
+TEST(BenchHtml, IntervalsLieOnALogarithmicAxis) {
+  const std::string text = html::interval({1, 10, 100}, 0.01, 100);
+  EXPECT_TRUE(holds(text, "class=\"range\" style=\"left:50.00%;width:50.00%\""));
+  EXPECT_TRUE(holds(text, "class=\"middle\" style=\"left:75.00%\""));
+}
+
+TEST(BenchHtml, CurvesWithoutPointsAreLeftOut) {
+  const std::array group{html::Curve{"exos", "a", {{1, 10}, {16, 1000}}}, html::Curve{"stock", "b", {}}};
+  const std::string text = html::curves("t", group);
+  EXPECT_TRUE(holds(text, "a 1,000"));
+  EXPECT_FALSE(holds(text, "line stock"));
+}
+
+}  // namespace
+}  // namespace exo

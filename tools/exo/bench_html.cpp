@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+// The page of `exo bench --html`, part by part.
+#include "exo/bench_html.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "exo/bench_report.hpp"
+#include "exo/bench_statistics.hpp"
+#include "exo/bench_text.hpp"
+
+namespace exo {
+namespace {
+
+using html::escaped;
+
+std::optional<double> count_of(const Sample& sample) {
+  return sample.counts.empty() ? std::nullopt : std::optional{sample.least()};
+}
+
+bool is_met(const KernelResult& r) { return r.counted.instructions <= r.aim; }
+
+std::string verdict_mark(const std::string& verdict, const std::string& words) {
+  return "<span class=\"verdict " + verdict + "\">" + escaped(words) + "</span>";
+}
+
+std::string tile(const std::string& figure, const std::string& words) { return "<div class=\"tile\"><b>" + figure + "</b>" + words + "</div>"; }
+
+std::string summary(const BenchReport& report) {
+  std::size_t kernel_aims = 0, kernel_met = 0, exos_aims = 0, exos_met = 0, failed = 0, fewer = 0;
+  for (const KernelResult& r : report.kernel)
+    if (r.aim != 0) ++kernel_aims, kernel_met += is_met(r) ? 1 : 0;
+  for (const RowResult& r : report.exos) {
+    if (r.row.aim != 0) ++exos_aims, exos_met += std::string_view{r.verdict()} == "met" ? 1 : 0;
+    if (!r.exos.failure.empty()) ++failed;
+    if (r.ratio().value_or(0) > 1) ++fewer;
+  }
+  const auto of = [](std::size_t part, std::size_t all) { return std::to_string(part) + " of " + std::to_string(all); };
+  return "<div class=\"tiles\">" + tile(of(kernel_met, kernel_aims), "aims of the kernel met") + tile(of(exos_met, exos_aims), "aims of Linux calls met") +
+         tile(of(fewer, report.exos.size()), "rows with fewer instructions than the fairest Linux") + tile(std::to_string(failed), "rows failed") + "</div>";
+}
+
+std::string machine_part(const BenchReport& report) {
+  std::string text = "<h2>Where it was measured</h2><div class=\"wide\"><table>";
+  for (const auto& [name, value] : report.machine) text += "<tr><th>" + escaped(name) + "</th><td>" + escaped(value) + "</td></tr>";
+  return text + "</table></div>";
+}
+
+std::string kernel_card(const KernelResult& r) {
+  std::string text = "<div class=\"card\">";
+  if (r.aim != 0) text += verdict_mark(is_met(r) ? "met" : "missed", (is_met(r) ? "met: at most " : "missed: at most ") + grouped(r.aim));
+  text += "<h3>" + escaped(r.title) + "</h3>";
+  if (!r.comparison.empty()) text += "<small>" + escaped(r.comparison) + "</small>";
+  const std::array group{html::Bar{"kernel", "kernel", r.counted.ring0, {}}, html::Bar{"library", "library", r.counted.ring3, {}}};
+  return text + html::bars(group) + "</div>";
+}
+
+std::string kernel_part(const BenchReport& report) {
+  if (report.kernel.empty()) return "";
+  std::string text = "<h2>The kernel's operations</h2><p>Guest instructions of one operation, kernel and library apart.</p><div class=\"grid\">";
+  for (const KernelResult& r : report.kernel) text += kernel_card(r);
+  return text + "</div>";
+}
+
+const char* const key =
+    "<div class=\"key\"><span><i class=\"bar exos\"></i>ExOS</span><span><i class=\"bar stock\"></i>Linux as shipped</span>"
+    "<span><i class=\"bar fairest\"></i>Linux, fairest</span></div>";
+
+std::string exos_card(const RowResult& r) {
+  std::string text = "<div class=\"card\">";
+  const std::string times = times_text(r.ratio()) + " times";
+  if (r.row.aim != 0 && r.ratio()) text += verdict_mark(r.verdict(), std::string{r.verdict()} + ": " + times + ", aim " + grouped(r.row.aim));
+  else if (r.ratio()) text += verdict_mark("", times);
+  text += "<h3>" + escaped(r.row.title) + "</h3><small>" + escaped(r.row.why) + " (" + escaped(r.row.source) + ")</small>";
+  const std::array group{html::Bar{"exos", "ExOS", count_of(r.exos), r.exos.failure}, html::Bar{"stock", "Linux", count_of(r.stock), r.stock.failure},
+                         html::Bar{"fairest", "fairest", count_of(r.fairest), r.fairest.failure}};
+  return text + html::bars(group) + "</div>";
+}
+
+std::string exos_part(const BenchReport& report) {
+  if (report.exos.empty()) return "";
+  std::string text = "<h2>Linux calls</h2><p>Guest instructions of one operation, the same binaries on ExOS and on Linux in the same emulator.</p>";
+  text += std::string{key} + "<div class=\"grid\">";
+  for (const RowResult& r : report.exos) text += exos_card(r);
+  return text + "</div>";
+}
+
+std::string curves_part(const BenchReport& report) {
+  std::string text;
+  for (const RowResult& r : report.exos) {
+    if (r.exos.curve.empty()) continue;
+    const std::array group{html::Curve{"exos", "ExOS", r.exos.curve}, html::Curve{"stock", "Linux", r.stock.curve}, html::Curve{"fairest", "fairest", r.fairest.curve}};
+    text += html::curves(r.row.title, group);
+  }
+  return text.empty() ? "" : "<h2>How it grows</h2><p>Instructions over N, both axes logarithmic.</p><div class=\"grid\">" + text + "</div>";
+}
+
+std::string times_part(const BenchReport& report) {
+  std::vector<std::pair<const RowResult*, Estimate>> found;
+  double least = 0.5, most = 2;
+  for (const RowResult& r : report.exos)
+    if (const auto ratio = estimate_ratio(r.fairest_ns, r.exos_ns)) {
+      found.emplace_back(&r, *ratio);
+      least = std::min(least, ratio->low), most = std::max(most, ratio->high);
+    }
+  if (found.empty()) return "";
+  std::string text = "<h2>Emulated time</h2><p>How many times as long the fairest Linux takes: ratio of medians of alternating runs, with the 95 % interval of the bootstrap. "
+                     "The line is 1, the axis logarithmic from " + times_text(least) + " to " + times_text(most) + ". Emulation makes some things dear that hardware does not.</p><div class=\"grid\">";
+  for (const auto& [r, ratio] : found) {
+    text += "<div class=\"card\">" + verdict_mark("", times_text(ratio.middle)) + "<h3>" + escaped(r->row.title) + "</h3><small>" + times_text(ratio.low) + " to " + times_text(ratio.high) + "</small>";
+    text += html::interval({ratio.low, ratio.middle, ratio.high}, least, most) + "</div>";
+  }
+  return text + "</div>";
+}
+
+std::string distributions_part(const BenchReport& report) {
+  std::string text;
+  for (const RowResult& r : report.exos) {
+    if (r.exos_ns.empty()) continue;
+    const std::array group{html::Strip{"exos", "ExOS", r.exos_ns}, html::Strip{"stock", "Linux", r.stock_ns}, html::Strip{"fairest", "fairest", r.fairest_ns}};
+    text += "<div class=\"card\"><h3>" + escaped(r.row.title) + "</h3>" + html::strips(group) + "</div>";
+  }
+  return text.empty() ? "" : "<h2>Distributions</h2><p>Emulated nanoseconds of one operation, a tick for each batch, logarithmic.</p>" + std::string{key} + "<div class=\"grid\">" + text + "</div>";
+}
+
+std::string paper_row(const BenchReport& report, const PaperRow& row) {
+  if (!row.missing.empty()) return "<tr><td>" + escaped(row.title) + "</td><td colspan=\"4\">missing: " + escaped(row.missing) + "</td></tr>";
+  const auto cell = [](const std::string& text) { return "<td class=\"n\">" + text + "</td>"; };
+  if (const KernelResult* k = report.find_kernel(row.kernel))
+    return "<tr><td>kernel: " + escaped(k->title) + "</td>" + cell(grouped(k->counted.instructions)) + "<td></td><td></td><td></td></tr>";
+  if (const RowResult* r = report.find_exos(row.exos))
+    return "<tr><td>" + escaped(r->row.title) + "</td>" + cell(r->exos.failure.empty() ? grouped(count_of(r->exos)) : "failed") + cell(grouped(count_of(r->stock))) +
+           cell(grouped(count_of(r->fairest))) + cell(times_text(r->ratio())) + "</tr>";
+  return "<tr><td>" + escaped(row.kernel + row.exos) + "</td><td colspan=\"4\">not measured</td></tr>";
+}
+
+std::string papers_part(const BenchReport& report) {
+  if (report.papers.empty()) return "";
+  std::string text = "<h2>The papers' tables</h2>";
+  for (const PaperTable& table : report.papers) {
+    text += "<h3>" + escaped(table.name + " " + table.title) + "</h3><p>" + escaped(table.of) +
+            "</p><div class=\"wide\"><table><tr><th></th><th class=\"n\">ours</th><th class=\"n\">Linux</th><th class=\"n\">fairest</th><th class=\"n\">times</th></tr>";
+    for (const PaperRow& row : table.rows) text += paper_row(report, row);
+    for (const Quoted& one : table.quoted)
+      text += "<tr class=\"quoted\"><td>quoted: " + escaped(one.what) + " [" + escaped(one.tag) + ": " + escaped(one.origin()) + "]</td><td colspan=\"4\">" + escaped(one.figure) + "</td></tr>";
+    text += "</table></div>";
+  }
+  return text;
+}
+
+std::string failures_part(const BenchReport& report) {
+  std::string text;
+  for (const RowResult& r : report.exos)
+    for (const auto& [system, sample] : {std::pair{"ExOS", &r.exos}, {"Linux", &r.stock}, {"the fairest Linux", &r.fairest}})
+      if (!sample->failure.empty()) text += "<h3>" + escaped(r.row.name) + " on " + system + ": " + escaped(sample->failure) + "</h3><pre>" + escaped(sample->log) + "</pre>";
+  return text.empty() ? "" : "<h2>What failed</h2>" + text;
+}
+
+}  // namespace
+
+std::string html_of(const BenchReport& report) {
+  return "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
+         "<meta name=\"color-scheme\" content=\"light dark\"><title>What Aegis and ExOS cost</title><style>" + std::string{html::style} + "</style></head><body>"
+         "<h1>What Aegis and ExOS cost</h1><p>Counted guest instructions repeat; emulated time does not, and has its interval.</p>" +
+         summary(report) + exos_part(report) + curves_part(report) + times_part(report) + distributions_part(report) + kernel_part(report) +
+         papers_part(report) + failures_part(report) + machine_part(report) + "</body></html>\n";
+}
+
+}  // namespace exo

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// docs/performance.md: for each aim whether it is met, and where the instructions go.
+#include "exo/bench_report.hpp"
+#include "exo/bench_text.hpp"
+
+namespace exo {
+namespace {
+
+std::string share_text(const Share& s) {
+  std::string text;
+  append_format(text, "program %s, library %s, kernel %s; %.2f `syscall`, %.2f `iret`, %.2f CR3, %.2f `invlpg`", grouped(s.ring3 - s.library).c_str(),
+                grouped(s.library).c_str(), grouped(s.ring0).c_str(), s.calls, s.returns, s.space_writes, s.page_flushes);
+  return text;
+}
+
+std::string count_of(const Sample& sample) {
+  if (!sample.failure.empty()) return "failed";
+  return sample.counts.empty() ? "-" : grouped(sample.least());
+}
+
+std::string machine_part(const BenchReport& report) {
+  std::string text = "## Machine\n\n";
+  for (const auto& [name, value] : report.machine) text += "- " + name + ": " + value + "\n";
+  return text;
+}
+
+std::string kernel_part(const BenchReport& report) {
+  std::string text = "\n## Kernel\n\nGuest instructions of one operation, one way unless it says otherwise.\n\n"
+                     "| operation | total | aim | | kernel | library | to compare |\n|---|---:|---:|---|---:|---:|---|\n";
+  for (const KernelResult& r : report.kernel)
+    append_format(text, "| %s | %s | %s | %s | %s | %s | %s |\n", r.title.c_str(), grouped(r.counted.instructions).c_str(), r.aim == 0 ? "" : grouped(r.aim).c_str(),
+                  r.aim == 0 ? "" : (r.counted.instructions <= r.aim ? "met" : "**missed**"), grouped(r.counted.ring0).c_str(), grouped(r.counted.ring3).c_str(),
+                  r.comparison.c_str());
+  return text;
+}
+
+// A program's own instructions: what its row counts beyond the empty program's.
+std::string programs_part(const BenchReport& report) {
+  const KernelResult *empty = report.find_kernel("program_empty"), *predicate = report.find_kernel("program_predicate"), *filter = report.find_kernel("program_filter");
+  if (empty == nullptr || predicate == nullptr || filter == nullptr) return "";
+  std::string text = "\nDownloaded programs, their own instructions (what they take beyond an empty one):\n\n";
+  const auto line = [&](const char* what, const KernelResult& r, double aim) {
+    const double own = r.counted.instructions - empty->counted.instructions;
+    append_format(text, "- %s: %s, aim %s: %s\n", what, grouped(own).c_str(), grouped(aim).c_str(), own <= aim ? "met" : "**missed**");
+  };
+  line("one comparison", *predicate, 40);
+  line("ten comparisons of words", *filter, 60);
+  return text;
+}
+
+std::string exos_part(const BenchReport& report) {
+  std::string text = "\n## Linux calls\n\nThe same static binaries on ExOS and on Linux in the same emulator; guest instructions of one operation, the least of 15 batches. *Times* is the "
+                     "fairest Linux (mitigations, auditing and hardening off, no fast string instructions) over ExOS.\n\n"
+                     "| operation | ExOS | Linux | fairest | times | aim | |\n|---|---:|---:|---:|---:|---:|---|\n";
+  for (const RowResult& r : report.exos) {
+    const std::string verdict = r.verdict();
+    append_format(text, "| %s | %s | %s | %s | %s | %s | %s |\n", r.row.title.c_str(), count_of(r.exos).c_str(), count_of(r.stock).c_str(), count_of(r.fairest).c_str(),
+                  times_text(r.ratio()).c_str(), r.row.aim == 0 ? "" : grouped(r.row.aim).c_str(), verdict == "missed" ? "**missed**" : verdict.c_str());
+  }
+  text += "\nWhere they go, for aims that are missed:\n\n";
+  for (const RowResult& r : report.exos) {
+    if (std::string{r.verdict()} != "missed" || !r.exos.share) continue;
+    text += "- " + r.row.title + "\n  - ExOS: " + share_text(*r.exos.share) + "\n";
+    if (r.fairest.share) text += "  - Linux: " + share_text(*r.fairest.share) + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string markdown_of(const BenchReport& report) {
+  return "# What it costs\n\nMade by `./exo bench --no-times --markdown docs/performance.md`. Instructions are counted by `-icount shift=0` and repeat; they leave out what "
+         "cache and translation misses cost. Rows that are lost are here like the others.\n\n" +
+         machine_part(report) + kernel_part(report) + programs_part(report) + exos_part(report);
+}
+
+}  // namespace exo
