@@ -149,7 +149,7 @@
     "entry: call", "bad_argument would_block wrong_state occupied out_of_range over_limit", \
     "Protected control transfer, synchronous: the env behind the entry, which must be accepting (else would_block), goes on at the entry's rip in the caller's time until it replies. rdx r10 r8 r9 rbx rbp r12-r15 pass as they are; see abi/pct.hpp for these, for `transfer`, and for what ends a call without a reply.") \
   AEGIS_CALL(44, pct_send, (slot entry, u64 transfer), none, switches, \
-    "entry: call", "bad_argument would_block wrong_state occupied out_of_range over_limit", \
+    "entry: call", "bad_argument would_block occupied out_of_range over_limit", \
     "Protected control transfer, asynchronous: as pct_call, but the caller stays ready and no reply is expected; the callee gets the rest of the slice.") \
   AEGIS_CALL(45, pct_reply, (u64 status, u64 transfer), none, switches, \
     "", "bad_argument occupied out_of_range over_limit again bad_slot empty_slot stale missing_right", \

@@ -4,12 +4,13 @@
 // starts anew at fuzz_again from whatever happened to it: who it is, its stack pointer tells.
 #pragma once
 
+#include "abi/documented.hpp"
 #include "tests/hostile/attack.hpp"
-#include "tests/hostile/documented.hpp"
 
 namespace fuzz {
 
 using namespace attack;
+using abi::documented, abi::error_bit, abi::error_count, abi::ErrorSet;
 
 inline constexpr std::uint32_t containers = 4, members_each = 2, members = containers * members_each;
 inline constexpr std::uint32_t identities = 4 * members;  // those behind `members` are for envs that actors make

@@ -55,8 +55,8 @@ constexpr Argument argument_of(std::string_view type, std::string_view name) {
 constexpr std::array<Argument, 6> arguments_of(std::string_view text) {
   std::array<Argument, 6> all{};
   std::size_t next = 0;
-  for (std::string_view type = attack::detail::next_word(text); !type.empty(); type = attack::detail::next_word(text))
-    all[next++] = argument_of(type, attack::detail::next_word(text));
+  for (std::string_view type = abi::detail::next_word(text); !type.empty(); type = abi::detail::next_word(text))
+    all[next++] = argument_of(type, abi::detail::next_word(text));
   return all;
 }
 constexpr std::array<std::array<Argument, 6>, abi::call_count> arguments_by_call{

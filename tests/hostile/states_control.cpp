@@ -151,6 +151,47 @@ void replies(World& w, CapSlot entry, CapSlot full) {
   receive_here(abi::no_slot);
 }
 
+// A chain of calls, each env calling the next, until one more is too long.
+std::array<CapSlot, abi::max_call_depth + 2> chain;
+volatile std::uint64_t refused_at;
+
+[[gnu::naked]] void chain_entry() { asm volatile("xor %ebp, %ebp\n and $-16, %rsp\n call states_chained\n ud2\n"); }
+
+extern "C" [[noreturn]] void states_chained(std::uint64_t number) {
+  if (number + 1 < chain.size()) {
+    const auto called = call::pct_call(chain[number + 1], 0);
+    if (!called.has_value() && called.error() == Error::wrong_state) refused_at = number;
+  }
+  accept_for_ever(0);
+}
+
+void chains() {
+  std::array<Thread, chain.size()> threads{};
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    threads[i] = make_thread();
+    chain[i] = new_slot();
+    must(call::pct_entry(threads[i].env, chain[i], Va{&chain_entry}, i));
+    start(threads[i], accept_for_ever);
+    expect_equal(run(threads[i].env).state, abi::RunState::accepting, "waits for a call");
+  }
+  refused_at = 0;
+  expect_ok(call::pct_call(chain[0], 0), "as deep as may be");
+  expect_equal(std::uint64_t{refused_at}, std::uint64_t{abi::max_call_depth} - 1, "and no deeper");
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    must(rt::drop(chain[i]));
+    destroy(threads[i]);
+  }
+}
+
+// Who accepts and is stopped is told so, that it may accept again.
+void ended_while_accepting(Thread& t, CapSlot entry) {
+  receive_in(t, abi::no_slot);
+  must(call::env_stop(t.env));
+  must(call::env_resume(t.env));
+  expect_equal(run(t.env).state, abi::RunState::accepting, "accepts again");
+  expect_ok(call::pct_call(entry, 0));
+}
+
 // A frames capability to a frame that has as many as can be.
 struct Full {
   CapSlot cap = new_slot(), table = new_slot();
@@ -180,6 +221,8 @@ void control_states(World& w) {
 }
 
 void transfer_states(World& w) {
+  chains();
+  while (new_slot().raw() % abi::slots_per_leaf != 0) {}  // or the table would grow while things are counted
   const abi::AccountInfo before = settled_account();
   Thread t = make_thread();
   const CapSlot entry = new_slot(), own = new_slot();
@@ -198,6 +241,7 @@ void transfer_states(World& w) {
     });
     replies(w, entry, full.cap);
   }
+  ended_while_accepting(t, entry);
   must(rt::until_done([&] { return call::env_stop(t.env); }));
   must(rt::drop(entry));
   must(rt::drop(own));

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Which errors the call table documents for each call: its `errors` column and what its argument types imply, as the head
-// of abi/syscalls.def.hpp says. Worked out when this is compiled.
+// of abi/syscalls.def.hpp says. Worked out when this is compiled, for the tests that provoke each.
 #pragma once
 
 #include "abi/syscall.hpp"
 
-namespace attack {
+namespace abi {
 
-using ErrorSet = std::uint32_t;  // bit per abi::Error
-[[nodiscard]] constexpr ErrorSet error_bit(abi::Error error) { return 1u << static_cast<std::uint32_t>(error); }
+using ErrorSet = std::uint32_t;  // bit per Error
+[[nodiscard]] constexpr ErrorSet error_bit(Error error) { return 1u << static_cast<std::uint32_t>(error); }
 inline constexpr std::uint32_t error_count = 19;
 
 namespace detail {
@@ -28,12 +28,12 @@ constexpr std::string_view next_word(std::string_view& text) {
 
 constexpr ErrorSet error_named(std::string_view word) {
   for (std::uint32_t i = 1; i < error_count; ++i)
-    if (abi::name(static_cast<abi::Error>(i)) == word) return 1u << i;
+    if (name(static_cast<Error>(i)) == word) return 1u << i;
   return 0;
 }
 
 constexpr ErrorSet implied(std::string_view type, std::string_view name, bool wants_rights) {
-  using enum abi::Error;
+  using enum Error;
   if (type == "u32") return error_bit(bad_argument);
   if (type == "va") return error_bit(bad_address);
   if (type != "slot") return 0;
@@ -57,14 +57,14 @@ constexpr ErrorSet documented_of(std::string_view arguments, std::string_view ri
 
 }  // namespace detail
 
-inline constexpr std::array<ErrorSet, abi::call_count> documented = [] {
-  std::array<ErrorSet, abi::call_count> all{};
+inline constexpr std::array<ErrorSet, call_count> documented = [] {
+  std::array<ErrorSet, call_count> all{};
 #define AEGIS_CALL(number, name, arguments, value, path, rights, errors, meaning) \
   all[number] = detail::documented_of(#arguments, rights, errors);
   AEGIS_CALLS(AEGIS_CALL)
 #undef AEGIS_CALL
   return all;
 }();
-static_assert(documented[static_cast<std::size_t>(abi::Call::nop)] == 0);
+static_assert(documented[static_cast<std::size_t>(Call::nop)] == 0);
 
-}  // namespace attack
+}  // namespace abi
