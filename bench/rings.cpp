@@ -1,37 +1,14 @@
 // SPDX-License-Identifier: MIT
 // A plugin for QEMU's translator: counts instructions of ring 0, of ring 3, and of the library OS within it apart, and how
 // often the few that change between them or forget translations are executed. A kernel lives in the upper half of the
-// addresses (Linux too) and nothing else does, so an instruction's address tells its ring. The guest marks intervals by
-// nops that no compiler makes (bench/measure.hpp, bench/rows/row.h); each becomes a line of the file that the argument
-// `out` names: ring 3, ring 0, library, `syscall`, `iret`, writes of CR3, `invlpg`. A third mark becomes a line "section".
-// The interface is QEMU's plugin interface, version 1, of which the few things used are declared here.
-#include <cstdint>
-#include <cstdio>
-#include <cstring>
-
-#include "abi/address_map.hpp"
-
-extern "C" {
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-std::size_t qemu_plugin_tb_n_insns(const qemu_plugin_tb*);
-qemu_plugin_insn* qemu_plugin_tb_get_insn(const qemu_plugin_tb*, std::size_t);
-const void* qemu_plugin_insn_data(const qemu_plugin_insn*);
-std::size_t qemu_plugin_insn_size(const qemu_plugin_insn*);
-std::uint64_t qemu_plugin_insn_vaddr(const qemu_plugin_insn*);
-void qemu_plugin_register_vcpu_tb_trans_cb(std::uint64_t id, void (*)(std::uint64_t, qemu_plugin_tb*));
-void qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_insn*, void (*)(unsigned, void*), int flags, void*);
-void qemu_plugin_register_vcpu_insn_exec_inline(qemu_plugin_insn*, int operation, void* counter, std::uint64_t);
-
-[[gnu::visibility("default")]] extern int qemu_plugin_version;
-[[gnu::visibility("default")]] int qemu_plugin_install(std::uint64_t id, const void* info, int argc, char** argv);
-}
+// addresses and nothing else does, so an instruction's address tells its ring. Each marked interval becomes a line of the
+// file that the argument `out` names: ring 3, ring 0, library, `syscall`, `iret`, writes of CR3, `invlpg`; the mark between
+// sections becomes a line "section".
+#include "bench/plugin.hpp"
 
 namespace {
 
-constexpr int no_registers = 0, add_u64 = 0;
-constexpr unsigned char mark[] = {0x0f, 0x1f, 0x80};  // nopl disp32(%rax), the displacement below
-constexpr std::uint32_t begin_mark = 0x4ae60b01, end_mark = 0x4ae60b02, section_mark = 0x4ae60b03;
+using plugin::add_u64;
 
 enum Counter : unsigned { in_ring3, in_ring0, in_library, calls, returns, space_writes, page_flushes, counters };
 std::uint64_t counts[counters];
@@ -53,8 +30,6 @@ void count(qemu_plugin_insn* instruction, Counter counter) {
   qemu_plugin_register_vcpu_insn_exec_inline(instruction, add_u64, &counts[counter], 1);
 }
 
-bool is_library(std::uint64_t address) { return address >= abi::map::image_base && address < abi::map::state_base; }
-
 // The instructions whose number says more than their share of the sum.
 void count_special(qemu_plugin_insn* instruction, const unsigned char* bytes, std::size_t size) {
   constexpr unsigned register_field = 0x38;
@@ -66,29 +41,16 @@ void count_special(qemu_plugin_insn* instruction, const unsigned char* bytes, st
     return count(instruction, page_flushes);
 }
 
-void watch_mark(qemu_plugin_insn* instruction, const unsigned char* bytes, std::size_t size) {
-  if (size != 7 || std::memcmp(bytes, mark, sizeof mark) != 0) return;
-  std::uint32_t which;
-  std::memcpy(&which, bytes + sizeof mark, sizeof which);
-  const auto watch = which == begin_mark     ? begin
-                     : which == end_mark     ? end
-                     : which == section_mark ? section
-                                             : nullptr;
-  if (watch != nullptr) qemu_plugin_register_vcpu_insn_exec_cb(instruction, watch, no_registers, nullptr);
-}
-
 void translated(std::uint64_t, qemu_plugin_tb* block) {
   const std::size_t instructions = qemu_plugin_tb_n_insns(block);
   for (std::size_t i = 0; i < instructions; ++i) {
     qemu_plugin_insn* instruction = qemu_plugin_tb_get_insn(block, i);
     const std::uint64_t address = qemu_plugin_insn_vaddr(instruction);
-    const bool ring0 = address >> 63 != 0;
+    const bool ring0 = plugin::is_kernel(address);
     count(instruction, ring0 ? in_ring0 : in_ring3);
-    if (is_library(address)) count(instruction, in_library);
-    const auto* bytes = static_cast<const unsigned char*>(qemu_plugin_insn_data(instruction));
-    const std::size_t size = qemu_plugin_insn_size(instruction);
-    count_special(instruction, bytes, size);
-    if (!ring0) watch_mark(instruction, bytes, size);
+    if (plugin::is_library(address)) count(instruction, in_library);
+    count_special(instruction, static_cast<const unsigned char*>(qemu_plugin_insn_data(instruction)), qemu_plugin_insn_size(instruction));
+    if (!ring0) plugin::watch_mark(instruction, begin, end, section);
   }
 }
 
@@ -97,8 +59,7 @@ void translated(std::uint64_t, qemu_plugin_tb* block) {
 int qemu_plugin_version = 1;
 
 int qemu_plugin_install(std::uint64_t id, const void*, int argc, char** argv) {
-  for (int i = 0; i < argc; ++i)
-    if (std::strncmp(argv[i], "out=", 4) == 0) out = std::fopen(argv[i] + 4, "w");
+  out = std::fopen(plugin::argument(argc, argv, "out", ""), "w");
   if (out == nullptr) return 1;
   qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
   return 0;

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "exo/bench_html.hpp"
+#include "exo/bench_profile.hpp"
 #include "exo/bench_report.hpp"
 
 namespace exo {
@@ -92,6 +93,24 @@ TEST(BenchHtml, CurvesWithoutPointsAreLeftOut) {
   const std::string text = html::curves("t", group);
   EXPECT_TRUE(holds(text, "a 1,000"));
   EXPECT_FALSE(holds(text, "line stock"));
+}
+
+TEST(BenchProfile, ChainsGoFromOutsideIn) {
+  const auto symbols = read_symbols(R"J({"Address":"0x10","Symbol":[{"FunctionName":"long aegis::(anonymous namespace)::inner[abi:x1]<int>(long)"},{"FunctionName":"outer"}]})J"
+                                    "\nrubbish\n" R"J({"Address":"0x20","Symbol":[{"FunctionName":""}]})J");
+  EXPECT_EQ(symbols.at(0x10), (Chain{"outer", "aegis::inner"}));
+  EXPECT_TRUE(symbols.at(0x20).empty());
+}
+
+TEST(BenchProfile, IsGivenByFunctionPlaceAndChain) {
+  const ChainCounts counts{{{"kernel", "outer", "inner"}, 30}, {{"kernel", "outer"}, 10}, {{"library", "a<b"}, 60}};
+  const std::string table = profile_table_of(counts, 2);
+  EXPECT_TRUE(holds(table, "100 instructions of one operation: kernel 40 library 60"));
+  EXPECT_TRUE(holds(table, "60  60.0 %  library  a<b") && holds(table, "30  30.0 %  kernel   inner"));
+  EXPECT_FALSE(holds(table, "outer"));
+  EXPECT_TRUE(holds(folded_of(counts), "kernel;outer;inner 30000\n"));
+  const std::string flame = flame_of(counts, "t");
+  EXPECT_TRUE(holds(flame, "<title>a&lt;b: 60</title>") && holds(flame, "width=\"720.0\""));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "exo/bench.hpp"
 #include "exo/bench_guard.hpp"
+#include "exo/bench_profile.hpp"
 #include "exo/bench_report.hpp"
 #include "exo/bench_text.hpp"
 #include "exo/scratch_folder.hpp"
@@ -21,7 +22,7 @@ struct BenchOptions {
   std::vector<std::string> words;      // suites, and rows of the suite exos
   ExosBench exos;
   bool no_linux = false, no_times = false;
-  std::string json, html, markdown, compare;
+  std::string json, html, markdown, compare, profile, flame, folded;
   [[nodiscard]] bool asks_for(const std::string& suite) const { return std::ranges::contains(words, suite); }
 };
 
@@ -35,6 +36,9 @@ void declare(CLI::App& app, BenchOptions& options) {
   app.add_option("--html", options.html, "Write a page with plots, which needs nothing else")->type_name("FILE");
   app.add_option("--markdown", options.markdown, "Write what docs/performance.md is")->type_name("FILE");
   app.add_option("--compare", options.compare, "Say what has changed since a file of --json")->type_name("OLD.json");
+  app.add_option("--profile", options.profile, "Where the instructions of a row of the suite exos go, by function")->type_name("ROW");
+  app.add_option("--flame", options.flame, "With --profile: write a flame graph")->type_name("FILE.svg");
+  app.add_option("--folded", options.folded, "With --profile: write its lines for other tools")->type_name("FILE");
   app.add_option("--folder", options.exos.folder, "Where the rows lie in the source tree")->type_name("DIR");
   app.add_option("--limit", options.exos.limit_s, "Seconds for a row")->check(CLI::Range(1, 3600));
 }
@@ -64,6 +68,13 @@ Result<std::vector<KernelResult>> measure_kernel(const Locations& at, bool with_
   return results;
 }
 
+// docs/performance.md says why an aim is missed.
+Status profile_missed(const Locations& at, BenchReport& report) {
+  for (const RowResult& r : report.exos)
+    if (std::string_view{r.verdict()} == "missed") report.profiles[r.row.name] = TRY(profile_row(at, r.row));
+  return {};
+}
+
 Status write_forms(const BenchOptions& options, const BenchReport& report) {
   if (!options.json.empty()) TRY_VOID(write_text(options.json, json_of(report)));
   if (!options.html.empty()) TRY_VOID(write_text(options.html, html_of(report)));
@@ -75,7 +86,7 @@ Status write_forms(const BenchOptions& options, const BenchReport& report) {
 }
 
 Result<int> run_suites(const Locations& at, const BenchOptions& options) {
-  BenchReport report{.machine = describe_machine(at), .kernel = {}, .exos = {}, .papers = {}};
+  BenchReport report{.machine = describe_machine(at), .kernel = {}, .exos = {}, .papers = {}, .profiles = {}};
   const bool is_quiet = options.json == "-" || options.html == "-" || options.markdown == "-";
   const auto print = [&](const std::string& text) { is_quiet ? 0 : std::fputs(text.c_str(), stdout); };
   if (options.asks_for("kernel")) {
@@ -91,8 +102,21 @@ Result<int> run_suites(const Locations& at, const BenchOptions& options) {
     print(papers_table_of(report));
   }
   report.machine = describe_machine(at);  // now with the kernel that may have been fetched
+  if (!options.markdown.empty()) TRY_VOID(profile_missed(at, report));
   TRY_VOID(write_forms(options, report));
   return std::ranges::any_of(report.exos, [](const RowResult& r) { return !r.exos.failure.empty(); }) ? 1 : 0;
+}
+
+Result<int> show_profile(const Locations& at, const BenchOptions& options) {
+  constexpr std::size_t shown = 40;
+  const std::vector<BenchRow> rows = TRY(load_rows(at, options.exos.folder));
+  const auto row = std::ranges::find(rows, options.profile, &BenchRow::name);
+  if (row == rows.end()) return fail(own_failure, "there is no row " + options.profile + " in " + options.exos.folder);
+  const ChainCounts counts = TRY(profile_row(at, *row));
+  std::fputs(profile_table_of(counts, shown).c_str(), stdout);
+  if (!options.flame.empty()) TRY_VOID(write_text(options.flame, flame_of(counts, row->title)));
+  if (!options.folded.empty()) TRY_VOID(write_text(options.folded, folded_of(counts)));
+  return 0;
 }
 
 }  // namespace
@@ -116,6 +140,7 @@ Result<int> bench(const Locations& at, const std::vector<std::string>& words) {
   } catch (const CLI::ParseError& error) {
     return fail(own_failure, std::string{error.what()} + ": see `exo bench --help`");
   }
+  if (!options.profile.empty()) return show_profile(at, options);
   interpret(options);
   return run_suites(at, options);
 }

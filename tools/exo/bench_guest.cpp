@@ -33,11 +33,13 @@ std::string read_all(int file) {
   }
 }
 
-Result<Output> run_machine(const Locations& at, MachinePlan machine, const BenchPlan& plan, int limit_ms) {
+constexpr const char *rings_plugin = "bench/rings.so", *profile_plugin = "bench/profile.so";
+
+Result<Output> run_machine(const Locations& at, MachinePlan machine, const BenchPlan& plan, int limit_ms, const char* plugin_name = rings_plugin) {
   const ScratchFolder scratch;
-  const auto plugin = at.build / "bench/rings.so";
+  const auto plugin = at.build / plugin_name;
   machine.icount = plan.icount;
-  if (plan.icount && std::filesystem::exists(plugin)) machine.plugin = plugin.string() + ",out=" + scratch.file("shares");
+  if (plan.icount && std::filesystem::exists(plugin)) machine.plugin = plugin.string() + ",out=" + scratch.file("shares") + machine.plugin;
   const Descriptor out{::memfd_create("exo-bench-out", MFD_CLOEXEC)}, null{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
   if (!out || !null) return fail_errno("cannot make a memory file");
   Machine started = TRY(start_machine(machine));
@@ -89,9 +91,7 @@ Result<Samples> run_linux_once(const Locations& at, const std::vector<BenchRow>&
   return samples;
 }
 
-}  // namespace
-
-Result<Sample> run_row_on_exos(const Locations& at, const BenchRow& row, const BenchPlan& plan) {
+Result<Prepared> prepare_row(const Locations& at, const BenchRow& row) {
   RunOptions options;
   options.acceleration = RunOptions::Acceleration::tcg;
   options.memory = guest_memory;
@@ -100,8 +100,24 @@ Result<Sample> run_row_on_exos(const Locations& at, const BenchRow& row, const B
   options.command = {row.program.string()};
   Prepared ready = TRY(prepare(at, options));
   ready.machine.command_line = "wall=1700000000000000000";  // the same in every run: so is what depends on it
+  return ready;
+}
+
+}  // namespace
+
+Result<Sample> run_row_on_exos(const Locations& at, const BenchRow& row, const BenchPlan& plan) {
+  const Prepared ready = TRY(prepare_row(at, row));
   const Output output = TRY(run_machine(at, ready.machine, plan, plan.limit_s * 1000));
   return read_samples(as_log(row, output), output.plugin).at(row.name);
+}
+
+Result<ProfiledRow> profile_row_on_exos(const Locations& at, const BenchRow& row) {
+  Prepared ready = TRY(prepare_row(at, row));
+  // All batches of nothing, and the first of the work, are warm-up.
+  ready.machine.plugin = ",skip=" + std::to_string(2 * row_warm_up + row_batches) + ",take=" + std::to_string(row_batches);
+  const BenchPlan plan;
+  Output output = TRY(run_machine(at, ready.machine, plan, plan.limit_s * 1000, profile_plugin));
+  return ProfiledRow{.sample = read_samples(as_log(row, output), "").at(row.name), .counts = std::move(output.plugin)};
 }
 
 // A row that takes the kernel down, or its guest, is left out the next time.

@@ -21,6 +21,13 @@ enum class LinuxTuning { stock, fairest };
 
 // A row that crashes, hangs or errs is a sample that says so.
 [[nodiscard]] Result<Sample> run_row_on_exos(const Locations& at, const BenchRow& row, const BenchPlan& plan);
+// The same with how often each instruction was executed in the batches that count: the file of bench/profile.cpp; empty when
+// this QEMU does not take the plugin.
+struct ProfiledRow {
+  Sample sample;
+  std::string counts;
+};
+[[nodiscard]] Result<ProfiledRow> profile_row_on_exos(const Locations& at, const BenchRow& row);
 [[nodiscard]] Result<Samples> run_rows_on_linux(const Locations& at, const std::vector<BenchRow>& rows,
                                                 const BenchPlan& plan, LinuxTuning tuning);
 

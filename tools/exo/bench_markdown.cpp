@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // docs/performance.md: for each aim whether it is met, and where the instructions go.
+#include <algorithm>
+
 #include "exo/bench_report.hpp"
 #include "exo/bench_text.hpp"
 
@@ -10,6 +12,17 @@ std::string share_text(const Share& s) {
   std::string text;
   append_format(text, "program %s, library %s, kernel %s; %.2f `syscall`, %.2f `iret`, %.2f CR3, %.2f `invlpg`", grouped(s.ring3 - s.library).c_str(),
                 grouped(s.library).c_str(), grouped(s.ring0).c_str(), s.calls, s.returns, s.space_writes, s.page_flushes);
+  return text;
+}
+
+std::string functions_text(const ChainCounts& counts) {
+  constexpr std::size_t most = 8;
+  std::map<std::string, double> functions;
+  for (const auto& [chain, count] : counts) functions[chain.back()] += count;
+  std::vector<std::pair<std::string, double>> sorted{functions.begin(), functions.end()};
+  std::ranges::stable_sort(sorted, std::greater{}, &std::pair<std::string, double>::second);
+  std::string text;
+  for (std::size_t i = 0; i < std::min(most, sorted.size()); ++i) text += (i == 0 ? "`" : ", `") + sorted[i].first + "` " + grouped(sorted[i].second);
   return text;
 }
 
@@ -57,11 +70,12 @@ std::string exos_part(const BenchReport& report) {
     append_format(text, "| %s | %s | %s | %s | %s | %s | %s |\n", r.row.title.c_str(), count_of(r.exos).c_str(), count_of(r.stock).c_str(), count_of(r.fairest).c_str(),
                   times_text(r.ratio()).c_str(), r.row.aim == 0 ? "" : grouped(r.row.aim).c_str(), verdict == "missed" ? "**missed**" : verdict.c_str());
   }
-  text += "\nWhere they go, for aims that are missed:\n\n";
+  text += "\nWhere they go, for aims that are missed; by function, `./exo bench --profile ROW` says more:\n\n";
   for (const RowResult& r : report.exos) {
     if (std::string{r.verdict()} != "missed" || !r.exos.share) continue;
     text += "- " + r.row.title + "\n  - ExOS: " + share_text(*r.exos.share) + "\n";
     if (r.fairest.share) text += "  - Linux: " + share_text(*r.fairest.share) + "\n";
+    if (const auto profile = report.profiles.find(r.row.name); profile != report.profiles.end()) text += "  - of ExOS's: " + functions_text(profile->second) + "\n";
   }
   return text;
 }

@@ -10,6 +10,7 @@
 #include "exo/bench_exos.hpp"
 #include "exo/bench_kernel.hpp"
 #include "exo/bench_papers.hpp"
+#include "exo/bench_profile.hpp"
 
 namespace exo {
 
@@ -25,6 +26,7 @@ struct BenchReport {
   std::vector<KernelResult> kernel;
   std::vector<RowResult> exos;
   std::vector<PaperTable> papers;
+  std::map<std::string, ChainCounts> profiles;  // by row of the suite exos
   [[nodiscard]] const KernelResult* find_kernel(const std::string& key) const;
   [[nodiscard]] const RowResult* find_exos(const std::string& name) const;
 };

@@ -8,7 +8,7 @@
 namespace exo {
 namespace {
 
-constexpr std::size_t warm_up = 3;  // row_warm_up of bench/rows/row.h
+constexpr std::size_t warm_up = row_warm_up;
 
 struct Batch {
   std::uint64_t operations = 0, counter = 0, nanoseconds = 0;
@@ -81,6 +81,7 @@ void evaluate(Sample& sample, std::span<const CountedInterval> intervals) {
     return;
   }
   const Batch& nothing = least_of(empty.subspan(warm_up));
+  sample.operations = static_cast<double>(work.front().operations);
   sample.curve = curve_of(whole, nothing);
   for (const Batch& batch : work.subspan(warm_up)) {
     const auto operations = static_cast<double>(batch.operations);

@@ -13,6 +13,8 @@
 
 namespace exo {
 
+inline constexpr int row_warm_up = 3, row_batches = 15;  // as bench/rows/row.h has them
+
 // One marked interval of the plugin (bench/rings.cpp), in its order; or the mean of an operation.
 template <typename T>
 struct Interval {
@@ -30,6 +32,7 @@ struct Sample {
   int status = -1;            // of the program; -1: it has not come to its end
   std::string log;            // all it said
   std::string failure;        // why there are no figures; empty: there are
+  double operations = 0;      // of a batch
   std::vector<double> counts; // of the time-stamp counter, a batch each
   std::vector<double> nanoseconds;
   std::optional<Share> share; // of the batch that counted least
