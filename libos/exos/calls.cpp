@@ -2,6 +2,8 @@
 // From the entry code to the handlers of the call table, and back.
 #include "libos/exos/calls.hpp"
 
+#include "libos/exos/call_classes.hpp"
+#include "libos/exos/call_summary.hpp"
 #include "libos/exos/cpu_timers.hpp"
 #include "libos/exos/crash.hpp"
 #include "libos/exos/exec.hpp"
@@ -18,7 +20,8 @@ namespace exos {
 
 namespace {
 
-constexpr std::size_t table_size = 512;  // Linux numbers are below
+constexpr std::size_t table_size = call_count;
+constinit bool watching = false;
 using Handler = CallResult (*)(const Arguments&);
 
 struct Row {
@@ -37,7 +40,9 @@ constinit std::array<Row, table_size> table = [] {
 // One line per number and container; the count tells the rest.
 CallResult missing(std::uint64_t number) {
   if (number < table_size && table[number].count++ == 0) {
-    const base::Text<128> line{"exo: {}: Linux call {} is missing (ENOSYS)\n", std::string_view{current().name}, number};
+    base::Text<128> line{"exo: {}: Linux call {}", std::string_view{current().name}, number};
+    if (!call_name(number).name.empty()) line.print(" ({})", call_name(number).name);
+    line.append(" is missing (ENOSYS)\n");
     link::log_line(line.view());
   }
   return Fail{Errno::nosys};
@@ -57,6 +62,8 @@ CallResult dispatch(std::uint64_t number, const Arguments& arguments) {
   if (number >= table_size || table[number].handler == nullptr) return missing(number);
   return table[number].handler(arguments);
 }
+
+void watch_calls() { watching = true; }
 
 // --- called by entry.cpp ----------------------------------------------------------------------------------------------
 extern "C" {
@@ -123,6 +130,17 @@ CallResult dispatch_with_room(std::uint64_t number, const Arguments& arguments, 
   return result;
 }
 
+// --strace and --syscall-summary. Gives the time at which the call begins.
+std::uint64_t watch_begin(std::uint64_t number, const Arguments& arguments) {
+  strace_enter(number, arguments);
+  summary_count(number);
+  return now().raw();
+}
+void watch_end(std::uint64_t number, const Arguments& arguments, const CallResult& result, std::uint64_t begun_ns) {
+  summary_add(number, now().raw() - begun_ns, result);
+  strace_call(number, arguments, result);
+}
+
 void tell_out_of_memory() {
   const base::Text<160> line{"exo: {}: out of memory: killed (a larger -m gives more)\n", std::string_view{current().name}};
   link::log_line(line.view());
@@ -147,11 +165,12 @@ std::uint64_t exos_call(Frame* frame) {
     ++task.process->trapped_calls;
     patch_site(*task.process->memory, frame->rip - 2);
   }
-  if (strace_wanted()) [[unlikely]] strace_enter(number, arguments);
+  std::uint64_t begun_ns = 0;
+  if (watching) [[unlikely]] begun_ns = watch_begin(number, arguments);
   const std::uint64_t failures = memory_failures;
   CallResult result = dispatch(number, arguments);
   if (!result && memory_failures != failures) [[unlikely]] result = dispatch_with_room(number, arguments, result);
-  if (strace_wanted()) [[unlikely]] strace_call(number, arguments, result);
+  if (watching) [[unlikely]] watch_end(number, arguments, result, begun_ns);
   if (is_restart(result)) [[unlikely]] {
     task.pending_restart = result.error();
     sched::ask_attention(task, attention_restart);

@@ -18,4 +18,6 @@ LINUX_CALLS(LINUX_CALL)
 // Runs call `number`; unknown ones are ENOSYS, logged once per program and number, and counted.
 [[nodiscard]] CallResult dispatch(std::uint64_t number, const Arguments& arguments);
 
+void watch_calls();   // from now on each call is shown to --strace and --syscall-summary
+
 }  // namespace exos

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Processes: the first one, the end of each, and stopping and continuing for job control.
 #include "abi/container.hpp"
+#include "libos/exos/call_summary.hpp"
 #include "libos/exos/exec.hpp"
 #include "libos/exos/jobs.hpp"
 #include "libos/exos/link.hpp"
@@ -161,6 +162,7 @@ void continue_process(Process& process) {
 }
 
 void halt_container(std::uint32_t status) {
+  summary_print();
   files_finish();
   link::send_now(abi::link::Channel::control, static_cast<std::uint8_t>(abi::link::Control::exited), &status, sizeof status);
   sched::end_container();

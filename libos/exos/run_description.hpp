@@ -23,7 +23,8 @@ struct RunDescription {
   std::uint32_t uid = 0, gid = 0, umask = 022;
   bool terminal[3]{};            // descriptors 0, 1, 2
   std::uint16_t rows = 0, columns = 0;
-  bool strace = false;
+  String strace;                 // which calls to show; empty: none
+  bool syscall_summary = false;
   std::uint64_t wall_ns = 0;     // 0: not given
   Vector<Volume> volumes;
   Vector<Gap> gaps;

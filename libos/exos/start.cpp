@@ -13,6 +13,7 @@
 #include "libos/exos/processor.hpp"
 #include "libos/exos/run_description.hpp"
 #include "libos/exos/sched.hpp"
+#include "libos/exos/call_summary.hpp"
 #include "libos/exos/strace.hpp"
 #include "libos/rt/clock.hpp"
 #include "libos/rt/kinds.hpp"
@@ -72,7 +73,12 @@ extern "C" [[noreturn]] void exos_main(const StartInfo* start) {
   link::start();
   if (system_info().xsave_size > area_vector_size) give_up("the processor's vector state is too large", Errno::inval);
   if (const Status files = files_start(run_text(*start)); !files) give_up("its files", files.error());
-  strace_start(run_description().strace);
+  if (const std::string_view wrong = strace_start(run_description().strace.view()); !wrong.empty()) {
+    const base::Text<120> what{"--strace: no call or class is called `{}`", wrong};
+    give_up(what.view(), Errno::inval);
+  }
+  summary_start(run_description().syscall_summary);
+  if (strace_wanted() || summary_wanted()) watch_calls();
   pager::start(*start);
   if (const Status others = start_processors(); !others) give_up("its processors", others.error());
   library_frames = memory_use().used;

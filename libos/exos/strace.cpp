@@ -2,6 +2,7 @@
 #include "libos/exos/strace.hpp"
 
 #include "base/format.hpp"
+#include "libos/exos/call_classes.hpp"
 #include "libos/exos/fs/linux_abi.hpp"
 #include "libos/exos/link.hpp"
 #include "libos/exos/run_description.hpp"
@@ -12,22 +13,14 @@ namespace exos {
 
 namespace {
 
-struct Row {
-  std::string_view name, format;
-};
-constexpr std::size_t table_size = 512;
-constexpr auto table = [] {
-  std::array<Row, table_size> rows{};
-#define LINUX_CALL(number, name, level, format, note) rows[number] = {#name, format};
-  LINUX_CALLS(LINUX_CALL)
-#undef LINUX_CALL
-  return rows;
-}();
-
 constexpr std::uint64_t call_poll = 7, call_rt_sigreturn = 15, call_fcntl = 72, call_umask = 95, call_ppoll = 271;
 constexpr std::uint64_t call_execve = 59, call_exit = 60, call_exit_group = 231, call_execveat = 322;
 
 constinit bool wanted = false;
+constinit CallSet chosen;
+
+// A number that is no call's is among all.
+bool is_chosen(std::uint64_t number) { return number < call_count ? chosen.has(number) : chosen.has(call_count - 1); }
 
 using Line = base::Text<500>;
 
@@ -150,8 +143,9 @@ bool is_left_out(char letter, std::uint64_t previous) {
 
 void print_call(base::TextBuffer& line, std::uint64_t number, const Arguments& a, const CallResult* result) {
   prefix(line);
-  if (number >= table_size || table[number].name.empty()) {
-    line.print("syscall_{:#x}(", number);
+  if (number >= call_count || !call_name(number).here()) {
+    if (number < call_count && !call_name(number).name.empty()) line.append(call_name(number).name).append('(');
+    else line.print("syscall_{:#x}(", number);
     bool is_first = true;
     for (const std::uint64_t value : {a.a, a.b, a.c, a.d, a.e, a.f}) {
       if (!std::exchange(is_first, false)) line.append(", ");
@@ -160,9 +154,9 @@ void print_call(base::TextBuffer& line, std::uint64_t number, const Arguments& a
     line.append(')');
     return;
   }
-  line.append(table[number].name).append('(');
+  line.append(call_name(number).name).append('(');
   const std::array<std::uint64_t, 8> values{0, a.a, a.b, a.c, a.d, a.e, a.f, 0};
-  const std::string_view format = table[number].format;
+  const std::string_view format = call_name(number).format;
   bool first = true;
   for (std::size_t i = 0; i < format.size() && i < 6; ++i) {
     if (is_left_out(format[i], values[i])) continue;
@@ -229,9 +223,11 @@ constinit base::Text<400>* held = nullptr;  // execve's arguments, printed while
 }  // namespace
 
 // The first program is started by no call of a program; it is shown as if it were.
-void strace_start(bool on) {
-  wanted = on;
-  if (!wanted) return;
+std::string_view strace_start(std::string_view calls) {
+  if (calls.empty()) return {};
+  if (const std::string_view wrong = parse_call_set(calls, chosen); !wrong.empty()) return wrong;
+  wanted = true;
+  if (!chosen.has(call_execve)) return {};
   const RunDescription& run = run_description();
   Line line;
   line.append("execve(");
@@ -245,11 +241,12 @@ void strace_start(bool on) {
   to_result(line);
   line.append('0');
   send(line);
+  return {};
 }
 bool strace_wanted() { return wanted; }
 
 void strace_enter(std::uint64_t number, const Arguments& arguments) {
-  if (!prints_before(number)) return;
+  if (!wanted || !prints_before(number) || !is_chosen(number)) return;
   Line line;
   print_call(line, number, arguments, nullptr);
   if (number == call_execve || number == call_execveat) {
@@ -263,6 +260,7 @@ void strace_enter(std::uint64_t number, const Arguments& arguments) {
 }
 
 void strace_call(std::uint64_t number, const Arguments& arguments, const CallResult& result) {
+  if (!wanted || !is_chosen(number)) return;
   Line line;
   if (held != nullptr && (number == call_execve || number == call_execveat)) line.append(held->view());
   else print_call(line, number, arguments, &result);

@@ -34,7 +34,10 @@ void declare(CLI::App& app, RunOptions& options, Raw& raw) {
       ->type_name("SIZE|N%@TIME[:GRACE]")
       ->allow_extra_args(false);
   app.add_option("-w,--workdir", options.folder, "The program's working directory")->type_name("DIR");
-  app.add_flag("--strace", options.strace, "Print the program's Linux calls on standard error");
+  app.add_flag("--strace{all}", options.strace,
+               "Print the program's Linux calls on standard error: all, or with =LIST those of the classes file, desc, process, network, "
+               "signal, memory, ipc, or by name, all others with a ! in front");
+  app.add_flag("--syscall-summary", options.syscall_summary, "Count them, and print a table at the end");
   app.add_flag("--gdb", options.gdb, "Stop before the first instruction and wait for gdb");
   app.add_option("--machine", raw.machine, "q35 or microvm")->type_name("NAME");
   app.add_option("--accel", raw.acceleration, "auto, tcg or kvm")->type_name("NAME");

@@ -29,7 +29,8 @@ struct RunOptions {
   std::optional<std::uint64_t> swap;
   std::vector<Reclaim> reclaims;
   std::string folder = "/";
-  bool strace = false, gdb = false, icount = false, verbose = false;
+  std::string strace;                     // which calls to show, as the guest reads it; empty: none
+  bool syscall_summary = false, gdb = false, icount = false, verbose = false;
   MachineKind machine = MachineKind::q35;
   enum class Acceleration { automatic, tcg, kvm } acceleration = Acceleration::automatic;
   unsigned cpus = 1;

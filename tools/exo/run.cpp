@@ -77,7 +77,8 @@ RunDescription describe_run(const RunOptions& options, const std::string& progra
     run.add("rows", size->rows);
     run.add("cols", size->columns);
   }
-  if (options.strace) run.add("strace", "1");
+  if (!options.strace.empty()) run.add("strace", options.strace);
+  if (options.syscall_summary) run.add("syscall_summary", "1");
   for (std::size_t i = 0; i < places.size(); ++i)
     run.add("volume", std::to_string(i) + ":" + places[i] + (options.volumes[i].is_writable ? ":rw" : ":ro"));
   if (const std::uint64_t swap = choose_swap(options); swap != 0) run.add("swap", swap / base::page_size);

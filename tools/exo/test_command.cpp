@@ -57,6 +57,7 @@ void add_host_jobs(const Locations& at, const Selection& selection, std::vector<
   add("unit/exo", {(tests / "exo/exo_unit_tests").string(), "--gtest_brief=1"}, 300);
   add("nocompile/rights", {"/bin/sh", (at.source / "tests/nocompile/run").string(), at.source.string()}, 300);
   add("linux/covered", {"/bin/sh", (at.source / "tests/linux/covered").string(), at.source.string()}, 60);
+  add("docs/compatibility", {(at.build / "tools/docs/docs_compatibility").string(), at.source.string(), "--check"}, 60);
   add("docs/calls", {(at.build / "tools/docs/docs_calls").string(), at.source.string(), "--check"}, 60);
   add("docs/tutorial",
       {(at.build / "tools/docs/docs_quotes").string(), (at.source / "docs/tutorial.md").string(),

@@ -3,7 +3,7 @@
 # A day's work with git in a tree of as many files as the argument says.
 set -e
 HOME=$(mktemp -d); export HOME GIT_AUTHOR_DATE='2024-01-01T00:00:00Z' GIT_COMMITTER_DATE='2024-01-01T00:00:00Z' GIT_CONFIG_NOSYSTEM=1
-git config --global user.email someone@example.org; git config --global user.name Someone
+git config --global gc.auto 0; git config --global user.email someone@example.org; git config --global user.name Someone
 git config --global init.defaultBranch main; git config --global safe.directory '*'
 mkdir $HOME/repository; cd $HOME/repository; git init -q
 i=0; while [ $i -lt $1 ]; do d=d$((i / 100)); [ -d $d ] || mkdir $d; echo "file $i $((i * 7919 % 1009))" > $d/f$i; i=$((i + 1)); done
