@@ -226,13 +226,15 @@ CallResult linux_sendfile(const Arguments& arguments) {
 }
 
 CallResult linux_copy_file_range(const Arguments& arguments) {
+  static_cast<void>(TRY(file_of(arguments.a)));
+  static_cast<void>(TRY(file_of(arguments.c)));
+  Position from = TRY(position_at(arguments.b)), to = TRY(position_at(arguments.d));
+  if (arguments.f != 0) return Fail{Errno::inval};
   FileRef in = TRY(readable_file(arguments.a));
   FileRef out = TRY(writable_file(arguments.c));
-  if (arguments.f != 0) return Fail{Errno::inval};
   if (in->inode->is(mode_directory) || out->inode->is(mode_directory)) return Fail{Errno::isdir};
   if (!in->inode->is(mode_regular) || !out->inode->is(mode_regular)) return Fail{Errno::inval};
   if ((out->flags & o_append) != 0) return Fail{Errno::badf};
-  Position from = TRY(position_at(arguments.b)), to = TRY(position_at(arguments.d));
   const std::uint64_t count = arguments.e < max_io ? arguments.e : max_io;
   const std::uint64_t start = from.given ? from.offset : in->position, target = to.given ? to.offset : out->position;
   if (in->inode == out->inode && start < target + count && target < start + count) return Fail{Errno::inval};

@@ -162,13 +162,26 @@ CallResult linux_mlockall(const Arguments& a) {
 CallResult linux_munlockall(const Arguments&) { return 0; }
 
 // One memory node.
+namespace {
+
+// The bits of a node mask: there is one node, so nothing comes of them.
+Status read_nodes(std::uint64_t address, std::uint64_t bits_and_one) {
+  constexpr std::uint64_t most = base::page_size * 8;
+  if (address == 0 || bits_and_one <= 1) return {};
+  if (bits_and_one - 1 > most) return Fail{Errno::inval};
+  for (std::uint64_t at = 0; at < bits_and_one - 1; at += 64) static_cast<void>(TRY(read_user<std::uint64_t>(address + at / 8)));
+  return {};
+}
+
+}  // namespace
+
 CallResult linux_mbind(const Arguments& a) {
   if ((a.a & page_mask) != 0 || as_u32(a.c) > 5) return Fail{Errno::inval};
-  return 0;
+  return nothing(read_nodes(a.d, a.e));
 }
 CallResult linux_set_mempolicy(const Arguments& a) {
   if (as_u32(a.a) > 5) return Fail{Errno::inval};
-  return 0;
+  return nothing(read_nodes(a.b, a.c));
 }
 CallResult linux_get_mempolicy(const Arguments& a) {
   if ((a.e & ~std::uint64_t{7}) != 0) return Fail{Errno::inval};

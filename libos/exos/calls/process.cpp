@@ -175,8 +175,13 @@ CallResult linux_waitid(const Arguments& a) {
     }
     default: return Fail{Errno::inval};
   }
-  const auto changed = TRY(wait_for(selector, options));
+  const auto waited = wait_for(selector, options);
   UserSignalInfo info{};
+  if (!waited) {
+    if (a.c != 0) TRY_VOID(write_user(a.c, info));   // Linux clears it even then
+    return Fail{waited.error()};
+  }
+  const std::optional<Changed>& changed = *waited;
   UserUsage used{};
   if (changed) {
     const Process& child = *changed->child;
