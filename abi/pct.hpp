@@ -6,7 +6,7 @@
 //   rdi        entry slot                         badge                            the reply's `status`
 //   rsi        transfer                           received slot, or 0              received slot, or 0
 //   rdx r10 r8 r9 rbx rbp r12 r13 r14 r15         as the caller had them           as the callee had them at pct_reply
-//   rcx r11    lost                               0                                lost
+//   rcx r11    lost                               rip, flags                       lost
 //   rsp        kept                               as at the callee's last pct_reply  kept
 //   flags      kept                               0x202                            kept
 // Vector registers and segment bases are each env's own. Where the callee's env was not accepting nothing has changed.

@@ -10,6 +10,8 @@ enum class TraceEvent : std::uint32_t {   // a: b:
   call = 0,          // number, first argument
   call_end = 1,      // number, error
   exception = 2,     // vector, address (page faults) or rip
+  // Of transfers the kernel records run and env_state only when it has to take the long way: when call, call_end or transfer
+  // is asked for, or for another reason (docs/decisions/0010).
   run = 3,           // an env gets the processor: env, slice position
   idle = 4,          // 0, 0
   slice_end = 5,     // position, 1 when it overran

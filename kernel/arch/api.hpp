@@ -17,12 +17,15 @@ using abi::FrameNumber;
 using abi::Nanoseconds;
 using CpuId = base::Strong<struct CpuIdTag, std::uint32_t, base::Ordered, base::Offsets>;
 
-// A processor's worth of user state. General registers are saved on every entry except the foreign-call fast path;
+// A processor's worth of user state. General registers are saved on every entry from which another env may go on;
 // `vector` when another env is about to use the unit.
 struct Context {
   abi::Registers registers{};
-  std::uint64_t error_code = 0;              // scratch of the entry path
-  std::uint64_t entry_kind = 0;              // how the kernel was entered; decides sysret or iret on the way out
+  // What the entry code does without the core, from the env's entries: see bind_entries.
+  std::uint64_t* foreign_frame = nullptr;      // foreign_rip of its user area; nullptr: no foreign entry
+  std::uint64_t foreign_entry = 0;
+  abi::EventFrame* exception_frame = nullptr;  // of its user area; nullptr: exceptions go the long way
+  std::uint64_t exception_entry = 0;
   alignas(64) std::byte vector[2816]{};      // XSAVE area; the machine's size is checked against it at boot
 };
 
@@ -81,14 +84,13 @@ void idle();
 void relax();
 
 // --- envs --------------------------------------------------------------------------------------------------------
-void init_context(Context& context);                 // all zero, initial vector state
-void save_vector(Context& context);
-void load_vector(const Context& context);
-// Loads segment bases and what the foreign-call path keeps per processor (user area, foreign entry). Called whenever
-// cpu.current changes or the current env is configured. nullptr: nobody.
-void bind_env(Cpu& cpu, Env* env);
-// Reads fs/gs base that user code may have changed since (FSGSBASE) into the context.
-void save_bases(Context& context);
+void init_context(Context& context);                 // registers 0, initial vector state
+// The vector unit and the segment bases, which ring 3 changes by itself, out of the processor and into it.
+void save_user_state(Context& context);
+void load_user_state(const Context& context);
+void load_bases(const Context& context);             // of the env that is loaded already
+// After its entries have changed.
+void bind_entries(Env& env);
 
 // --- devices the core multiplexes ----------------------------------------------------------------------------------
 // Bytes taken or given without waiting; 0 when there is no room or nothing there. The memory is the kernel's.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the core keeps for one processor. `current` is who shall run; `loaded` is whose vector state and segment bases
-// the hardware holds. They differ only inside the kernel, until settle() has made them equal.
+// the hardware holds. They differ only inside the kernel, until settle() has made them equal: in ring 3 the entry code
+// finds the env by `current`.
 #pragma once
 
 #include "kernel/core/object.hpp"
@@ -25,7 +26,7 @@ struct Cpu {
   arch::CpuId id{};
   Env* current = nullptr;
   Env* loaded = nullptr;
-  Env* vector_of = nullptr;                     // whose state is still in the vector unit, if its vector_cpu agrees
+  Nanoseconds since{};                          // when `loaded` came
   std::uint32_t space = 0;                      // whose page tables are in use; 0: the kernel's own
   std::uint32_t tag = 0, next_tag = 0;          // in use; to be taken for the next space that has none
   std::uint32_t position = abi::slices_per_cpu - 1;  // of the current slice, or the last one

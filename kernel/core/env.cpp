@@ -36,6 +36,7 @@ Result<Env*> Env::create(Kernel& k, Account& payer, const Parts& parts, FrameNum
   ++area.pins;
   ++parts.space.envs;
   ++parts.table.envs;
+  arch::bind_entries(*env);
   return env;
 }
 
@@ -57,8 +58,8 @@ Status Env::destroy(Kernel& k, Cpu& here) {
   leave_transfer(*this);
   end_call_of(k, *this);
   if (here.loaded == this) {
+    charge_stay(here, *this);
     here.loaded = nullptr;
-    arch::bind_env(here, nullptr);
   }
   release_positions(k, *this);
   --k.frames[user_area].pins;
@@ -79,7 +80,8 @@ Status Env::configure(Kernel&, Cpu& here, const abi::EnvEntries& wanted, ObjectR
   monitor = woken;
   context.registers.gs_base = wanted.gs_base;
   context.registers.fs_base = wanted.fs_base;
-  if (here.loaded == this) arch::bind_env(here, this);
+  arch::bind_entries(*this);
+  if (here.loaded == this) arch::load_bases(context);
   return {};
 }
 
@@ -91,7 +93,6 @@ Status Env::start(Kernel& k, std::uint64_t rip, std::uint64_t rsp, std::uint64_t
   // point of no return
   end_call_of(k, *this);  // it was stopped while it answered one
   arch::init_context(context);
-  vector_cpu = 0;
   forfeits = false;
   info->strikes = 0;
   upcalls_due = 0;
@@ -159,8 +160,7 @@ void Env::change_space(Kernel&, Cpu&, Space& to) {
 }
 
 void Env::set_state(RunState to) {
-  state = to;
-  info->state = static_cast<std::uint32_t>(to);
+  note_state(to);
   // That it runs is an event of its own.
   if (to != RunState::running)
     trace(arch::this_cpu(), TraceEvent::env_state, frame_index(this), static_cast<std::uint64_t>(to));

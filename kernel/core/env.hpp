@@ -28,13 +28,11 @@ struct Env {
   std::uint32_t space = 0;        // its own count in the space keeps that alive
   std::uint32_t table = 0;        // and in the table
   std::uint32_t cpu = 0;          // while running
-  std::uint32_t vector_cpu = 0;   // 1 + the processor whose vector unit it used last; 0: the saved state is newer
   Nanoseconds deadline{};         // while sleeping
   SleepLink sleep;
   std::uint64_t code = 0, error = 0, address = 0;  // how it halted or got stuck
   abi::EnvInfo* info = nullptr;   // its counters, of which there is no other copy: in the information pages
   std::uint32_t positions = 0;    // of the slice vectors that it owns
-  Nanoseconds run_since{};
   Env* caller = nullptr;          // whose call it answers (transfer.hpp)
   Env* callee = nullptr;          // while calling: who answers
   bool forfeits = false;          // its next slice, for an overrun
@@ -79,6 +77,10 @@ struct Env {
 
   // All changes of `state` go through here: the information pages show it, and so does the trace.
   void set_state(RunState to);
+  void note_state(RunState to) {  // untraced
+    state = to;
+    info->state = static_cast<std::uint32_t>(to);
+  }
   // Makes it continue at its entry for the event, if it has one and is not busy with another of the class.
   [[nodiscard]] bool deliver_exception(std::uint64_t vector, std::uint64_t fault_error, std::uint64_t fault_address);
   [[nodiscard]] bool deliver_upcall(abi::Upcall what, std::uint64_t entry);
@@ -90,5 +92,6 @@ struct Env {
   [[nodiscard]] bool runs_elsewhere(const Cpu& here) const;
 };
 static_assert(sizeof(Env) <= abi::page_size);
+static_assert(offsetof(Env, context) == 0 && offsetof(arch::Context, registers) == 0);  // the entry code goes by that
 
 }  // namespace aegis

@@ -51,7 +51,7 @@ struct Kernel {
 };
 
 namespace detail {
-extern constinit ShortLock kernel_lock;
+extern "C" constinit ShortLock kernel_lock;  // entry.S knows it too
 extern constinit Kernel kernel;
 }  // namespace detail
 
@@ -63,6 +63,27 @@ class [[nodiscard]] KernelGuard {
   KernelGuard& operator=(const KernelGuard&) = delete;
   [[nodiscard]] Kernel& operator*() const { return detail::kernel; }
   [[nodiscard]] Kernel* operator->() const { return &**this; }
+};
+
+// The lock if nobody has it or waits for it. keep() leaves it held: for the entry code, which gives it back.
+class [[nodiscard]] QuickGuard {
+ public:
+  QuickGuard() : held_{detail::kernel_lock.acquire_at_once()} {}
+  ~QuickGuard() {
+    if (held_) detail::kernel_lock.release();
+  }
+  QuickGuard(const QuickGuard&) = delete;
+  QuickGuard& operator=(const QuickGuard&) = delete;
+  [[nodiscard]] explicit operator bool() const { return held_; }
+  [[nodiscard]] Kernel& operator*() const { return detail::kernel; }
+  template <typename T>
+  [[nodiscard]] T keep(T answer) {
+    held_ = false;
+    return answer;
+  }
+
+ private:
+  bool held_;
 };
 
 // The lock is somebody else's meanwhile: what was looked up before may be gone afterwards, but for what is kept alive.

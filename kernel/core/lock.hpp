@@ -15,9 +15,10 @@ class ShortLock {
   ShortLock& operator=(const ShortLock&) = delete;
 
   void acquire() {
-    if (waiting_.load(std::memory_order_relaxed) == 0 && try_acquire()) [[likely]] return;
+    if (acquire_at_once()) [[likely]] return;
     wait();
   }
+  [[nodiscard]] bool acquire_at_once() { return waiting_.load(std::memory_order_relaxed) == 0 && try_acquire(); }
   void release() { held_.store(false, std::memory_order_release); }
 
  private:
@@ -35,7 +36,7 @@ class ShortLock {
     waiting_.fetch_sub(1, std::memory_order_relaxed);
   }
 
-  std::atomic<bool> held_{false};
+  std::atomic<bool> held_{false};  // the first byte: entry.S gives back what a quick transfer took
   std::atomic<std::uint32_t> waiting_{0};
 };
 

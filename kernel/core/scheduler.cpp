@@ -53,28 +53,18 @@ void start_next_slice(Kernel& k, Cpu& cpu) {
   }
 }
 
-void unload(Kernel& k, Cpu& cpu) {
-  Env* env = cpu.loaded;
-  if (env == nullptr) return;
-  arch::save_bases(env->context);
-  arch::save_vector(env->context);
-  const std::uint64_t stay = arch::now() - env->run_since;
-  env->info->run_ns += stay;
-  owner_of(k, frame_index(env)).run_ns += stay;
-  env->pending = Pending::nothing;  // it has left: who asked for that asks again and finds it so
-  cpu.loaded = nullptr;
+void unload(Cpu& cpu, Env& env) {
+  arch::save_user_state(env.context);
+  charge_stay(cpu, env);
+  env.pending = Pending::nothing;  // it has left: who asked for that asks again and finds it so
 }
 
 void load(Cpu& cpu, Env& env) {
-  if (cpu.vector_of != &env || env.vector_cpu != cpu.id.raw() + 1) arch::load_vector(env.context);
-  cpu.vector_of = &env;
-  env.vector_cpu = cpu.id.raw() + 1;
-  env.run_since = arch::now();
+  if (cpu.loaded == nullptr) cpu.since = arch::now();
+  arch::load_user_state(env.context);
   ++env.info->switches;
   ++cpu.info->switches;
   trace(cpu, TraceEvent::run, frame_index(&env), cpu.position);
-  cpu.loaded = &env;
-  arch::bind_env(cpu, &env);
 }
 
 void note_idle(Kernel& k, Cpu& cpu) {
@@ -139,9 +129,9 @@ void settle(Kernel& k, Cpu& cpu) {
   cpu.look_again = false;
   if (cpu.current == nullptr) start_next_slice(k, cpu);
   if (cpu.current != cpu.loaded) {
-    unload(k, cpu);
+    if (cpu.loaded != nullptr) unload(cpu, *cpu.loaded);
     if (cpu.current != nullptr) load(cpu, *cpu.current);
-    else arch::bind_env(cpu, nullptr);
+    cpu.loaded = cpu.current;
   }
   use_space(k, cpu);
   if (cpu.current != nullptr) cpu.current->deliver_due_upcall();

@@ -11,6 +11,15 @@ namespace aegis {
 // Makes the hardware agree with `current`, chooses the next slice when that is empty, and arms the timer.
 void settle(Kernel& k, Cpu& cpu);
 
+// What has passed since `env` was loaded, or was charged last, is its own time and its account's.
+inline void charge_stay(Cpu& cpu, const Env& env) {
+  const Nanoseconds now = arch::now();
+  const std::uint64_t stay = now - cpu.since;
+  cpu.since = now;
+  env.info->run_ns += stay;
+  object_at<Account>(env.info->account).run_ns += stay;
+}
+
 // Who runs when `env` is given time: itself, or who answers its call. nullptr: nobody can now. A wait whose word has come
 // true ends here.
 [[nodiscard]] Env* runnable_behind(Kernel& k, Env& env);

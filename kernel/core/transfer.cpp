@@ -63,11 +63,11 @@ Status enter_env(Kernel& k, Cpu& cpu, const Slot& entry, abi::Transfer transfer,
   // point of no return
   abi::Registers& r = callee.context.registers;
   pass_message(self.context.registers, r);
-  r.rax = r.rcx = r.r11 = 0;
+  r.rax = 0;
   r.rdi = badge;
   r.rsi = received.raw();
-  r.rip = rip;
-  r.rflags = initial_flags;
+  r.rip = r.rcx = rip;
+  r.rflags = r.r11 = initial_flags;
   ++self.info->transfers;
   trace(cpu, TraceEvent::transfer, frame_index(&callee), badge);
   if (awaits_reply) {

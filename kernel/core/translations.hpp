@@ -6,7 +6,7 @@
 // docs/decisions/0011-tagged-translations.md has the argument.
 #pragma once
 
-#include "kernel/core/cpu.hpp"
+#include "kernel/core/env.hpp"
 #include "kernel/core/kernel.hpp"
 #include "kernel/core/space.hpp"
 
@@ -17,6 +17,20 @@ namespace aegis {
 // Makes the processor use the space of its current env, with nothing remembered that is no longer so. Without a current
 // env the last tables stay in use, unless they are to go.
 void use_space(Kernel& k, Cpu& cpu);
+
+// From the current env, which is set to `to` by now, to that one. Without tags there is nothing to choose and nothing is kept.
+[[gnu::always_inline]] inline void go_to_space(Kernel& k, Cpu& cpu, const Env& to) {
+  if (cpu.space == to.space) return;
+  if (arch::tag_count() != 1) return use_space(k, cpu);
+  const std::uint64_t bit = cpu_bit(cpu);
+  Space& space = object_at<Space>(to.space);
+  object_at<Space>(cpu.space).active &= ~bit;
+  space.active |= bit;
+  space.stale &= ~bit;
+  cpu.space = to.space;
+  ++cpu.info->space_loads;
+  arch::load_space(FrameNumber{space.top}, 0, arch::Remembered::forgotten);
+}
 
 // What has to be forgotten of a space: a range, or (end 0) everything; `tables` when page tables go, which an idle
 // processor may still walk.

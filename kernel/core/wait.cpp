@@ -28,15 +28,15 @@ std::uint64_t read_word(const std::uint64_t* word) {
 }
 
 // Whose time the processor spends in the kernel now: it is not to pay for what is done for another.
-void charge_look(Kernel& k, const Cpu& cpu, Env& env, std::uint64_t ns) {
+void charge_look(Kernel& k, Cpu& cpu, Env& env, std::uint64_t ns) {
   env.info->run_ns += ns;
   owner_of(k, frame_index(&env)).run_ns += ns;
-  if (cpu.loaded != nullptr) cpu.loaded->run_since = Nanoseconds{cpu.loaded->run_since.raw() + ns};
+  if (cpu.loaded != nullptr) cpu.since = Nanoseconds{cpu.since.raw() + ns};
 }
 
 std::optional<std::uint64_t> run_predicate(Kernel& k, Env& env) {
   const Wait& wait = env.wait;
-  const Cpu& cpu = arch::this_cpu();
+  Cpu& cpu = arch::this_cpu();
   ProgramRoom& room = *cpu.room;
   for (std::uint32_t i = 0; i < wait.count; ++i) room.words[i] = read_word(wait.words[i]);
   room.forget_words_from(wait.count);

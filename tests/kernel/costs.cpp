@@ -96,8 +96,8 @@ void transfers() {
   const std::uint64_t start = tsc();
   static_cast<void>(rt::transfer_call(entry, m));
   const std::uint64_t end = tsc();
-  say("transfer, one way (with the library's stub)", service_began - start, 1040);
-  say("transfer, the way back (with the library's stub)", end - service_began, 900);
+  say("transfer, one way (with the library's stub)", service_began - start, 330);
+  say("transfer, the way back (with the library's stub)", end - service_began, 250);
   destroy(t);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Vector state: initial for a new env, its own for each, kept across yields, sleeps and forced switches.
+#include "libos/rt/transfer.hpp"
 #include "tests/kernel/domain.hpp"
 
 using namespace guest;
@@ -110,6 +111,40 @@ void preempted() {
   for (Thread& t : threads) destroy(t);
 }
 
+// Both ends of a transfer keep their own, whichever way it takes: the quick one, or with a traced event the general one.
+volatile std::uint64_t served;
+rt::Answer serves(rt::Request& request) {
+  const std::uint64_t round = request.message[0];
+  if (round == 0) check_initial();
+  else if (!patterns_hold(1000 + round - 1)) mismatches = mismatches + 1;
+  load_patterns(1000 + round);
+  served = served + 1;
+  return {};
+}
+void accepts(std::uint64_t) { rt::halt(static_cast<std::uint64_t>(rt::serve(serves))); }
+
+void transferred() {
+  Thread t = make_thread();
+  const CapSlot entry = new_slot();
+  must(call::pct_entry(t.env, entry, Va{reinterpret_cast<std::uint64_t>(&rt::rt_transfer_entry)}, 0));
+  start(t, accepts);
+  expect_equal(run(t.env).state, abi::RunState::accepting, "it accepts");
+  const auto usual = static_cast<std::uint32_t>(system_info().trace_mask);
+  for (std::uint64_t round = 0; round < 200; ++round) {
+    must(call::trace_set(boot::machine, round % 3 == 0 ? abi::trace_bit(abi::TraceEvent::transfer) : usual));
+    load_patterns(round + 3);
+    rt::Message message{round};
+    must(rt::transfer_call(entry, message));
+    if (!patterns_hold(round + 3)) fail(here(), "our own state after a transfer");
+  }
+  must(call::trace_set(boot::machine, usual));
+  expect_equal(std::uint64_t{served}, 200ull, "all were served");
+  expect_equal(std::uint64_t{mismatches}, 0ull, "foreign vector state seen in a transfer");
+  expect_equal(std::uint64_t{dirty_start}, 0ull, "the caller's vector state seen");
+  destroy(t);
+  must(rt::drop(entry));
+}
+
 }  // namespace
 
 std::uint64_t program(const boot::Facts& facts) {
@@ -117,5 +152,6 @@ std::uint64_t program(const boot::Facts& facts) {
   expect(system_info().xsave_size > 0 && (system_info().xcr0 & 3) == 3, "x87 and SSE state are switched");
   cooperative();
   preempted();
+  transferred();
   finish();
 }

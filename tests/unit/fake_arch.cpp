@@ -190,14 +190,14 @@ void idle() { std::abort(); }
 void relax() { std::abort(); }  // one thread: waiting for the lock would be for ever
 
 void init_context(Context& context) {
-  context = Context{};
+  context.registers = {};
   context.vector[0] = std::byte{1};
 }
 // The unit is one word here: each env's state is what it last had.
-void save_vector(Context&) {}
-void load_vector(const Context&) {}
-void bind_env(Cpu&, Env*) {}
-void save_bases(Context&) {}
+void save_user_state(Context&) {}
+void load_user_state(const Context&) {}
+void load_bases(const Context&) {}
+void bind_entries(Env&) {}
 
 std::size_t console_write(std::span<const std::byte> bytes) {
   const std::size_t n = std::min(bytes.size(), machine().console_room);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// An env's user state in and out of the processor: vector unit, segment bases, what the entry code keeps at hand.
+// An env's user state in and out of the processor: vector unit, segment bases, what the entry code needs.
 #include "kernel/arch/x86_64/features.hpp"
 #include "kernel/arch/x86_64/instructions.hpp"
 #include "kernel/arch/x86_64/per_cpu.hpp"
@@ -25,8 +25,6 @@ void clear_selectors() {
 
 void init_context(Context& context) {
   context.registers = {};
-  context.error_code = 0;
-  context.entry_kind = 0;
   // An empty component bitmap in the header: everything beyond the two control words is in its initial state, whatever
   // the rest of the area holds. [intel/vol1 13.6]
   std::memset(context.vector, 0, legacy_and_header);
@@ -36,39 +34,31 @@ void init_context(Context& context) {
   std::memcpy(context.vector + 24, &mxcsr, sizeof mxcsr);
 }
 
+void bind_entries(Env& env) {
+  auto* area = reinterpret_cast<abi::UserArea*>(frame_memory(env.user_area));
+  Context& context = env.context;
+  context.foreign_frame = env.entries.foreign != 0 ? &area->foreign_rip : nullptr;
+  context.foreign_entry = env.entries.foreign;
+  context.exception_frame = env.entries.exception != 0 ? &area->exception : nullptr;
+  context.exception_entry = env.entries.exception;
+}
+
+void load_bases(const Context& context) {
+  x86::wrfsbase(x86::canonical(context.registers.fs_base));  // any other value would fault here
+  x86::write_user_gs_base(x86::canonical(context.registers.gs_base));
+}
+
 // Kept apart when the kernel is optimised as one: tools/check/no-vector-instructions knows these two by name.
-[[gnu::noinline]] void save_vector(Context& context) {
+[[gnu::noinline]] void save_user_state(Context& context) {
+  context.registers.fs_base = x86::rdfsbase();
+  context.registers.gs_base = x86::read_user_gs_base();
   asm volatile("xsave64 %0" : "=m"(context.vector) : "a"(features().xcr0), "d"(0) : "memory");
 }
 
-[[gnu::noinline]] void load_vector(const Context& context) {
-  asm volatile("xrstor64 %0" : : "m"(context.vector), "a"(features().xcr0), "d"(0) : "memory");
-}
-
-void bind_env(Cpu& cpu, Env* env) {
-  PerCpu& p = per_cpu(cpu.id);
-  if (env == nullptr) {
-    p.registers = nullptr;
-    p.foreign_frame = nullptr;
-    p.exception_frame = nullptr;
-    return;
-  }
-  abi::Registers& registers = env->context.registers;
-  p.registers = &registers;
-  auto* area = reinterpret_cast<abi::UserArea*>(frame_memory(env->user_area));
-  p.foreign_frame = env->entries.foreign != 0 ? &area->foreign_rip : nullptr;
-  p.foreign_entry = env->entries.foreign;
-  p.exception_frame = env->entries.exception != 0 ? &area->exception : nullptr;
-  p.exception_entry = env->entries.exception;
-  p.env_info = env->info;
+[[gnu::noinline]] void load_user_state(const Context& context) {
   clear_selectors();
-  x86::wrfsbase(x86::canonical(registers.fs_base));  // any other value would fault here
-  x86::write_user_gs_base(x86::canonical(registers.gs_base));
-}
-
-void save_bases(Context& context) {
-  context.registers.fs_base = x86::rdfsbase();
-  context.registers.gs_base = x86::read_user_gs_base();
+  load_bases(context);
+  asm volatile("xrstor64 %0" : : "m"(context.vector), "a"(features().xcr0), "d"(0) : "memory");
 }
 
 }  // namespace aegis::arch

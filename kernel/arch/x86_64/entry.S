@@ -42,6 +42,69 @@
 
 .section .entry, "ax"
 
+// A protected control transfer the short way (core/quick_transfer.cpp). Until it is sure to succeed the caller's registers are
+// where a switching call's are: saved, or still in place. What is exchanged under the lock is what `to` would read on another
+// processor; the message's registers are saved for a caller whose call ends without a reply.
+.macro quick_transfer function, number
+  movq %gs:per_cpu_current, %rsp
+  movq %rcx, registers_rip(%rsp)
+  movq %r11, registers_rflags(%rsp)
+  movq %gs:per_cpu_scratch, %rcx
+  movq %rcx, registers_rsp(%rsp)
+  save_registers %rsp
+  movq %gs:per_cpu_kernel_stack, %rsp
+  movq %gs:per_cpu_core, %rdx
+  call \function
+  testq %rax, %rax
+  jz 1f
+  movq %rax, %rdi                           // to
+  movq %rdx, %rsi                           // from
+  rdfsbase %rcx
+  movq %rcx, registers_fs_base(%rsi)
+  movq registers_fs_base(%rdi), %rcx
+  wrfsbase %rcx
+  movl (found_features + features_xcr0)(%rip), %eax
+  xorl %edx, %edx
+  xsave64 context_vector(%rsi)
+  xrstor64 context_vector(%rdi)
+  swapgs                                    // from here on gs is the user's
+  rdgsbase %rcx
+  movq %rcx, registers_gs_base(%rsi)
+  movq registers_gs_base(%rdi), %rcx
+  wrgsbase %rcx
+  movb $0, kernel_lock(%rip)                // ShortLock::release
+  movq registers_rdx(%rsi), %rdx
+  movq registers_r10(%rsi), %r10
+  movq registers_r8(%rsi), %r8
+  movq registers_r9(%rsi), %r9
+  movq registers_rflags(%rdi), %r11
+  movq registers_rip(%rdi), %rcx            // behind a `syscall`, or an entry: at most user_end, so sysret takes it
+  testl $by_iret_flags, %r11d
+  jnz 2f
+  movq registers_rsp(%rdi), %rsp
+  movq registers_rdi(%rdi), %rdi
+  xorl %esi, %esi
+  xorl %eax, %eax
+  sysretq
+2: pushq $user_data_selector
+  pushq registers_rsp(%rdi)
+  pushq %r11
+  pushq $user_code_selector
+  pushq %rcx
+  movq registers_rdi(%rdi), %rdi
+  xorl %esi, %esi
+  xorl %eax, %eax
+  iretq
+1: movq %gs:per_cpu_current, %rsp
+  movq $call_base + \number, registers_rax(%rsp)
+  movq registers_rip(%rsp), %rcx
+  movq %rcx, registers_rcx(%rsp)
+  movq registers_rflags(%rsp), %r11
+  movq %r11, registers_r11(%rsp)
+  movl $\number, %esi
+  jmp saved_call
+.endm
+
 // From ring 3 by `syscall`. While rsp is a scratch register only NMI and machine check can come, and they bring stacks.
 // The foreign path is the one a Linux program's call takes: no stack, no lock, no C++.
 .balign 64
@@ -53,12 +116,14 @@ syscall_entry:
   leaq -call_base(%rax), %rsp
   cmpq $call_count, %rsp                    // unsigned, all 64 bits: no Linux number passes
   jb aegis_call
-  movq %gs:per_cpu_foreign_frame, %rsp
+  movq %gs:per_cpu_current, %rsp
+  movq context_foreign_frame(%rsp), %rsp
   testq %rsp, %rsp
   jz foreign_without_entry
   movq %rcx, (%rsp)                         // user area, through the direct map
   movq %r11, foreign_rflags_from_rip(%rsp)
-  movq %gs:per_cpu_foreign_entry, %rcx
+  movq %gs:per_cpu_current, %rcx
+  movq context_foreign_entry(%rcx), %rcx
   movq %gs:per_cpu_scratch, %rsp
   swapgs
   sysretq                                   // rcx must be canonical or this faults in ring 0 with the user's rsp
@@ -108,7 +173,7 @@ save_and_look_again:
   popq %r8
   popq %r9
   movq %rcx, %rdx
-  movq %gs:per_cpu_registers, %rcx
+  movq %gs:per_cpu_current, %rcx
   save_registers %rcx
   movq %rax, registers_rax(%rcx)
   popq %r11
@@ -124,7 +189,11 @@ save_and_look_again:
   jmp resume
 
 switching_call:
-  movq %gs:per_cpu_registers, %rsp
+  cmpl $pct_call_number, %esp
+  je call_quickly
+  cmpl $pct_reply_number, %esp
+  je reply_quickly
+  movq %gs:per_cpu_current, %rsp
   save_registers %rsp
   movq %rax, registers_rax(%rsp)
   movq %rcx, registers_rcx(%rsp)            // equal to rip and rflags: the sign that sysret may lead back
@@ -133,15 +202,20 @@ switching_call:
   movq %r11, registers_rflags(%rsp)
   movq %gs:per_cpu_scratch, %rcx
   movq %rcx, registers_rsp(%rsp)
+  leaq -call_base(%rax), %rsi
+saved_call:
   movq %gs:per_cpu_kernel_stack, %rsp
   movq %gs:per_cpu_self, %rdi
-  leaq -call_base(%rax), %rsi
   xorl %ebp, %ebp
   call call_from_user
   jmp resume
+call_quickly:
+  quick_transfer quick_call, pct_call_number
+reply_quickly:
+  quick_transfer quick_reply, pct_reply_number
 
 foreign_without_entry:
-  movq %gs:per_cpu_registers, %rsp
+  movq %gs:per_cpu_current, %rsp
   save_registers %rsp
   movq %rax, registers_rax(%rsp)
   movq %rcx, registers_rcx(%rsp)
@@ -198,7 +272,8 @@ resume:
   pushq %rax
   testb $trace_exceptions, trace_mask(%rip)
   jnz long_way
-  movq %gs:per_cpu_exception_frame, %rax
+  movq %gs:per_cpu_current, %rax
+  movq context_exception_frame(%rax), %rax
   testq %rax, %rax
   jz long_way
   cmpq $0, event_busy(%rax)
@@ -229,12 +304,14 @@ write_event:
   movq 56(%rsp), %rcx
   movq %rcx, event_rsp(%rax)
   movq $0, event_reserved(%rax)
-  movq %gs:per_cpu_env_info, %rcx
+  movq %gs:per_cpu_current, %rcx
+  movq env_info(%rcx), %rcx
   incq env_info_exceptions(%rcx)
   movq %gs:per_cpu_info, %rcx
   incq cpu_info_exceptions(%rcx)
   movq $1, event_busy(%rax)
-  movq %gs:per_cpu_exception_entry, %rcx    // below user_end, or iretq would fault
+  movq %gs:per_cpu_current, %rcx
+  movq context_exception_entry(%rcx), %rcx  // below user_end, or iretq would fault
   movq %rcx, 32(%rsp)
   movq $0x202, 48(%rsp)
   popq %rcx
@@ -256,7 +333,7 @@ common_entry:
   lfence                                    // no speculation past here with the wrong gs
   pushq %rax
 long_way:
-  movq %gs:per_cpu_registers, %rax
+  movq %gs:per_cpu_current, %rax
   save_registers %rax
   movq %rcx, registers_rcx(%rax)
   movq %r11, registers_r11(%rax)

@@ -12,9 +12,10 @@ extern const std::uint64_t smap_sites_start[], smap_sites_end[];
 }
 
 namespace aegis::arch {
+[[gnu::section(".fixed")]] constinit Features found_features{};
 namespace {
 
-[[gnu::section(".fixed")]] constinit Features found{};
+constexpr Features& found = found_features;
 
 // XCR0 components [intel/vol1 13.1]
 constexpr std::uint32_t xcr0_x87 = 1u << 0, xcr0_sse = 1u << 1, xcr0_avx = 1u << 2, xcr0_pkru = 1u << 9;
@@ -39,8 +40,6 @@ void need(bool present, std::string_view what) {
 }
 
 }  // namespace
-
-const Features& features() { return found; }
 
 void find_features() {  // [intel/vol2 CPUID]
   const x86::Cpuid one = x86::cpuid(1), seven = x86::cpuid(7);

@@ -12,7 +12,8 @@ struct Features {
   std::uint32_t xcr0 = 0;
   std::uint32_t xsave_size = 0;
 };
-[[nodiscard]] const Features& features();
+extern "C" Features found_features;  // written once
+[[nodiscard]] inline const Features& features() { return found_features; }
 
 void find_features();     // once, on the first processor; stops the machine when it lacks what the kernel needs
 void enable_features();   // on every processor: control registers, system-call entry, vector state

@@ -2,7 +2,9 @@
 // Numbers for the assembler, computed by the compiler: each is a line of text in this object's .offsets section, which
 // the build copies into arch_offsets.inc. This object is not linked.
 #include "kernel/arch/x86_64/address.hpp"
-#include "kernel/arch/x86_64/per_cpu.hpp"
+#include "kernel/arch/x86_64/features.hpp"
+#include "kernel/arch/x86_64/trap.hpp"
+#include "kernel/core/env.hpp"
 
 #define CONSTANT(name, value) asm volatile(".ascii \".set " #name ", %c0\\n\"" : : "i"(value))
 
@@ -25,14 +27,19 @@ void write_offsets() {
   CONSTANT(per_cpu_kernel_stack, offsetof(PerCpu, kernel_stack));
   CONSTANT(per_cpu_call_stack, offsetof(PerCpu, call_stack));
   CONSTANT(per_cpu_scratch, offsetof(PerCpu, scratch));
-  CONSTANT(per_cpu_registers, offsetof(PerCpu, registers));
-  CONSTANT(per_cpu_foreign_frame, offsetof(PerCpu, foreign_frame));
-  CONSTANT(per_cpu_foreign_entry, offsetof(PerCpu, foreign_entry));
-  CONSTANT(per_cpu_exception_frame, offsetof(PerCpu, exception_frame));
-  CONSTANT(per_cpu_exception_entry, offsetof(PerCpu, exception_entry));
   CONSTANT(per_cpu_core, offsetof(PerCpu, core));
   CONSTANT(per_cpu_look_again, offsetof(PerCpu, cpu) + offsetof(Cpu, look_again));
-  CONSTANT(per_cpu_env_info, offsetof(PerCpu, env_info));
+  CONSTANT(per_cpu_current, offsetof(PerCpu, cpu) + offsetof(Cpu, current));  // its registers lie at its beginning
+  CONSTANT(context_foreign_frame, offsetof(Context, foreign_frame));
+  CONSTANT(context_foreign_entry, offsetof(Context, foreign_entry));
+  CONSTANT(context_exception_frame, offsetof(Context, exception_frame));
+  CONSTANT(context_exception_entry, offsetof(Context, exception_entry));
+  CONSTANT(context_vector, offsetof(Context, vector));
+  CONSTANT(env_info, offsetof(Env, info));
+  CONSTANT(features_xcr0, offsetof(Features, xcr0));
+  CONSTANT(by_iret_flags, by_iret_flags);
+  CONSTANT(pct_call_number, abi::Call::pct_call);
+  CONSTANT(pct_reply_number, abi::Call::pct_reply);
   CONSTANT(per_cpu_info, offsetof(PerCpu, cpu) + offsetof(Cpu, info));
   CONSTANT(env_info_exceptions, offsetof(abi::EnvInfo, exceptions));
   CONSTANT(cpu_info_exceptions, offsetof(abi::CpuInfo, exceptions));
@@ -43,7 +50,7 @@ void write_offsets() {
 #define REGISTER(name) CONSTANT(registers_##name, offsetof(Registers, name))
   REGISTER(rax); REGISTER(rbx); REGISTER(rcx); REGISTER(rdx); REGISTER(rsi); REGISTER(rdi); REGISTER(rbp);
   REGISTER(r8); REGISTER(r9); REGISTER(r10); REGISTER(r11); REGISTER(r12); REGISTER(r13); REGISTER(r14); REGISTER(r15);
-  REGISTER(rip); REGISTER(rflags); REGISTER(rsp);
+  REGISTER(rip); REGISTER(rflags); REGISTER(rsp); REGISTER(fs_base); REGISTER(gs_base);
   asm volatile(".popsection");
 }
 

@@ -14,12 +14,6 @@ struct alignas(64) PerCpu {
   std::uint64_t kernel_stack = 0;               // its end
   std::uint64_t call_stack = 0;                 // eight bytes before: what a call pushes then ends aligned to 16
   std::uint64_t scratch = 0;                    // the user's rsp while entry code needs a register
-  abi::Registers* registers = nullptr;          // of the current env
-  std::uint64_t* foreign_frame = nullptr;       // foreign_rip of its user area; nullptr: no foreign entry
-  std::uint64_t foreign_entry = 0;
-  abi::EventFrame* exception_frame = nullptr;   // of its user area; nullptr: exceptions go the long way
-  std::uint64_t exception_entry = 0;
-  abi::EnvInfo* env_info = nullptr;             // its counters
   Cpu* core = nullptr;                          // `cpu` below
   std::atomic<bool> flush_wanted{false};        // set by flush_translations, cleared here when done
   std::atomic<bool> online{false};

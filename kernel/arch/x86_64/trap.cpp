@@ -12,7 +12,6 @@
 namespace aegis::arch {
 namespace {
 
-constexpr std::uint64_t flag_trap = 1u << 8, flag_interrupts = 1u << 9, flag_resume = 1u << 16;
 // CF PF AF ZF SF TF DF OF NT RF AC ID: what ring 3 may have set. Never IOPL, VM, VIF, VIP.
 constexpr std::uint64_t user_flags = 0x25'4dd5;
 constexpr std::uint64_t fixed_flags = flag_interrupts | 1u << 1;
@@ -46,18 +45,20 @@ After interrupt(PerCpu& p, std::uint64_t number) {
 
 Resume resume(abi::Registers& r) {
   r.rflags = (r.rflags & user_flags) | fixed_flags;
-  // sysret takes rip and flags from rcx and r11, cannot restore RF, and traps at once with TF. [intel/vol2 SYSRET]
-  const bool by_sysret = r.rcx == r.rip && r.r11 == r.rflags && (r.rflags & (flag_trap | flag_resume)) == 0 &&
+  // sysret takes rip and flags from rcx and r11.
+  const bool by_sysret = r.rcx == r.rip && r.r11 == r.rflags && (r.rflags & by_iret_flags) == 0 &&
                          r.rip < abi::user_end && r.rsp < abi::user_end;
   return {&r, by_sysret};
 }
+
+abi::Registers& registers_of(PerCpu& p) { return p.cpu.current->context.registers; }
 
 // Asks the core who runs now. An env that is to continue at an address that iret would refuse takes the fault here.
 Resume next(PerCpu& p) {
   for (;;) {
     Env& env = traps::next(p.cpu);
     abi::Registers& r = env.context.registers;
-    AEGIS_ASSERT(p.registers == &r);
+    AEGIS_ASSERT(p.cpu.loaded == &env);
     if (r.rip == x86::canonical(r.rip)) [[likely]] return resume(r);
     traps::exception(p.cpu, vector::protection, 0, 0);
   }
@@ -132,7 +133,7 @@ Resume look_again_from_user(PerCpu* p) {
 // `syscall` with any other number, and the env has no entry for it: as if the instruction were unknown.
 Resume foreign_call_without_entry(PerCpu* p) {
   constexpr std::uint64_t syscall_size = 2, invalid_opcode = 6;
-  p->registers->rip -= syscall_size;
+  registers_of(*p).rip -= syscall_size;
   traps::exception(p->cpu, invalid_opcode, 0, 0);
   return next(*p);
 }
@@ -141,14 +142,14 @@ Resume foreign_call_without_entry(PerCpu* p) {
 Resume trap_from_user(PerCpu* p, std::uint64_t number, std::uint64_t error) {
   const std::uint64_t address = number == vector::page_fault ? x86::read_cr2() : 0;
   if (number >= 32) {
-    if (interrupt(*p, number) == After::same) return resume(*p->registers);
+    if (interrupt(*p, number) == After::same) return resume(registers_of(*p));
     return next(*p);
   }
   // Whether something is mapped at a kernel address is not for ring 3 to know: the fault always says "present".
   if (number == vector::page_fault && address >= abi::user_end && address >> 63 != 0) error |= 1;
-  if (number == vector::page_fault && is_refused_iret(*p->registers, error, address)) [[unlikely]] {
-    const auto fault = carry_out_iret(*p->registers);
-    if (!fault) return resume(*p->registers);
+  if (number == vector::page_fault && is_refused_iret(registers_of(*p), error, address)) [[unlikely]] {
+    const auto fault = carry_out_iret(registers_of(*p));
+    if (!fault) return resume(registers_of(*p));
     traps::exception(p->cpu, fault->vector, fault->error, fault->address);
     return next(*p);
   }

@@ -20,6 +20,10 @@ struct Resume {
 };
 static_assert(sizeof(Resume) == 16);
 
+// Flags that sysret cannot restore (RF), or after which it traps at once (TF). [intel/vol2 SYSRET]
+inline constexpr std::uint64_t flag_trap = 1u << 8, flag_interrupts = 1u << 9, flag_resume = 1u << 16;
+inline constexpr std::uint64_t by_iret_flags = flag_trap | flag_resume;
+
 // Leaves the kernel for the first time on this processor.
 [[noreturn]] void enter_user(PerCpu& processor);
 

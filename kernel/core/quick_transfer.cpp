@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// The usual transfers in short: a call of an env that accepts and the reply to it, inside a slice, without a capability that
+// goes along and with nothing else to do on the way. All that is rarer is refused before anything has changed, and done the
+// general way (transfer.cpp and settle), with the same result. docs/decisions/0010 counts what each step costs.
+#include "kernel/core/lookup.hpp"
+#include "kernel/core/scheduler.hpp"
+#include "kernel/core/trace.hpp"
+#include "kernel/core/translations.hpp"
+#include "kernel/core/traps.hpp"
+
+namespace aegis {
+namespace {
+
+using traps::Handover;
+
+bool is_usual(const Cpu& cpu) {
+  return cpu.phase == Phase::running && !traced(TraceEvent::call, TraceEvent::call_end, TraceEvent::transfer);
+}
+
+// More calls wait above this env than a further one may have.
+bool is_deep(const Env& env) {
+  std::uint32_t calls = 0;
+  for (const Env* at = env.caller; at != nullptr; at = at->caller)
+    if (++calls == abi::max_call_depth) return true;
+  return false;
+}
+
+// The entry in a slot, if it can be called at once.
+const Slot* usual_way(Kernel& k, const Env& self, std::uint64_t number) {
+  const auto found = find_kind(k, object_at<Table>(self.table), abi::CapSlot{static_cast<std::uint32_t>(number)}, Kind::entry,
+                               abi::EntryRight::call);
+  return found.has_value() ? *found : nullptr;
+}
+
+// `to` has the processor now, but for what entry.S exchanges: vector unit, segment bases, general registers.
+[[gnu::always_inline]] inline Handover hand_over(Kernel& k, Cpu& cpu, Env& self, abi::Call call, Env& to) {
+  ++self.info->calls;
+  ++cpu.info->calls[static_cast<std::size_t>(call)];
+  ++self.info->transfers;
+  charge_stay(cpu, self);
+  self.pending = Pending::nothing;  // as in unload
+  to.note_state(RunState::running);
+  to.cpu = cpu.id.raw();
+  ++to.info->switches;
+  ++cpu.info->switches;
+  cpu.current = cpu.loaded = &to;
+  go_to_space(k, cpu, to);
+  return {&to, &self};
+}
+
+}  // namespace
+
+[[clang::no_stack_protector]] Handover traps::quick_call(std::uint64_t entry, std::uint64_t transfer, Cpu& cpu) {
+  Env& self = *cpu.current;
+  if ((transfer | entry >> 32) != 0 || !is_usual(cpu)) return {};
+  QuickGuard guard;
+  if (!guard) return {};
+  const Slot* way = usual_way(*guard, self, entry);
+  if (way == nullptr) return {};
+  Env& callee = object_at<Env>(way->object.frame);
+  if (callee.state != RunState::accepting || callee.upcalls_due != 0 || is_deep(self)) return {};
+  // point of no return
+  abi::Registers& r = callee.context.registers;
+  r.rdi = way->base;
+  r.rip = way->count;
+  r.rflags = initial_flags;
+  self.note_state(RunState::calling);
+  self.callee = &callee;
+  callee.caller = &self;
+  return guard.keep(hand_over(*guard, cpu, self, abi::Call::pct_call, callee));
+}
+
+[[clang::no_stack_protector]] Handover traps::quick_reply(std::uint64_t status, std::uint64_t transfer, Cpu& cpu) {
+  Env& self = *cpu.current;
+  if (transfer != 0 || !is_usual(cpu)) return {};
+  QuickGuard guard;
+  if (!guard) return {};
+  Env* caller = self.caller;
+  if (caller == nullptr || (self.upcalls_due | caller->upcalls_due) != 0) return {};
+  // point of no return
+  caller->context.registers.rdi = status;
+  self.caller = caller->callee = nullptr;
+  self.note_state(RunState::accepting);
+  return guard.keep(hand_over(*guard, cpu, self, abi::Call::pct_reply, *caller));
+}
+
+}  // namespace aegis
