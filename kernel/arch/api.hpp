@@ -51,6 +51,7 @@ inline constexpr std::uint32_t max_tags = 16;
 [[nodiscard]] std::uint32_t tag_count();
 enum class Remembered : bool { kept, forgotten };
 void load_space(FrameNumber top, std::uint32_t tag, Remembered remembered);
+void load_untagged_space(FrameNumber top);  // not frame 0, and only without tags
 // Forgets translations of [start, start + pages) (0 pages: everything) on every processor in `cpus` (bit = CpuId), this
 // one included if its bit is set: of the tag that is in use there. Returns when all have done so. Entries were changed
 // before the call.

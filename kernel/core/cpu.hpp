@@ -35,6 +35,7 @@ struct Cpu {
   bool started = false;
   bool deferred = false;                        // the slice's end has waited once
   bool watching = false;                        // idle, but an env that waits for a word owns a position
+  bool hurries = false;                         // inside a slice, and nobody traces transfers: they may be quick
   bool look_again = false;                      // settle before the env goes on, also after a call that keeps it
   Nanoseconds slice_end{};
   Nanoseconds armed{0};                         // what the timer was last set to; 0: it has gone off

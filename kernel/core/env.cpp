@@ -227,7 +227,7 @@ bool Env::deliver(abi::EventFrame& frame, const abi::EventFrame& event, std::uin
 
 void Env::post_upcall(Kernel& k, abi::Upcall what) {
   if (entries.revoke == 0) return;
-  upcalls_due |= static_cast<std::uint8_t>(1u << static_cast<unsigned>(what));
+  upcalls_due |= 1u << static_cast<unsigned>(what);
   if (state == RunState::sleeping) {
     end_sleep(k, abi::wait_woken);
   } else if (state == RunState::accepting && can_take_upcall()) {
@@ -261,7 +261,7 @@ void Env::deliver_due_upcall() {
   if (upcalls_due == 0) return;
   const auto first = static_cast<unsigned>(std::countr_zero(upcalls_due));
   if (entries.revoke == 0 || deliver_upcall(static_cast<abi::Upcall>(first), entries.revoke))
-    upcalls_due &= static_cast<std::uint8_t>(~(1u << first));
+    upcalls_due &= ~(1u << first);
 }
 
 bool Env::deliver_exception(std::uint64_t vector, std::uint64_t fault_error, std::uint64_t fault_address) {

@@ -21,9 +21,9 @@ struct Env {
   FrameNumber user_area{};
   abi::EnvEntries entries{};
   RunState state = RunState::created;
+  std::uint32_t upcalls_due = 0;  // bit per Upcall that was posted and not yet delivered
   Pending pending = Pending::nothing;
   bool wake_token = false;        // a wake came while it did not sleep
-  std::uint8_t upcalls_due = 0;   // bit per Upcall that was posted and not yet delivered
   ObjectRef monitor;
   std::uint32_t space = 0;        // its own count in the space keeps that alive
   std::uint32_t table = 0;        // and in the table
@@ -74,6 +74,11 @@ struct Env {
   [[nodiscard]] bool can_take_upcall() const;  // it has an entry for posted ones, and the frame is free
   [[nodiscard]] bool defers();  // whether it asks for the end of its slice to wait; it is then told that it does
   void overrun(Kernel& k);      // it has left the processor by force
+
+  // With nothing to be told first.
+  [[nodiscard]] bool accepts_at_once() const {
+    return (static_cast<std::uint64_t>(upcalls_due) << 32 | static_cast<std::uint64_t>(state)) == static_cast<std::uint64_t>(RunState::accepting);
+  }
 
   // All changes of `state` go through here: the information pages show it, and so does the trace.
   void set_state(RunState to);

@@ -4,6 +4,6 @@
 namespace aegis::detail {
 
 constinit ShortLock kernel_lock{};
-constinit Kernel kernel{};
+constinit Kernel kernel_state{};
 
 }  // namespace aegis::detail

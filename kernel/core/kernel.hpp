@@ -52,7 +52,7 @@ struct Kernel {
 
 namespace detail {
 extern "C" constinit ShortLock kernel_lock;  // entry.S knows it too
-extern constinit Kernel kernel;
+extern "C" constinit Kernel kernel_state;
 }  // namespace detail
 
 class [[nodiscard]] KernelGuard {
@@ -61,7 +61,7 @@ class [[nodiscard]] KernelGuard {
   ~KernelGuard() { detail::kernel_lock.release(); }
   KernelGuard(const KernelGuard&) = delete;
   KernelGuard& operator=(const KernelGuard&) = delete;
-  [[nodiscard]] Kernel& operator*() const { return detail::kernel; }
+  [[nodiscard]] Kernel& operator*() const { return detail::kernel_state; }
   [[nodiscard]] Kernel* operator->() const { return &**this; }
 };
 
@@ -75,7 +75,7 @@ class [[nodiscard]] QuickGuard {
   QuickGuard(const QuickGuard&) = delete;
   QuickGuard& operator=(const QuickGuard&) = delete;
   [[nodiscard]] explicit operator bool() const { return held_; }
-  [[nodiscard]] Kernel& operator*() const { return detail::kernel; }
+  [[nodiscard]] Kernel& operator*() const { return detail::kernel_state; }
   template <typename T>
   [[nodiscard]] T keep(T answer) {
     held_ = false;

@@ -13,10 +13,6 @@ namespace {
 
 using traps::Handover;
 
-bool is_usual(const Cpu& cpu) {
-  return cpu.phase == Phase::running && !traced(TraceEvent::call, TraceEvent::call_end, TraceEvent::transfer);
-}
-
 // More calls wait above this env than a further one may have.
 bool is_deep(const Env& env) {
   std::uint32_t calls = 0;
@@ -25,11 +21,22 @@ bool is_deep(const Env& env) {
   return false;
 }
 
-// The entry in a slot, if it can be called at once.
-const Slot* usual_way(Kernel& k, const Env& self, std::uint64_t number) {
-  const auto found = find_kind(k, object_at<Table>(self.table), abi::CapSlot{static_cast<std::uint32_t>(number)}, Kind::entry,
-                               abi::EntryRight::call);
-  return found.has_value() ? *found : nullptr;
+// A live entry with the right to call, in a slot of one of the table's direct leaves.
+[[gnu::always_inline]] inline const Slot* usual_way(Kernel& k, const Env& self, std::uint64_t number) {
+  constexpr std::uint64_t slots = std::uint64_t{abi::direct_leaves} * abi::slots_per_leaf;
+  if (number >= slots) return nullptr;
+  const std::uint64_t index = masked_index(number, slots);
+  const Leaf* leaf = object_at<Table>(self.table).direct_leaf(index / abi::slots_per_leaf);
+  if (leaf == nullptr) return nullptr;
+  const Slot& slot = leaf->data()[index % abi::slots_per_leaf];
+  constexpr auto call = static_cast<std::uint16_t>(abi::EntryRight::call);
+  if (slot.kind != Kind::entry || (slot.rights & call) == 0 || !k.frames.is_live(slot.object, FrameUse::env)) return nullptr;
+  return &slot;
+}
+
+[[gnu::noinline]] Handover hand_over_tagged(Kernel& k, Cpu& cpu, Env& self, Env& to) {
+  use_space(k, cpu);
+  return {&to, &self};
 }
 
 // `to` has the processor now, but for what entry.S exchanges: vector unit, segment bases, general registers.
@@ -44,7 +51,9 @@ const Slot* usual_way(Kernel& k, const Env& self, std::uint64_t number) {
   ++to.info->switches;
   ++cpu.info->switches;
   cpu.current = cpu.loaded = &to;
-  go_to_space(k, cpu, to);
+  if (cpu.space == to.space) return {&to, &self};
+  if (arch::tag_count() > 1) return hand_over_tagged(k, cpu, self, to);
+  enter_untagged_space(cpu, to.space);
   return {&to, &self};
 }
 
@@ -52,18 +61,17 @@ const Slot* usual_way(Kernel& k, const Env& self, std::uint64_t number) {
 
 [[clang::no_stack_protector]] Handover traps::quick_call(std::uint64_t entry, std::uint64_t transfer, Cpu& cpu) {
   Env& self = *cpu.current;
-  if ((transfer | entry >> 32) != 0 || !is_usual(cpu)) return {};
+  if (transfer != 0 || !cpu.hurries) return {};
   QuickGuard guard;
   if (!guard) return {};
   const Slot* way = usual_way(*guard, self, entry);
   if (way == nullptr) return {};
   Env& callee = object_at<Env>(way->object.frame);
-  if (callee.state != RunState::accepting || callee.upcalls_due != 0 || is_deep(self)) return {};
+  if (!callee.accepts_at_once() || is_deep(self)) return {};
   // point of no return
   abi::Registers& r = callee.context.registers;
   r.rdi = way->base;
   r.rip = way->count;
-  r.rflags = initial_flags;
   self.note_state(RunState::calling);
   self.callee = &callee;
   callee.caller = &self;
@@ -72,7 +80,7 @@ const Slot* usual_way(Kernel& k, const Env& self, std::uint64_t number) {
 
 [[clang::no_stack_protector]] Handover traps::quick_reply(std::uint64_t status, std::uint64_t transfer, Cpu& cpu) {
   Env& self = *cpu.current;
-  if (transfer != 0 || !is_usual(cpu)) return {};
+  if (transfer != 0 || !cpu.hurries) return {};
   QuickGuard guard;
   if (!guard) return {};
   Env* caller = self.caller;

@@ -137,7 +137,12 @@ void settle(Kernel& k, Cpu& cpu) {
   if (cpu.current != nullptr) cpu.current->deliver_due_upcall();
   if (cpu.current != nullptr) k.idle_cpus &= ~cpu_bit(cpu);
   else note_idle(k, cpu);
+  note_hurry(cpu);
   arm_timer(k, cpu);
+}
+
+void note_hurry(Cpu& cpu) {
+  cpu.hurries = cpu.phase == Phase::running && !traced(TraceEvent::call, TraceEvent::call_end, TraceEvent::transfer);
 }
 
 Env* runnable_behind(Kernel& k, Env& env) {

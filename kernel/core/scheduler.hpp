@@ -11,8 +11,11 @@ namespace aegis {
 // Makes the hardware agree with `current`, chooses the next slice when that is empty, and arms the timer.
 void settle(Kernel& k, Cpu& cpu);
 
+// Of a processor whose phase, or what is traced, has changed.
+void note_hurry(Cpu& cpu);
+
 // What has passed since `env` was loaded, or was charged last, is its own time and its account's.
-inline void charge_stay(Cpu& cpu, const Env& env) {
+[[gnu::always_inline]] inline void charge_stay(Cpu& cpu, const Env& env) {
   const Nanoseconds now = arch::now();
   const std::uint64_t stay = now - cpu.since;
   cpu.since = now;

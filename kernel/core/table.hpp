@@ -38,6 +38,7 @@ struct Table {
   [[nodiscard]] Status remove_leaf(Kernel& k, std::uint32_t leaf, std::uint64_t& budget);
   [[nodiscard]] Status remove_index(Kernel& k, std::uint32_t index, std::uint64_t& budget);
 
+  [[nodiscard]] const Leaf* direct_leaf(std::uint64_t leaf) const { return leaves.data()[leaf]; }  // null where there is none
   // bad_slot for slot 0 and where there is no leaf.
   [[nodiscard]] Result<Slot*> at(abi::CapSlot slot);
 

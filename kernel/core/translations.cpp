@@ -65,12 +65,12 @@ TagChoice choose_tag(Kernel& k, Cpu& cpu, Space& space) {
   return {tag, good ? arch::Remembered::kept : arch::Remembered::forgotten};
 }
 
-void leave(Cpu& cpu) {
+void leave_space(Cpu& cpu) {
   if (cpu.space != 0) object_at<Space>(cpu.space).active &= ~cpu_bit(cpu);
 }
 
 void stay_idle(Cpu& cpu) {
-  leave(cpu);
+  leave_space(cpu);
   if (cpu.space == 0 || !object_at<Space>(cpu.space).dying) return;
   cpu.space = 0;
   ++cpu.info->space_loads;
@@ -84,7 +84,7 @@ void use_space(Kernel& k, Cpu& cpu) {
   const std::uint32_t wanted = cpu.current->space;
   Space& space = object_at<Space>(wanted);
   if (cpu.space == wanted && (space.active & cpu_bit(cpu)) != 0) [[likely]] return;  // it has been told of all changes
-  leave(cpu);
+  leave_space(cpu);
   const TagChoice choice = choose_tag(k, cpu, space);
   const bool loaded = cpu.space == wanted;
   cpu.space = wanted;

@@ -18,18 +18,16 @@ namespace aegis {
 // env the last tables stay in use, unless they are to go.
 void use_space(Kernel& k, Cpu& cpu);
 
-// From the current env, which is set to `to` by now, to that one. Without tags there is nothing to choose and nothing is kept.
-[[gnu::always_inline]] inline void go_to_space(Kernel& k, Cpu& cpu, const Env& to) {
-  if (cpu.space == to.space) return;
-  if (arch::tag_count() != 1) return use_space(k, cpu);
+// From the space of an env that ran to that of one that runs now, another one, on a processor without tags: nothing is remembered.
+[[gnu::always_inline]] inline void enter_untagged_space(Cpu& cpu, std::uint32_t wanted) {
   const std::uint64_t bit = cpu_bit(cpu);
-  Space& space = object_at<Space>(to.space);
-  object_at<Space>(cpu.space).active &= ~bit;
+  Space& space = object_at<Space>(wanted);
+  object_at<Space>(cpu.space).active ^= bit;
   space.active |= bit;
   space.stale &= ~bit;
-  cpu.space = to.space;
+  cpu.space = wanted;
   ++cpu.info->space_loads;
-  arch::load_space(FrameNumber{space.top}, 0, arch::Remembered::forgotten);
+  arch::load_untagged_space(FrameNumber{space.top});
 }
 
 // What has to be forgotten of a space: a range, or (end 0) everything; `tables` when page tables go, which an idle

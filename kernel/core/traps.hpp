@@ -19,10 +19,10 @@ struct CallAnswer {
 };
 extern "C" CallAnswer keeping_call(Cpu& cpu, std::uint64_t number, const std::uint64_t* arguments);
 void look_again(Cpu& cpu);
-// pct_call and pct_reply in the usual case. The registers of cpu.current but rbx, rbp, r12 to r15 are saved. `to` null: nothing
+// pct_call and pct_reply in the usual case. The general registers of cpu.current are saved but for rax. `to` null: nothing
 // has happened, and call() does it. Otherwise the kernel lock is held for the entry code, which exchanges vector state and
-// segment bases between `from` and `to`, gives the lock back, and goes on as `to`: with its saved rdi, rip, rsp and flags, rax
-// and rsi 0, and the message's registers as `from` has them.
+// segment bases between `from` and `to`, gives the lock back, and goes on as `to`: with its saved rdi, rip, rsp and flags
+// (at an entry initial_flags), rax and rsi 0, and the message's registers as `from` has them.
 struct Handover {
   Env* to;
   Env* from;

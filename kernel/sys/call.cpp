@@ -18,6 +18,11 @@ extern "C" constinit const std::array<std::uint8_t, sys::entry_count> call_switc
   return all;
 }();
 
+// And whom it calls for those, with what it pushes.
+extern "C" constinit const std::array<sys::Entry, sys::entry_count> call_entries = sys::entries;
+static_assert(sizeof(sys::Calls) == 24);  // k, cpu, env
+static_assert(sizeof(sys::Answer) == 16 && offsetof(sys::Answer, value) == 8 && std::is_trivially_copyable_v<sys::Answer>);
+
 namespace {
 
 [[gnu::noinline, gnu::cold]] traps::CallAnswer traced_call(Kernel& k, Cpu& cpu, std::uint64_t number,
@@ -32,7 +37,7 @@ namespace {
 
 }  // namespace
 
-// A call after which the caller goes on: its registers stay with the entry code.
+// A call after which the caller goes on, when the entry code could not do as much itself: its registers stay there.
 [[clang::no_stack_protector]] traps::CallAnswer traps::keeping_call(Cpu& cpu, std::uint64_t number, const std::uint64_t* arguments) {
   KernelGuard guard;
   Env& env = *cpu.current;

@@ -27,6 +27,7 @@ Answer Calls::trace_set(slot machine, u32 mask) {
   (void)TRY(find_kind(machine, Kind::machine, abi::MachineRight::trace));
   // point of no return
   trace_mask.store(mask, std::memory_order_relaxed);
+  for (u32 id = 0; id < arch::cpu_count(); ++id) note_hurry(arch::cpu(arch::CpuId{id}));
   k.frames.info().trace_mask = mask;
   return {};
 }

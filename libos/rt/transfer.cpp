@@ -8,26 +8,25 @@ namespace {
 
 constexpr std::uint64_t number(abi::Call call) { return abi::call_base + static_cast<std::uint64_t>(call); }
 
-// What the assembly below fills, after the message's words.
-struct Exchange {
-  Message message;
+static_assert(offsetof(Request, badge) == 8 && offsetof(Request, message) == 16 && sizeof(Request) == 96);
+
+struct RawReply {
   std::uint64_t status, received;
 };
-static_assert(offsetof(Exchange, status) == 80 && offsetof(Exchange, received) == 88);
-static_assert(offsetof(Request, badge) == 8 && offsetof(Request, message) == 16 && sizeof(Request) == 96);
 
 }  // namespace
 
 extern "C" {
-std::uint64_t rt_transfer(std::uint64_t entry, std::uint64_t transfer, Exchange* exchange, std::uint64_t number);
+// The message goes, and comes back unless there was an error; so does the reply. Error and nothing.
+std::uint64_t rt_transfer(std::uint64_t entry, std::uint64_t transfer, Message* message, std::uint64_t number, RawReply* reply);
 std::uint64_t rt_accept(RequestHandler handler);
 }
 
-// The exchange's address waits on the stack: no register survives.
-extern "C" [[gnu::naked]] std::uint64_t rt_transfer(std::uint64_t, std::uint64_t, Exchange*, std::uint64_t) {
+// The addresses wait on the stack: no register survives.
+extern "C" [[gnu::naked]] std::uint64_t rt_transfer(std::uint64_t, std::uint64_t, Message*, std::uint64_t, RawReply*) {
   asm volatile(
       "push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n push %r15\n"
-      "push %rdx\n"
+      "push %r8\n push %rdx\n"
       "mov %rcx, %rax\n"
       "mov %rdx, %r11\n"
       "mov (%r11), %rdx\n"
@@ -41,7 +40,8 @@ extern "C" [[gnu::naked]] std::uint64_t rt_transfer(std::uint64_t, std::uint64_t
       "mov 64(%r11), %r14\n"
       "mov 72(%r11), %r15\n"
       "syscall\n"
-      "pop %r11\n"
+      "pop %r11\n pop %rcx\n"
+      "test %eax, %eax\n jnz 1f\n"
       "mov %rdx, (%r11)\n"
       "mov %r10, 8(%r11)\n"
       "mov %r8, 16(%r11)\n"
@@ -52,9 +52,9 @@ extern "C" [[gnu::naked]] std::uint64_t rt_transfer(std::uint64_t, std::uint64_t
       "mov %r13, 56(%r11)\n"
       "mov %r14, 64(%r11)\n"
       "mov %r15, 72(%r11)\n"
-      "mov %rdi, 80(%r11)\n"
-      "mov %rsi, 88(%r11)\n"
-      "pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbp\n pop %rbx\n"
+      "mov %rdi, (%rcx)\n"
+      "mov %rsi, 8(%rcx)\n"
+      "1: pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbp\n pop %rbx\n"
       "ret\n");
 }
 
@@ -106,16 +106,16 @@ extern "C" [[gnu::naked]] void rt_transfer_entry() {
 }
 
 Result<Reply> transfer_call(CapSlot entry, Message& message, abi::Transfer transfer) {
-  Exchange exchange{.message = message, .status = 0, .received = 0};
-  const std::uint64_t error = rt_transfer(entry.raw(), transfer.pack(), &exchange, number(abi::Call::pct_call));
+  RawReply reply;
+  const std::uint64_t error = rt_transfer(entry.raw(), transfer.pack(), &message, number(abi::Call::pct_call), &reply);
   if (error != 0) [[unlikely]] return base::Unexpected{static_cast<Error>(error)};
-  message = exchange.message;
-  return Reply{exchange.status, CapSlot{static_cast<std::uint32_t>(exchange.received)}};
+  return Reply{reply.status, CapSlot{static_cast<std::uint32_t>(reply.received)}};
 }
 
 Status transfer_send(CapSlot entry, const Message& message, abi::Transfer transfer) {
-  Exchange exchange{.message = message, .status = 0, .received = 0};
-  const std::uint64_t error = rt_transfer(entry.raw(), transfer.pack(), &exchange, number(abi::Call::pct_send));
+  Message copy = message;  // no reply comes, but pct_send leaves its registers there
+  RawReply reply;
+  const std::uint64_t error = rt_transfer(entry.raw(), transfer.pack(), &copy, number(abi::Call::pct_send), &reply);
   if (error != 0) [[unlikely]] return base::Unexpected{static_cast<Error>(error)};
   return {};
 }

@@ -24,7 +24,7 @@ struct Reply {
 // in the low bits.
 inline constexpr std::uint64_t reply_refused = std::uint64_t{1} << 63;
 
-// Calls the env behind the entry and waits for its reply; `message` goes and comes.
+// Calls the env behind the entry and waits for its reply; `message` goes and comes, and stays as it was after an error.
 [[nodiscard]] Result<Reply> transfer_call(CapSlot entry, Message& message, abi::Transfer transfer = no_transfer);
 // Sends and stays ready.
 [[nodiscard]] Status transfer_send(CapSlot entry, const Message& message, abi::Transfer transfer = no_transfer);

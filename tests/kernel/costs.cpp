@@ -36,7 +36,7 @@ void say(std::string_view what, std::uint64_t instructions, std::uint64_t most) 
 }
 
 void null_call() {
-  say("null call", measure([] { asm volatile("mov %0, %%eax\n syscall" : : "i"(abi::call_base) : "rax", "rcx", "rdx", "r11", "memory"); }), 72);
+  say("null call", measure([] { asm volatile("mov %0, %%eax\n syscall" : : "i"(abi::call_base) : "rax", "rcx", "rdx", "r11", "memory"); }), 60);
 }
 
 // Notes when it began and goes on behind the faulting instruction, which is two bytes long.
@@ -96,8 +96,8 @@ void transfers() {
   const std::uint64_t start = tsc();
   static_cast<void>(rt::transfer_call(entry, m));
   const std::uint64_t end = tsc();
-  say("transfer, one way (with the library's stub)", service_began - start, 330);
-  say("transfer, the way back (with the library's stub)", end - service_began, 250);
+  say("transfer, one way (with the library's stub)", service_began - start, 270);
+  say("transfer, the way back (with the library's stub)", end - service_began, 210);
   destroy(t);
 }
 

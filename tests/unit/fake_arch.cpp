@@ -145,6 +145,10 @@ void load_space(FrameNumber top, std::uint32_t tag, Remembered remembered) {
   m.tag[m.running] = tag;
   if (m.tags == 1 || remembered == Remembered::forgotten) m.translations[m.running][tag].clear();
 }
+void load_untagged_space(FrameNumber top) {
+  AEGIS_ASSERT(machine().tags == 1 && top.raw() != 0);
+  load_space(top, 0, Remembered::forgotten);
+}
 void flush_translations(std::uint64_t cpus, std::uint64_t start, std::uint64_t pages) {
   AEGIS_ASSERT(cpus < std::uint64_t{1} << fake::cpu_count && cpus != 0);
   for (std::uint32_t cpu = 0; cpu < fake::cpu_count; ++cpu) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include "kernel/core/scheduler.hpp"
 #include "kernel/core/trace.hpp"
 #include "kernel/core/traps.hpp"
 #include "tests/unit/world.hpp"
@@ -215,6 +216,7 @@ bool quickly(World& w, Call number, std::initializer_list<std::uint64_t> argumen
   abi::Registers& to = done.to->context.registers;
   const abi::Registers& from = done.from->context.registers;
   to.rax = to.rsi = 0;
+  if (number == Call::pct_call) to.rflags = aegis::initial_flags;
   to.rdx = from.rdx, to.r10 = from.r10, to.r8 = from.r8, to.r9 = from.r9, to.rbx = from.rbx, to.rbp = from.rbp;
   to.r12 = from.r12, to.r13 = from.r13, to.r14 = from.r14, to.r15 = from.r15;
   return true;
@@ -318,12 +320,17 @@ TEST_F(Transfers, TheQuickWayRefusesAllThatIsRare) {
     test();
     where = was;
   };
-  with(w.cpu().phase, aegis::Phase::grace, [&] { refused("after the slice", Call::pct_call, {40, 0}); });
-  with(server().upcalls_due, std::uint8_t{8}, [&] { refused("an upcall waits for the callee", Call::pct_call, {40, 0}); });
+  with(w.cpu().phase, aegis::Phase::grace, [&] {
+    aegis::note_hurry(w.cpu());
+    refused("after the slice", Call::pct_call, {40, 0});
+  });
+  aegis::note_hurry(w.cpu());
+  with(server().upcalls_due, std::uint32_t{8}, [&] { refused("an upcall waits for the callee", Call::pct_call, {40, 0}); });
   for (const auto event : {abi::TraceEvent::call, abi::TraceEvent::call_end, abi::TraceEvent::transfer}) {
-    const std::uint32_t mask = aegis::trace_mask.exchange(abi::trace_bit(event));
+    const std::uint32_t mask = aegis::trace_mask;
+    ASSERT_EQ(w.call(Call::trace_set, {abi::boot::machine.raw(), abi::trace_bit(event)}).error, Error::none);
     refused("somebody wants to see it", Call::pct_call, {40, 0});
-    aegis::trace_mask = mask;
+    ASSERT_EQ(w.call(Call::trace_set, {abi::boot::machine.raw(), mask}).error, Error::none);
   }
   {
     aegis::KernelGuard busy;
@@ -332,8 +339,8 @@ TEST_F(Transfers, TheQuickWayRefusesAllThatIsRare) {
   ASSERT_TRUE(quickly(w, Call::pct_call, {40, 0}));
   ASSERT_EQ(w.current(), &server());
   refused("a capability goes back", Call::pct_reply, {0, 21});
-  with(server().upcalls_due, std::uint8_t{8}, [&] { refused("an upcall is due", Call::pct_reply, {0, 0}); });
-  with(first().upcalls_due, std::uint8_t{8}, [&] { refused("one waits for the caller", Call::pct_reply, {0, 0}); });
+  with(server().upcalls_due, std::uint32_t{8}, [&] { refused("an upcall is due", Call::pct_reply, {0, 0}); });
+  with(first().upcalls_due, std::uint32_t{8}, [&] { refused("one waits for the caller", Call::pct_reply, {0, 0}); });
   ASSERT_TRUE(quickly(w, Call::pct_reply, {0, 0}));
   EXPECT_EQ(w.call(Call::object_destroy, {20}).error, Error::none);
   EXPECT_FALSE(quickly(w, Call::pct_call, {40, 0})) << "stale";

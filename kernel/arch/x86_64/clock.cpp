@@ -125,8 +125,7 @@ void calibrate_clock(std::uint64_t boot_tsc) {
   tsc_hz = known != 0 ? known : measured ? measured->tsc : billion;
   apic_hz = measured ? measured->apic : billion;
   by_tsc = features().tsc_deadline;
-  constexpr std::uint32_t shift = 32;
-  parameters = {.base = boot_tsc, .mul = multiply_divide(std::uint64_t{1} << shift, billion, tsc_hz), .shift = shift};
+  parameters = {.base = boot_tsc, .mul = multiply_divide(std::uint64_t{1} << ClockParameters::shift, billion, tsc_hz)};
 }
 
 void enable_timer() {

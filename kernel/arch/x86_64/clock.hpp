@@ -8,7 +8,7 @@ namespace aegis::arch {
 
 struct ClockParameters {  // ns = (rdtsc() - base) * mul >> shift
   std::uint64_t base, mul;
-  std::uint32_t shift;
+  static constexpr std::uint32_t shift = 32;
 };
 [[nodiscard]] const ClockParameters& clock_parameters();
 

@@ -61,7 +61,6 @@ void build_interrupt_table() {
 void prepare_descriptors(PerCpu& p, const Stacks& stacks) {
   TaskState& task = p.descriptors.task;
   p.core = &p.cpu;
-  p.call_stack = stacks.kernel_end - 8;
   task.rsp[0] = p.kernel_stack = stacks.kernel_end;
   for (std::size_t i = 0; i < interrupt_stack_count; ++i) {
     task.ist[i] = stacks.interrupt_end[i] - 16;  // keeps the processor's 16-byte alignment

@@ -44,8 +44,9 @@
 
 // A protected control transfer the short way (core/quick_transfer.cpp). Until it is sure to succeed the caller's registers are
 // where a switching call's are: saved, or still in place. What is exchanged under the lock is what `to` would read on another
-// processor; the message's registers are saved for a caller whose call ends without a reply.
-.macro quick_transfer function, number
+// processor; the message's registers are saved for a caller whose call ends without a reply. \flags: those of `to`, or
+// nothing for its saved ones.
+.macro quick_transfer function, number, flags
   movq %gs:per_cpu_current, %rsp
   movq %rcx, registers_rip(%rsp)
   movq %r11, registers_rflags(%rsp)
@@ -63,8 +64,7 @@
   movq %rcx, registers_fs_base(%rsi)
   movq registers_fs_base(%rdi), %rcx
   wrfsbase %rcx
-  movl (found_features + features_xcr0)(%rip), %eax
-  xorl %edx, %edx
+  movl $-1, %eax                            // all that XCR0 has; none of it is in the upper half, whatever edx says
   xsave64 context_vector(%rsi)
   xrstor64 context_vector(%rdi)
   swapgs                                    // from here on gs is the user's
@@ -77,15 +77,20 @@
   movq registers_r10(%rsi), %r10
   movq registers_r8(%rsi), %r8
   movq registers_r9(%rsi), %r9
-  movq registers_rflags(%rdi), %r11
   movq registers_rip(%rdi), %rcx            // behind a `syscall`, or an entry: at most user_end, so sysret takes it
+  .ifb \flags
+  movq registers_rflags(%rdi), %r11
   testl $by_iret_flags, %r11d
   jnz 2f
+  .else
+  movl $\flags, %r11d
+  .endif
   movq registers_rsp(%rdi), %rsp
   movq registers_rdi(%rdi), %rdi
   xorl %esi, %esi
   xorl %eax, %eax
   sysretq
+  .ifb \flags
 2: pushq $user_data_selector
   pushq registers_rsp(%rdi)
   pushq %r11
@@ -95,6 +100,7 @@
   xorl %esi, %esi
   xorl %eax, %eax
   iretq
+  .endif
 1: movq %gs:per_cpu_current, %rsp
   movq $call_base + \number, registers_rax(%rsp)
   movq registers_rip(%rsp), %rcx
@@ -129,13 +135,15 @@ syscall_entry:
   sysretq                                   // rcx must be canonical or this faults in ring 0 with the user's rsp
                                             // [intel/vol2 SYSRET]: the core binds only entries below user_end
 
-// Most calls let the caller go on: what C++ may change is kept on the stack, and sysret leads back at once. The masks keep
-// the number inside the tables while the processor runs ahead of the comparison above.
+// Most calls let the caller go on: what C++ may change is kept on the stack, and sysret leads back at once. Counted, and the lock
+// taken, here: when it is free at once and nobody traces calls, else by keeping_call. The masks keep the number inside the
+// tables while the processor runs ahead of the comparison above. On the stack: the six arguments, r11, rcx, rsp.
 aegis_call:
   andl $call_mask, %esp
   cmpb $0, call_switches(%rsp)
   jne switching_call
-  movq %gs:per_cpu_call_stack, %rsp
+  movl %esp, %eax
+  movq %gs:per_cpu_kernel_stack, %rsp
   pushq %gs:per_cpu_scratch
   pushq %rcx
   pushq %r11
@@ -145,11 +153,28 @@ aegis_call:
   pushq %rdx
   pushq %rsi
   pushq %rdi
-  movq %gs:per_cpu_core, %rdi
-  leal -call_base(%rax), %esi
-  andl $call_mask, %esi
-  movq %rsp, %rdx                           // the six arguments
-  call keeping_call
+  movq %rsp, %rsi                           // the six arguments
+  movl %eax, %ecx
+  testl $trace_calls, trace_mask(%rip)
+  jnz keep_slowly
+  xorl %eax, %eax
+  movl $1, %edx
+  lock cmpxchgq %rdx, kernel_lock(%rip)     // ShortLock::acquire_at_once
+  jne keep_slowly
+  movq %gs:per_cpu_current, %rdx
+  movq env_info(%rdx), %rdi
+  incq env_info_calls(%rdi)
+  movq %gs:per_cpu_info, %rdi
+  incq cpu_info_calls(%rdi, %rcx, 8)
+  pushq %rdx                                // sys::Calls
+  pushq %gs:per_cpu_core
+  pushq $kernel_state
+  movq %rsp, %rdi
+  call *call_entries(, %rcx, 8)             // sys::Answer in eax and rdx
+  movb $0, kernel_lock(%rip)                // ShortLock::release
+  addq $24, %rsp
+  movl %eax, %eax
+kept:
   cmpb $0, %gs:per_cpu_look_again
   jne save_and_look_again
   popq %rdi
@@ -163,6 +188,14 @@ aegis_call:
   popq %rsp
   swapgs
   sysretq
+keep_slowly:
+  movq %gs:per_cpu_core, %rdi
+  movq %rsi, %rdx
+  movl %ecx, %esi
+  subq $8, %rsp
+  call keeping_call
+  addq $8, %rsp
+  jmp kept
 
 save_and_look_again:
   movq %rdx, %rcx
@@ -210,7 +243,7 @@ saved_call:
   call call_from_user
   jmp resume
 call_quickly:
-  quick_transfer quick_call, pct_call_number
+  quick_transfer quick_call, pct_call_number, initial_flags
 reply_quickly:
   quick_transfer quick_reply, pct_reply_number
 

@@ -2,7 +2,6 @@
 // Numbers for the assembler, computed by the compiler: each is a line of text in this object's .offsets section, which
 // the build copies into arch_offsets.inc. This object is not linked.
 #include "kernel/arch/x86_64/address.hpp"
-#include "kernel/arch/x86_64/features.hpp"
 #include "kernel/arch/x86_64/trap.hpp"
 #include "kernel/core/env.hpp"
 
@@ -25,7 +24,6 @@ void write_offsets() {
   CONSTANT(call_mask, 63);  // sys::entry_count - 1
   CONSTANT(per_cpu_self, offsetof(PerCpu, self));
   CONSTANT(per_cpu_kernel_stack, offsetof(PerCpu, kernel_stack));
-  CONSTANT(per_cpu_call_stack, offsetof(PerCpu, call_stack));
   CONSTANT(per_cpu_scratch, offsetof(PerCpu, scratch));
   CONSTANT(per_cpu_core, offsetof(PerCpu, core));
   CONSTANT(per_cpu_look_again, offsetof(PerCpu, cpu) + offsetof(Cpu, look_again));
@@ -36,8 +34,11 @@ void write_offsets() {
   CONSTANT(context_exception_entry, offsetof(Context, exception_entry));
   CONSTANT(context_vector, offsetof(Context, vector));
   CONSTANT(env_info, offsetof(Env, info));
-  CONSTANT(features_xcr0, offsetof(Features, xcr0));
   CONSTANT(by_iret_flags, by_iret_flags);
+  CONSTANT(initial_flags, initial_flags);
+  CONSTANT(trace_calls, abi::trace_bit(abi::TraceEvent::call) | abi::trace_bit(abi::TraceEvent::call_end));
+  CONSTANT(env_info_calls, offsetof(abi::EnvInfo, calls));
+  CONSTANT(cpu_info_calls, offsetof(abi::CpuInfo, calls));
   CONSTANT(pct_call_number, abi::Call::pct_call);
   CONSTANT(pct_reply_number, abi::Call::pct_reply);
   CONSTANT(per_cpu_info, offsetof(PerCpu, cpu) + offsetof(Cpu, info));

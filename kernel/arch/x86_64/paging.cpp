@@ -184,6 +184,12 @@ void load_space(FrameNumber top, std::uint32_t tag, Remembered remembered) {
   x86::write_cr3(cr3 | (features().pcid && remembered == Remembered::kept ? x86::cr3_keep : 0));
 }
 
+void load_untagged_space(FrameNumber top) {
+  const std::uint64_t cr3 = top.raw() << base::page_bits;
+  this_per_cpu().cr3 = cr3;
+  x86::write_cr3(cr3);
+}
+
 std::uint64_t exchange_entry(std::uint64_t* entry, std::uint64_t value) {
   return std::atomic_ref{*entry}.exchange(value, std::memory_order_seq_cst);
 }

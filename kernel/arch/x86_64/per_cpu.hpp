@@ -12,7 +12,6 @@ namespace aegis::arch {
 struct alignas(64) PerCpu {
   PerCpu* self = nullptr;
   std::uint64_t kernel_stack = 0;               // its end
-  std::uint64_t call_stack = 0;                 // eight bytes before: what a call pushes then ends aligned to 16
   std::uint64_t scratch = 0;                    // the user's rsp while entry code needs a register
   Cpu* core = nullptr;                          // `cpu` below
   std::atomic<bool> flush_wanted{false};        // set by flush_translations, cleared here when done
