@@ -58,8 +58,7 @@ static_assert(offsetof(abi::Registers, rax) == 0 && offsetof(abi::Registers, r15
   "mov %%rsi, 152(%%rsp)\n"                                                                                    \
   "pop %%rax\n pop %%rbx\n pop %%rcx\n pop %%rdx\n pop %%rsi\n pop %%rdi\n pop %%rbp\n"                        \
   "pop %%r8\n pop %%r9\n pop %%r10\n pop %%r11\n pop %%r12\n pop %%r13\n pop %%r14\n pop %%r15\n"              \
-  "movq $0, %%gs:%c[busy]\n"                                                                                   \
-  "iretq\n"
+  "movq $0, %%gs:%c[busy]\n"
 
 #define RT_EVENT_OPERANDS(frame, stacks_member)                                                                \
   [scratch] "i"(library + offsetof(EventStacks, stacks_member.scratch)),                                       \
@@ -73,19 +72,32 @@ static_assert(offsetof(abi::Registers, rax) == 0 && offsetof(abi::Registers, r15
       [rip] "i"((frame) + offsetof(abi::EventFrame, rip)), [rflags] "i"((frame) + offsetof(abi::EventFrame, rflags))
 
 extern "C" [[gnu::naked]] void rt_exception_entry() {
-  asm volatile(RT_EVENT_ENTRY : : RT_EVENT_OPERANDS(area_exception, exception));
+  asm volatile(RT_EVENT_ENTRY
+               ".globl rt_exception_resume\nrt_exception_resume: iretq\n"
+               :
+               : RT_EVENT_OPERANDS(area_exception, exception));
 }
 
 extern "C" [[gnu::naked]] void rt_upcall_entry() {
   asm volatile(
-      // Interrupted at the jump by which rt_fault_entry goes back: as if it had been taken.
+      // Interrupted at the jump by which rt_fault_entry goes back, or the iretq of rt_exception_entry: as if it had been taken, for
+      // another exception may now overwrite what it reads.
       "mov %%rax, %%gs:%c[scratch]\n"
       "lea rt_fault_resume(%%rip), %%rax\n"
       "cmp %%rax, %%gs:%c[rip]\n"
-      "jne 9f\n"
+      "jne 8f\n"
       "mov %%gs:%c[resume], %%rax\n"
       "mov %%rax, %%gs:%c[rip]\n"
+      "8: lea rt_exception_resume(%%rip), %%rax\n"
+      "cmp %%rax, %%gs:%c[rip]\n"
+      "jne 9f\n"
+      "mov (%%rsp), %%rax\n"
+      "mov %%rax, %%gs:%c[rip]\n"
+      "mov 16(%%rsp), %%rax\n"
+      "mov %%rax, %%gs:%c[rflags]\n"
+      "mov 24(%%rsp), %%rsp\n"
       "9: mov %%gs:%c[scratch], %%rax\n" RT_EVENT_ENTRY
+      "iretq\n"
       :
       : [resume] "i"(library + offsetof(EventStacks, resume)), RT_EVENT_OPERANDS(area_upcall, upcall));
 }

@@ -115,6 +115,44 @@ void overruns() {
   destroy(a);
 }
 
+// An upcall comes at the last instruction of rt_exception_entry, when the event frame is free again and what iretq reads lies on
+// the exception stack; its handler raises an exception of its own.
+extern "C" void rt_exception_resume();
+volatile std::uint64_t raised;
+void skips_ud2(rt::Event& event) {
+  raised = raised + 1;
+  event.registers.rip += 2;
+}
+void raises(rt::Event&) { asm volatile("ud2"); }
+void halts_with(std::uint64_t code) { rt::halt(code); }
+
+void upcall_on_the_way_back() {
+  Thread t = make_thread();
+  rt::prepare_events(*t.area, exception_stacks[0], skips_ud2, upcall_stacks[0], raises);
+  const abi::EnvEntries entries{.exception = reinterpret_cast<std::uint64_t>(&rt::rt_exception_entry),
+                                .prologue = reinterpret_cast<std::uint64_t>(&rt::rt_upcall_entry),
+                                .gs_base = reinterpret_cast<std::uint64_t>(t.area)};
+  must(call::env_configure(t.env, &entries));
+  start(t, halts_with, 77);
+  must(call::env_stop(t.env));
+  abi::Registers r = must(rt::read_env(t.env)).registers;
+  const std::array<std::uint64_t, 5> returning{r.rip, 0x33, 0x202, r.rsp, 0x2b};
+  std::byte* at = exception_stacks[0].data() + exception_stacks[0].size() - sizeof returning;
+  std::memcpy(at, returning.data(), sizeof returning);
+  r.rip = reinterpret_cast<std::uint64_t>(&rt_exception_resume);
+  r.rsp = reinterpret_cast<std::uint64_t>(at);
+  must(call::env_write(t.env, &r));
+  must(call::env_resume(t.env));
+  bind(0, 63, t.env);
+  while (must(rt::read_env(t.env)).state == abi::RunState::ready) sleep_ms(1);
+  const auto end = must(rt::read_env(t.env));
+  expect(raised > 0, "the upcall came, and raised its exception");
+  expect_equal(end.state, abi::RunState::halted, "it went back to where it was going");
+  expect_equal(end.code, 77ull, "with its registers");
+  bind(0, 63, boot::self);
+  destroy(t);
+}
+
 void nobody() {
   // Positions of nobody are skipped; the only owner left goes on.
   bind(0, 63, abi::no_slot);
@@ -131,6 +169,7 @@ std::uint64_t program(const boot::Facts& facts) {
   shares();
   upcalls();
   overruns();
+  upcall_on_the_way_back();
   nobody();
   finish();
 }
