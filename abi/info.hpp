@@ -7,7 +7,7 @@
 namespace abi {
 
 inline constexpr std::uint64_t info_magic = 0x0031'5349'4745'4100;  // "\0AEGIS1"
-inline constexpr std::uint32_t info_version = 2;
+inline constexpr std::uint32_t info_version = 3;
 inline constexpr std::uint32_t slices_per_cpu = 64;
 inline constexpr std::uint32_t max_cpus = 64;
 
@@ -43,6 +43,8 @@ struct SystemInfo {
   std::uint64_t trace_offset;        // TraceRing of each processor, trace_size bytes from the last
   std::uint64_t trace_size;
   std::uint64_t trace_mask;          // what they take (trace_bit)
+  std::uint64_t program_table_offset;  // ProgramEntry[program_table_count]
+  std::uint64_t program_table_count;
 };
 inline constexpr std::uint64_t cpu_pku = 1u << 0, cpu_fsgsbase = 1u << 1, cpu_avx = 1u << 2, cpu_rdrand = 1u << 3,
                                cpu_pcid = 1u << 4;
@@ -100,6 +102,22 @@ struct EnvInfo {
   std::uint32_t transfers;   // protected control transfers that it made
 };
 static_assert(sizeof(EnvInfo) == 64);
+
+// One per program that is there; `program` 0: the entry is free.
+struct ProgramEntry {
+  std::uint32_t program;     // frame number
+  std::uint32_t account;     // frame number
+  std::uint32_t kind;        // ProgramKind
+  std::uint32_t state;       // ProgramState
+  std::uint32_t length;      // instructions
+  std::uint32_t code_bytes;  // of native code
+  std::uint64_t runs;
+  std::uint64_t steps;       // of all runs (ProgramEnd::steps)
+  std::uint64_t outside;     // runs that ended so
+  std::uint64_t exhausted;   // runs that met the step limit
+  std::uint64_t run_ns;      // time of all runs
+};
+static_assert(sizeof(ProgramEntry) == 64);
 
 // One per processor; at `calls` follows a counter for each Aegis call.
 struct CpuInfo {

@@ -135,7 +135,7 @@
     "The env (of this account) that gets the account's revoke and repossess upcalls, and the plain frame of the account where request and losses are written (abi::RevocationPage; it is pinned and never taken by force). env 0: nobody (vector must be 0).") \
   AEGIS_CALL(39, account_revoke, (slot account, u32 resource, u64 first, u64 count, u64 deadline_ns), none, keeps, \
     "account: reclaim", "bad_argument out_of_range wrong_state", \
-    "Asks `count` units of a resource (frames, slices) back from the account: the units named from `first` on, or any (first all ones). Lowers its limit at once by `count` (never below its minimum: out_of_range) and upcalls its bound env. One request at a time (wrong_state). The caller is woken when the account has given enough.") \
+    "Asks `count` units of a resource (frames, slices, programs) back from the account: the units named from `first` on, or any (first all ones). Lowers its limit at once by `count` (never below its minimum: out_of_range) and upcalls its bound env. One request at a time (wrong_state). The caller is woken when the account has given enough.") \
   AEGIS_CALL(40, account_reclaim, (slot account), u64, keeps, \
     "account: reclaim", "again would_block wrong_state", \
     "After the deadline: takes by force what has not been given (before it: would_block), `again` until done. Closes the request. Value: units taken by force. No request: wrong_state.") \

@@ -167,6 +167,9 @@ class Checker {
     const auto& p = object_at<Program>(f);
     using abi::ProgramState;
     expect((p.state == ProgramState::loading) == (p.work != 0), "a program that is loading has work frames", f);
+    const bool listed = p.info >= k_.programs.entries().data() && p.info < k_.programs.entries().data() + k_.programs.entries().size();
+    if (expect(listed, "a program's entry", f))
+      expect(p.info->program == f && p.info->account == info(f).owner && p.info->state == static_cast<std::uint32_t>(p.state), "a program's entry", f);
     expect(p.state != ProgramState::ready || p.code != 0, "a ready program has code", f);
     expect(p.inside <= arch::cpu_count(), "processors inside a program", f);
     parts(f, p.work, p.work_frames);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/core/force.hpp"
 
+#include "kernel/core/program.hpp"
 #include "kernel/core/revocation.hpp"
 #include "kernel/core/slices.hpp"
 #include "kernel/core/sweep.hpp"
@@ -202,18 +203,46 @@ Status take_positions(Kernel& k, Account& top, std::uint64_t& budget) {
   return {};
 }
 
-Status run_pass(Kernel& k, Account& top, std::uint64_t& budget) {
-  const bool slices = top.request.resource == Resource::slices;
+// A program that is under way to its end is taken, whatever is given meanwhile.
+bool is_to_be_taken(Kernel& k, const Account& top, std::uint32_t f) {
+  if (object_at<Program>(f).taken) return true;
+  const Request& request = top.request;
+  if (request.by_name() ? !request.names(Resource::programs, f) : top.of(Resource::programs).excess() == 0) return false;
+  Account& owner = owner_of(k, f);
+  return !owner.dying && owner.is_within(top) && spare_between(owner, top, Resource::programs) != 0;
+}
+
+Status take_programs(Kernel& k, Account& top, std::uint64_t& budget) {
+  return sweep_frames(k, k.force.position, budget, [&](std::uint32_t f) -> Status {
+    if (k.frames[f].use != FrameUse::program || !is_to_be_taken(k, top, f)) return {};
+    auto& program = object_at<Program>(f);
+    Account& owner = owner_of(k, f);
+    if (owner.dying || !owner.is_within(top)) return {};  // goes with its account; or another's request began with it
+    program.taken = true;
+    TRY_VOID(program.wind_down(k, budget));
+    const bool owed = top.request.by_name() || top.of(Resource::programs).excess() != 0;
+    if (owed && spare_between(owner, top, Resource::programs) != 0) cede(owner, top, Resource::programs, 1);
+    record_loss(k, owner, top, f);
+    ++k.force.taken;
+    AEGIS_ASSERT(program.destroy(k, budget).has_value());  // it has wound down
+    return {};
+  });
+}
+
+Status run_frame_pass(Kernel& k, Account& top, std::uint64_t& budget) {
   switch (k.force.pass) {
-    case ForcePass::spare: return take_spare_limits(k, top, budget);
-    case ForcePass::positions: return slices ? take_positions(k, top, budget) : Status{};
-    case ForcePass::idle: case ForcePass::mapped: case ForcePass::shared:
-      return slices ? Status{} : choose_frames(k, top, budget);
-    case ForcePass::bindings: return slices ? Status{} : break_bindings(k, budget);
-    case ForcePass::free: return slices ? Status{} : free_frames(k, top, budget);
-    case ForcePass::done: return {};
+    case ForcePass::idle: case ForcePass::mapped: case ForcePass::shared: return choose_frames(k, top, budget);
+    case ForcePass::bindings: return break_bindings(k, budget);
+    case ForcePass::free: return free_frames(k, top, budget);
+    default: return {};
   }
-  return {};
+}
+
+Status run_pass(Kernel& k, Account& top, std::uint64_t& budget) {
+  if (k.force.pass == ForcePass::spare) return take_spare_limits(k, top, budget);
+  if (top.request.resource == Resource::frames) return run_frame_pass(k, top, budget);
+  if (k.force.pass != ForcePass::units) return {};
+  return top.request.resource == Resource::slices ? take_positions(k, top, budget) : take_programs(k, top, budget);
 }
 
 }  // namespace
@@ -224,7 +253,7 @@ Account* unit_owner(Kernel& k, Resource what, std::uint64_t unit) {
     return env != nullptr ? &owner_of(k, frame_index(env)) : nullptr;
   }
   const FrameInfo& info = k.frames[FrameNumber{unit}];
-  return info.use == FrameUse::plain && info.owner != 0 ? &object_at<Account>(info.owner) : nullptr;
+  return info.use == (what == Resource::programs ? FrameUse::program : FrameUse::plain) && info.owner != 0 ? &object_at<Account>(info.owner) : nullptr;
 }
 
 void begin_force(Kernel& k, Account& account) { k.force = {.account = k.frames.ref_of(&account)}; }

@@ -8,7 +8,7 @@
 
 namespace aegis {
 
-// Who pays for the unit: a plain frame, a bound position. Nobody: nullptr.
+// Who pays for the unit: a plain frame, a bound position, a program. Nobody: nullptr.
 [[nodiscard]] Account* unit_owner(Kernel& k, Resource what, std::uint64_t unit);
 
 // The account has an open request that was not met.

@@ -24,7 +24,7 @@ struct ConsoleState {
 };
 
 // Which sweep comes next, and over what (force.cpp).
-enum class ForcePass : std::uint8_t { spare, positions, idle, mapped, shared, bindings, free, done };
+enum class ForcePass : std::uint8_t { spare, units, idle, mapped, shared, bindings, free, done };
 struct Force {
   ObjectRef account;            // whose units are taken; {}: nobody's
   ForcePass pass = ForcePass::spare;
@@ -40,6 +40,7 @@ struct Kernel {
   Sleepers sleepers;
   std::span<ObjectRef> slices;  // owner of each position, in the information pages
   EnvTable envs;
+  ProgramTable programs;
   Force force;
   std::uint64_t open_requests = 0;  // accounts that resources are being asked back from
   std::uint64_t idle_cpus = 0;  // bit per processor that waits in idle()

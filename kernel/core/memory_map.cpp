@@ -60,6 +60,7 @@ std::uint64_t find_place(const BootRecord& record, std::uint64_t size) {
 void attach_tables(Kernel& k, const InfoLayout& layout, std::byte* start, std::uint32_t cpus) {
   k.slices = {reinterpret_cast<ObjectRef*>(start + layout.slices), std::size_t{cpus} * abi::slices_per_cpu};
   k.envs.attach({reinterpret_cast<abi::EnvInfo*>(start + layout.envs), layout.env_count});
+  k.programs.attach({reinterpret_cast<abi::ProgramEntry*>(start + layout.programs), layout.program_count});
   for (std::uint32_t id = 0; id < cpus; ++id) {
     Cpu& cpu = arch::cpu(arch::CpuId{id});
     cpu.info = reinterpret_cast<abi::CpuInfo*>(start + layout.cpus + id * cpu_info_size);
@@ -104,7 +105,8 @@ bool build_frame_table(Kernel& k, const BootRecord& record) {
       .features = record.features,
       .slice_table_offset = layout.slices, .env_table_offset = layout.envs, .env_table_count = layout.env_count,
       .cpu_table_offset = layout.cpus, .cpu_info_size = cpu_info_size, .trace_offset = layout.traces,
-      .trace_size = trace_ring_size, .trace_mask = default_trace_mask};
+      .trace_size = trace_ring_size, .trace_mask = default_trace_mask,
+      .program_table_offset = layout.programs, .program_table_count = layout.program_count};
   auto* table = reinterpret_cast<FrameInfo*>(arch::frame_memory(first) + layout.frames);
   auto* bitmap = reinterpret_cast<std::uint64_t*>(arch::frame_memory(first + info_pages));
   k.frames.attach(*info, table, bitmap, frames);

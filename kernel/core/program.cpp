@@ -79,6 +79,8 @@ Result<Program*> Program::create(Kernel& k, Account& payer, const abi::ProgramHe
   // point of no return
   auto* made = new (arch::frame_memory(frame)) Program{.header = header, .work = static_cast<std::uint32_t>(run->raw()), .work_frames = frames};
   for (FrameNumber f = *run; f < *run + frames; ++f) k.frames[f].aux = frame_index(made);
+  made->info = &k.programs.take();
+  *made->info = {.program = frame_index(made), .account = frame_index(&payer), .kind = static_cast<std::uint32_t>(header.kind), .length = header.length};
   charge(k, payer, Resource::programs, frame.raw(), 1);
   each_region_frame(k, header, [](FrameInfo& info) { ++info.pins; });
   return made;
@@ -106,7 +108,7 @@ Status Program::advance(Kernel& k) {
       case program::Progress::refused:
         refusal = at.verifier.refusal();
         refused_at = at.verifier.refused_at();
-        state = ProgramState::refused;
+        set_state(ProgramState::refused);
         release_work(k);
         return {};
     }
@@ -126,14 +128,14 @@ Status Program::advance(Kernel& k) {
   entry = static_cast<std::uint32_t>(at.write->entry());
   arch::seal_code(FrameNumber{code}, code_frames);
   release_work(k);
-  state = ProgramState::ready;
+  set_state(ProgramState::ready);
   return {};
 }
 
 Status Program::make_code(Kernel& k) {
   Work& at = work_of(work);
   Account& payer = owner_of(k, frame_index(this));
-  code_bytes = static_cast<std::uint32_t>(at.measure->size());
+  code_bytes = info->code_bytes = static_cast<std::uint32_t>(at.measure->size());
   const auto frames = static_cast<std::uint32_t>(base::pages_for(code_bytes));
   const FrameNumber run = TRY(payer.allocate_parts(k, frames, FrameUse::program_part, Contents::zeroed));
   // point of no return
@@ -146,22 +148,31 @@ Status Program::make_code(Kernel& k) {
   return {};
 }
 
+void Program::set_state(ProgramState to) {
+  state = to;
+  info->state = static_cast<std::uint32_t>(to);
+}
+
 void Program::release_work(Kernel& k) {
   if (work == 0) return;
   release_parts(k, std::exchange(work, 0), std::exchange(work_frames, 0));
 }
 
-Status Program::destroy(Kernel& k, std::uint64_t& budget) {
-  if (budget == 0) return fail(Error::again);
+Status Program::wind_down(Kernel& k, std::uint64_t& budget) {
   dying = true;
   TRY_VOID(end_watches(k, arch::frame_of(this), abi::wait_ended, budget));
-  if (inside != 0) return fail(Error::again);
+  return inside != 0 || budget == 0 ? fail(Error::again) : Status{};
+}
+
+Status Program::destroy(Kernel& k, std::uint64_t& budget) {
+  TRY_VOID(wind_down(k, budget));
   // point of no return
   spend(budget, (work_frames + code_frames) / 4 + 1);
   release_work(k);
   if (state == ProgramState::ready) arch::unseal_code(FrameNumber{code}, code_frames);
   if (code != 0) release_parts(k, code, code_frames);
   each_region_frame(k, header, [](FrameInfo& info) { --info.pins; });
+  k.programs.give_back(*info);
   pay_back(k, owner_of(k, frame_index(this)), Resource::programs, frame_index(this));
   release_frame(k, arch::frame_of(this));
   return {};
@@ -170,8 +181,8 @@ Status Program::destroy(Kernel& k, std::uint64_t& budget) {
 abi::ProgramInfo Program::read() const {
   return {.kind = header.kind, .length = header.length, .state = static_cast<std::uint32_t>(state),
           .refusal = static_cast<std::uint32_t>(refusal), .refused_at = refused_at, .code_bytes = code_bytes,
-          .frames = std::uint64_t{1} + work_frames + code_frames, .runs = runs, .steps = steps, .outside = outside,
-          .exhausted = exhausted, .run_ns = run_ns};
+          .frames = std::uint64_t{1} + work_frames + code_frames, .runs = info->runs, .steps = info->steps,
+          .outside = info->outside, .exhausted = info->exhausted, .run_ns = info->run_ns};
 }
 
 // --- running ------------------------------------------------------------------------------------------------------------
@@ -180,29 +191,47 @@ void Program::enter(program::Run& run, std::uint64_t caller) const {
   for (std::uint32_t i = 0; i < header.region_count; ++i)
     run.regions[program::slot_of(program::data_region(i))] = {
         arch::frame_memory(FrameNumber{header.regions[i].first}), header.regions[i].count * base::page_size};
+  run.regions[program::slot_of(program::Region::stack)] = {run.stack, sizeof run.stack};
   run.now = arch::now().raw();
   run.caller = caller;
 }
 
-abi::ProgramResult Program::execute(program::Run& run, program::Memory context, Tally& tally) const {
-  ++tally.runs;
-  if (context.size < header.min_context) {
-    ++tally.outside;
-    return {0, static_cast<std::uint64_t>(abi::ProgramEnd::outside)};
+std::uint32_t Program::execute(program::Run& run, std::byte* contexts, std::uint32_t size, std::span<abi::ProgramResult> results, Tally& tally) const {
+  if (size < header.min_context) {
+    for (abi::ProgramResult& result : results) result.end = static_cast<std::uint64_t>(abi::ProgramEnd::outside);
+    tally.runs += results.size();
+    tally.outside += results.size();
+    return static_cast<std::uint32_t>(results.size());
   }
-  run.prepare(context, header.steps, first_length);
-  const std::uint64_t value = arch::run_code(memory_of(code) + entry, &run);
-  tally.steps += static_cast<std::uint64_t>(std::int64_t{header.steps} - run.fuel);
-  if (run.end != 0) [[unlikely]] ++(static_cast<abi::ProgramEnd>(run.end) == abi::ProgramEnd::steps ? tally.exhausted : tally.outside);
-  return {value, run.end};
+  program::Memory& context = run.regions[program::slot_of(program::Region::context)];
+  context.size = size;
+  run.end = 0;
+  const std::byte* start = memory_of(code) + entry;
+  const auto steps = std::int64_t{header.steps}, fuel = steps - first_length;
+  abi::ProgramResult* at = results.data();
+  abi::ProgramResult* const end = at + results.size();
+  std::int64_t left = abi::program_run_steps;
+  while (at != end && left > 0) {  // what is in here each evaluation takes
+    context.start = contexts;
+    run.fuel = fuel;
+    at->value = arch::run_code(start, &run);
+    left += run.fuel - steps;
+    if (run.end != 0) [[unlikely]] tally.note_end(at->end = std::exchange(run.end, 0));
+    contexts += size;
+    ++at;
+  }
+  const auto done = static_cast<std::uint32_t>(at - results.data());
+  tally.runs += done;
+  tally.steps += static_cast<std::uint64_t>(abi::program_run_steps - left);
+  return done;
 }
 
 void Program::count(const Tally& tally, std::uint64_t ns) {
-  runs += tally.runs;
-  steps += tally.steps;
-  outside += tally.outside;
-  exhausted += tally.exhausted;
-  run_ns += ns;
+  info->runs += tally.runs;
+  info->steps += tally.steps;
+  info->outside += tally.outside;
+  info->exhausted += tally.exhausted;
+  info->run_ns += ns;
 }
 
 }  // namespace aegis

@@ -30,13 +30,13 @@ struct Program {
   abi::ProgramState state = abi::ProgramState::loading;
   abi::Refusal refusal{};
   std::uint32_t refused_at = 0;
-  bool dying = false;
+  bool dying = false, taken = false;         // taken: force has begun to end it
   std::uint32_t work = 0, work_frames = 0;   // what loading needs
   std::uint32_t code = 0, code_frames = 0;   // native
   std::uint32_t code_bytes = 0, entry = 0;
   std::uint32_t first_length = 0;            // of its first function
   std::uint32_t inside = 0;                  // processors that run it without the lock
-  std::uint64_t runs = 0, steps = 0, outside = 0, exhausted = 0, run_ns = 0;
+  abi::ProgramEntry* info = nullptr;         // its counters, of which there is no other copy: in the information pages
 
   // The header's numbers are checked as far as memory depends on them; its code is copied by the caller, into code_copy().
   [[nodiscard]] static Result<Program*> create(Kernel& k, Account& payer, const abi::ProgramHeader& header, FrameNumber where);
@@ -45,8 +45,9 @@ struct Program {
 
   // A bounded piece of the way to a verdict; `again` until there is one.
   [[nodiscard]] Status advance(Kernel& k);
-  // `again` while a processor is inside of it or much is to be given back.
-  [[nodiscard]] Status destroy(Kernel& k, std::uint64_t& budget);
+  // Nobody can use it any more; `again` while envs sleep on it or a processor is inside of it.
+  [[nodiscard]] Status wind_down(Kernel& k, std::uint64_t& budget);
+  [[nodiscard]] Status destroy(Kernel& k, std::uint64_t& budget);  // `again` as wind_down
   [[nodiscard]] abi::ProgramInfo read() const;
   [[nodiscard]] abi::ProgramVerdict verdict() const {
     return {state, static_cast<std::uint32_t>(refusal), refused_at};
@@ -54,14 +55,18 @@ struct Program {
 
   // Makes `room` fit for runs of this program, and runs it. The lock need not be held; what happened is counted after.
   struct Tally {
+    void note_end(std::uint64_t end) { ++(static_cast<abi::ProgramEnd>(end) == abi::ProgramEnd::steps ? exhausted : outside); }
     std::uint64_t runs = 0, steps = 0, outside = 0, exhausted = 0;
   };
   void enter(program::Run& run, std::uint64_t caller) const;
-  abi::ProgramResult execute(program::Run& run, program::Memory context, Tally& tally) const;
+  // On contexts of `size` bytes that lie one behind the other; `results` are zeros. Begins none after program_run_steps; answers
+  // how many were run.
+  std::uint32_t execute(program::Run& run, std::byte* contexts, std::uint32_t size, std::span<abi::ProgramResult> results, Tally& tally) const;
   void count(const Tally& tally, std::uint64_t ns);
 
  private:
   [[nodiscard]] Status make_code(Kernel& k);
+  void set_state(abi::ProgramState to);
   void release_work(Kernel& k);
 };
 static_assert(sizeof(Program) <= abi::page_size);

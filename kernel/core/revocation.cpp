@@ -11,7 +11,7 @@ namespace {
 constexpr std::uint64_t most_named = abi::max_cap_run;
 
 std::uint64_t units_there(Kernel& k, Resource what) {
-  return what == Resource::frames ? k.frames.count() : k.slices.size();
+  return what == Resource::slices ? k.slices.size() : k.frames.count();  // programs go by their frames
 }
 
 // How many of the named units the account, or one below it, has.
@@ -89,7 +89,7 @@ Status bind_account(Kernel& k, Account& account, Env* env, FrameNumber vector) {
 }
 
 Status ask_back(Kernel& k, Account& account, const Request& request) {
-  if (request.count == 0 || request.resource > Resource::slices) return fail(Error::bad_argument);
+  if (request.count == 0 || request.resource > Resource::programs || request.resource == Resource::objects) return fail(Error::bad_argument);
   if (request.by_name()) {
     if (request.count > most_named) return fail(Error::bad_argument);
     const std::uint64_t end = units_there(k, request.resource);

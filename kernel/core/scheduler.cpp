@@ -214,6 +214,7 @@ Result<std::uint64_t> wait_until(Kernel& k, Cpu& cpu, const Wish& wish, Nanoseco
     return *value;
   }
   // point of no return
+  watch_words(k, self);
   self.fall_asleep(k, deadline);
   pass_on(k, cpu, to);
   note_in_time(cpu, self);

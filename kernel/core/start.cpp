@@ -16,7 +16,7 @@ Result<Account*> make_root(Kernel& k, const traps::BootRecord& record) {
   root->of(Resource::frames) = {.limit = frames, .used = archive.count, .minimum = frames};
   root->of(Resource::slices) = {.limit = slices, .minimum = slices};
   root->of(Resource::objects) = {.limit = frames};
-  root->of(Resource::programs) = {.limit = frames};
+  root->of(Resource::programs) = {.limit = k.programs.entries().size()};
   for (std::uint64_t f = archive.first; f < archive.first + archive.count; ++f)
     k.frames[FrameNumber{f}] = {.owner = frame_index(root), .use = FrameUse::plain};
   return root;

@@ -15,7 +15,6 @@ constexpr std::uint64_t table_steps = 32;      // what looking through a page ta
 // Of an account capability: what the account and those below it own, for their capabilities lie below its own.
 // Of a large mapping any frame counts: it is broken as a whole.
 bool stands_for(Kernel& k, const Slot& slot, FrameNumber frame) {
-  if (slot.kind == Kind::program) return frame.raw() == slot.object.frame;
   if (slot.kind != Kind::account) return frame.raw() >= slot.base && frame.raw() - slot.base < slot.count;
   const std::uint32_t owner = k.frames[frame].owner;
   return owner != 0 && object_at<Account>(owner).is_within(object_at<Account>(slot.object.frame));

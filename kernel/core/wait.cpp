@@ -43,7 +43,8 @@ std::optional<std::uint64_t> run_predicate(Kernel& k, Env& env) {
   auto& program = object_at<Program>(wait.program);
   program.enter(room.run, frame_index(&env));
   Program::Tally tally;
-  const auto result = program.execute(room.run, {reinterpret_cast<std::byte*>(room.words), wait.count * sizeof(std::uint64_t)}, tally);
+  abi::ProgramResult result{};
+  program.execute(room.run, reinterpret_cast<std::byte*>(room.words), wait.count * std::uint32_t{sizeof(std::uint64_t)}, {&result, 1}, tally);
   const std::uint64_t ns = arch::now().raw() - room.run.now;
   program.count(tally, ns);
   charge_look(k, cpu, env, ns);
@@ -73,9 +74,9 @@ void wake_with(Kernel& k, Env& env, std::uint64_t value) {
 // Looks, and takes off what that was.
 std::optional<std::uint64_t> look_for(Kernel& k, Env& env, std::uint64_t& budget) {
   const Program* program = env.wait.program != 0 ? &object_at<Program>(env.wait.program) : nullptr;
-  const std::uint64_t before = program != nullptr ? program->steps : 0;
+  const std::uint64_t before = program != nullptr ? program->info->steps : 0;
   const auto value = look(k, env);
-  spend(budget, look_steps + (program != nullptr ? (program->steps - before) / program_steps : 0));
+  spend(budget, look_steps + (program != nullptr ? (program->info->steps - before) / program_steps : 0));
   return value;
 }
 
@@ -99,22 +100,23 @@ Result<Word> find_word(const Space& space, std::uint64_t va) {
 
 Status begin_wait(Kernel& k, Env& env, const Wish& wish) {
   const auto& space = object_at<Space>(env.space);
-  std::array<FrameNumber, abi::max_watch_words> frames{};
+  Wait& wait = env.wait;
   for (std::size_t i = 0; i < wish.words.size(); ++i) {
-    frames[i] = TRY(find_word(space, wish.words[i])).frame;
-    if (is_condemned(k.frames[frames[i]])) return fail(Error::bad_address);
+    const FrameNumber frame = TRY(find_word(space, wish.words[i])).frame;
+    if (is_condemned(k.frames[frame])) return fail(Error::bad_address);
+    wait.words[i] = reinterpret_cast<const std::uint64_t*>(arch::frame_memory(frame) + wish.words[i] % abi::page_size);
   }
   // point of no return
-  Wait& wait = env.wait;
   wait.count = static_cast<std::uint32_t>(wish.words.size());
   wait.program = wish.program != nullptr ? frame_index(wish.program) : 0;
   std::ranges::copy(wish.conditions, wait.conditions.begin());
-  for (std::size_t i = 0; i < wish.words.size(); ++i) {
-    wait.words[i] = reinterpret_cast<const std::uint64_t*>(arch::frame_memory(frames[i]) + wish.words[i] % abi::page_size);
-    watch(k, env, frames[i]);
-  }
-  if (wish.program != nullptr) watch(k, env, FrameNumber{wait.program});
   return {};
+}
+
+void watch_words(Kernel& k, Env& env) {
+  const Wait& wait = env.wait;
+  for (const std::uint64_t* word : std::span{wait.words}.first(wait.count)) watch(k, env, arch::frame_of(word));
+  if (wait.program != 0) watch(k, env, FrameNumber{wait.program});
 }
 
 void forget_wait(Kernel& k, Env& env) {

@@ -18,9 +18,10 @@ struct Wish {
   Program* program = nullptr;                    // ... this, which is ready
 };
 
-// Makes the current env's wait of it: finds the words and watches them. bad_address where nothing is mapped, or what is
-// being taken away. The env sleeps afterwards, or forget_wait() is called.
+// Makes the current env's wait of it: finds the words. bad_address where nothing is mapped, or what is being taken away. The
+// env watches them and sleeps afterwards, or forget_wait() is called.
 [[nodiscard]] Status begin_wait(Kernel& k, Env& env, const Wish& wish);
+void watch_words(Kernel& k, Env& env);
 void forget_wait(Kernel& k, Env& env);
 // What env_wait or env_watch returns, if there is a reason to return; nothing: it goes on waiting.
 [[nodiscard]] std::optional<std::uint64_t> look(Kernel& k, Env& env);

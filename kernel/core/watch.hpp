@@ -13,19 +13,19 @@ namespace aegis {
 inline constexpr std::size_t max_watches = abi::max_watch_words + 1;  // a page for each word, and the program
 
 struct Watch {
-  std::uint64_t looked = 0;          // Kernel::looks when the env was looked at last for this frame
-  std::uint32_t frame = 0;
-  std::uint32_t next = 0, prev = 0;  // envs, by frame
+  std::uint64_t looked;        // Kernel::looks when the env was looked at last for this frame
+  std::uint32_t frame;
+  std::uint32_t next, prev;    // envs, by frame
 };
 
-// What an env waits for while it sleeps; see wait.hpp.
+// What an env waits for while it sleeps; see wait.hpp. What the numbers do not count holds nothing.
 struct Wait {
   std::uint32_t count = 0;     // words; 0: for none
   std::uint32_t program = 0;   // its frame; 0: for `conditions`, one a word
   std::uint32_t watched = 0;   // of `watches`
-  std::array<const std::uint64_t*, abi::max_watch_words> words{};
-  std::array<abi::WaitWord, abi::max_wait_words> conditions{};
-  std::array<Watch, max_watches> watches{};
+  std::array<const std::uint64_t*, abi::max_watch_words> words;
+  std::array<abi::WaitWord, abi::max_wait_words> conditions;
+  std::array<Watch, max_watches> watches;
 };
 
 // The frame of an object or of a page; it is there to stay as long as it is watched.

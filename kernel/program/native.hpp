@@ -88,6 +88,7 @@ class Generator {
   Phase phase_ = Phase::registers;
   std::size_t at_ = 0, entry_ = 0, outside_ = 0, exhausted_ = 0;
   std::uint32_t pc_ = 0, function_ = 0;
+  bool uses_length_ = false;         // some instruction names r2
   std::array<std::uint8_t, abi::max_program_functions> saves_{};  // bit 0: r6 ... bit 3: r9
 };
 

@@ -61,7 +61,7 @@ Answer Calls::account_bind(slot account, slot env_slot, frame vector) {
 }
 
 Answer Calls::account_revoke(slot account, u32 resource, u64 first, u64 count, u64 deadline_ns) {
-  if (resource > static_cast<u32>(Resource::slices) || count == 0) return fail(Error::bad_argument);
+  if (resource >= abi::resource_count || count == 0) return fail(Error::bad_argument);
   Account& asked = *TRY(find<Account>(account, AccountRight::reclaim));
   return ask_back(k, asked, {.resource = static_cast<Resource>(resource), .first = first, .count = count,
                              .deadline = Nanoseconds{deadline_ns}, .requester = k.frames.ref_of(&env)});

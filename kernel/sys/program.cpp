@@ -10,21 +10,10 @@ namespace {
 using abi::AccountRight;
 using abi::ProgramRight;
 
-struct Batch {
-  u32 size, count, done;
-};
-
 // What the kernel answers with must be the caller's to write before anything happens; zeros are put there meanwhile.
 Status check_writable(va to, std::byte* zeros, std::size_t size) {
   std::memset(zeros, 0, size);
   return copy_bytes_out(to, zeros, size);
-}
-
-void run_batch(const Program& program, ProgramRoom& room, Batch& batch, Program::Tally& tally) {
-  for (; batch.done < batch.count && tally.steps < abi::program_run_steps; ++batch.done) {
-    std::byte* context = room.contexts + std::size_t{batch.done} * batch.size;
-    room.results[batch.done] = program.execute(room.run, {context, batch.size}, tally);
-  }
 }
 
 }  // namespace
@@ -55,7 +44,6 @@ Answer Calls::program_verify(slot program) {
 }
 
 Answer Calls::program_run(slot program, va contexts, u32 size, u32 count, va results) {
-  Batch batch{.size = size, .count = count, .done = 0};
   if (count == 0 || count > abi::max_program_records || u64{size} * count > abi::max_program_bytes) return fail(Error::bad_argument);
   Program& run = *TRY(find<Program>(program, ProgramRight::run));
   if (run.state != abi::ProgramState::ready) return fail(Error::wrong_state);
@@ -71,16 +59,17 @@ Answer Calls::program_run(slot program, va contexts, u32 size, u32 count, va res
   // point of no return: what the program has done cannot be undone
   ++run.inside;
   Program::Tally tally;
+  u32 done = 0;
   const Nanoseconds from = arch::now();
   {
     const Unlocked unlocked;
-    run_batch(run, room, batch, tally);
+    done = run.execute(room.run, room.contexts, size, std::span{room.results}.first(count), tally);
   }
   run.count(tally, arch::now() - from);
   --run.inside;
-  TRY_VOID(copy_bytes_out(results, room.results, batch.done * sizeof(abi::ProgramResult)));
-  if (rules.writable) TRY_VOID(copy_bytes_out(contexts, room.contexts, std::size_t{batch.done} * size));
-  return answer(batch.done);
+  TRY_VOID(copy_bytes_out(results, room.results, done * sizeof(abi::ProgramResult)));
+  if (rules.writable) TRY_VOID(copy_bytes_out(contexts, room.contexts, std::size_t{done} * size));
+  return answer(done);
 }
 
 Answer Calls::program_read(slot program, va out) {

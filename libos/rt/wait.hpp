@@ -44,7 +44,7 @@ inline Result<Awake> wait(const abi::WaitWord& one, abi::Nanoseconds deadline = 
 }
 
 // Waits until a program of kind `predicate` (right: run) has a value that is not 0; its context are the words. Watched::why
-// tells apart what ended the wait.
+// tells apart what ended the wait. libos/parts/program/products.hpp makes such programs from comparisons.
 inline Result<abi::Watched> watch(CapSlot program, std::span<Word* const> words, abi::Nanoseconds deadline = abi::forever,
                                   CapSlot target = abi::no_slot) {
   const auto count = static_cast<std::uint32_t>(std::min<std::size_t>(words.size(), ~std::uint32_t{0}));

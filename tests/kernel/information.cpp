@@ -15,7 +15,7 @@ void layout() {
   expect_equal(i.info_base, info.base, "the region begins with this page");
   expect_equal(i.info_count, info.count);
   for (const std::uint64_t offset :
-       {i.frame_table_offset, i.slice_table_offset, i.env_table_offset, i.cpu_table_offset, i.trace_offset}) {
+       {i.frame_table_offset, i.slice_table_offset, i.env_table_offset, i.program_table_offset, i.cpu_table_offset, i.trace_offset}) {
     expect_equal(offset % page_size, 0ull, "a table on pages of its own");
     expect(offset != 0 && offset < info.count * page_size, "inside the region");
   }
@@ -213,7 +213,7 @@ void sees_only_the_first_page(std::uint64_t first) {
   const auto& info = *reinterpret_cast<const abi::SystemInfo*>(va);
   expect_equal(info.magic, abi::info_magic, "system information");
   for (const std::uint64_t offset : {info.frame_table_offset, info.slice_table_offset, info.env_table_offset,
-                                     info.cpu_table_offset, info.trace_offset}) {
+                                     info.program_table_offset, info.cpu_table_offset, info.trace_offset}) {
     const FrameNumber frame{first + offset / page_size};
     expect_error(rt::map(abi::no_slot, va + page_size, frame, 1, abi::map_read, given_info), Error::out_of_range,
                  "a table of others");

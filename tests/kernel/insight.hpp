@@ -14,6 +14,9 @@ template <typename T>
 [[nodiscard]] inline std::span<const abi::EnvInfo> env_table() {
   return {info_table<abi::EnvInfo>(system_info().env_table_offset), system_info().env_table_count};
 }
+[[nodiscard]] inline std::span<const abi::ProgramEntry> program_table() {
+  return {info_table<abi::ProgramEntry>(system_info().program_table_offset), system_info().program_table_count};
+}
 // Of an env that lives; there is one.
 [[nodiscard]] inline const volatile abi::EnvInfo& env_info(CapSlot env, Where at = here()) {
   const std::uint64_t name = must(rt::read_cap(env), at).object;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Ten thousand envs at once: what making and ending one costs, and that their sleep costs nothing. With `-icount` the
 // counter tells instructions, so the figures repeat.
+#include "libos/rt/wait.hpp"
+#include "tests/kernel/bytecode.hpp"
 #include "tests/kernel/insight.hpp"
 
 using namespace guest;
@@ -14,6 +16,15 @@ constexpr std::uint64_t second = 1'000'000'000, hour = 3600 * second;
 extern "C" [[gnu::naked]] void sleeper_entry() {
   asm volatile("1: mov %0, %%eax\n xor %%esi, %%esi\n syscall\n jmp 1b\n"
                : : "i"(abi::call_base + static_cast<std::uint64_t>(abi::Call::env_sleep)));
+}
+
+// The same by a program over the first of `words`, by slot `predicate`; the deadline is in rdi.
+constinit CapSlot predicate{};
+constinit Page watched{};
+constinit std::array<std::uint64_t, 1> words{};
+extern "C" [[gnu::naked]] void watcher_entry() {
+  asm volatile("mov %%rdi, %%rbx\n 1: mov %0, %%eax\n mov %1, %%edi\n lea %2, %%rsi\n mov $1, %%edx\n mov %%rbx, %%r10\n xor %%r8d, %%r8d\n syscall\n jmp 1b\n"
+               : : "i"(abi::call_base + static_cast<std::uint64_t>(abi::Call::env_watch)), "m"(predicate), "m"(words));
 }
 
 struct Many {
@@ -59,11 +70,11 @@ std::uint64_t asleep() {
 }
 
 // Every one runs until it sleeps: some for ever, some until an hour from now, all deadlines different.
-void send_to_sleep() {
+void send_to_sleep(void (*entry)()) {
   const std::uint64_t later = now_ns() + hour;
   for (std::uint32_t i = 0; i < env_count; ++i) {
     const std::uint64_t deadline = i % 4 == 0 ? abi::forever.raw() : later + (i * 7919ull % env_count) * 1000;
-    must(call::env_start(many.env(i), Va{reinterpret_cast<std::uint64_t>(&sleeper_entry)}, Va{std::uint64_t{0}}, deadline));
+    must(call::env_start(many.env(i), Va{reinterpret_cast<std::uint64_t>(entry)}, Va{std::uint64_t{0}}, deadline));
     must(call::env_yield(many.env(i)));
   }
   // One whose slice ended before it slept is still ready.
@@ -93,6 +104,29 @@ void wake_all() {
   expect_equal(asleep(), std::uint64_t{env_count}, "asleep again");
 }
 
+// All of them wait for one word by one program. Nobody looks at them while nobody signals.
+void all_by_a_predicate() {
+  constexpr std::array not_zero{ins::load(bpf::double_word, 0, 1, 0), ins::exit()};
+  watched = new_page();
+  words = {watched.va};
+  predicate = must_load(header_of(abi::ProgramKind::predicate, not_zero, 8), not_zero);
+  for (std::uint32_t i = 0; i < env_count; ++i) must(call::env_stop(many.env(i)));
+  send_to_sleep(&watcher_entry);
+  expect_equal(frame_info(watched.frame).pins, std::uint16_t{1}, "one pin for all");
+  const std::uint64_t runs = must_read(predicate).runs;
+  expect(idle_share() > 99'000, "ten thousand predicates cost less than 1 %");
+  expect_equal(must_read(predicate).runs, runs, "nobody looked");
+  const std::uint64_t ns = now_ns(), tsc = rt::read_tsc();
+  must(rt::signal(watched.word()));
+  print_rate("look", env_count, rt::read_tsc() - tsc, now_ns() - ns);
+  expect_equal(must_read(predicate).runs, runs + env_count, "each was looked at once");
+  expect_equal(asleep(), std::uint64_t{env_count}, "and sleeps on");
+  for (std::uint32_t i = 0; i < env_count; ++i) must(call::env_stop(many.env(i)));
+  must(rt::destroy_and_drop(predicate));
+  must(rt::unmap(abi::no_slot, watched.va, 1));
+  must(call::frame_free(boot::account, watched.frame, 1));
+}
+
 }  // namespace
 
 std::uint64_t program(const boot::Facts& facts) {
@@ -109,11 +143,12 @@ std::uint64_t program(const boot::Facts& facts) {
     must(call::env_start(many.env(i), Va{reinterpret_cast<std::uint64_t>(&sleeper_entry)}, Va{std::uint64_t{0}}, abi::forever.raw()));
   });
   measure("stop", [](std::uint32_t i) { must(call::env_stop(many.env(i))); });
-  send_to_sleep();
+  send_to_sleep(&sleeper_entry);
   const std::uint64_t idle_with = idle_share();
   expect(idle_alone > 99'000, "alone we are idle");
   expect(idle_with > 99'000, "ten thousand sleepers cost less than 1 %");
   wake_all();
+  all_by_a_predicate();
   measure("destroy", [](std::uint32_t i) { must(rt::destroy_and_drop(many.env(i))); });
   expect_equal(live_entries(), 1ull, "all are gone");
   expect_settled(before, "ten thousand envs");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Downloaded code through the kernel's door: loading, running, counting, ending, and what it is charged for.
 #include "tests/kernel/bytecode.hpp"
-#include "tests/kernel/domain.hpp"
+#include "tests/kernel/insight.hpp"
 
 using namespace guest;
 using namespace guest::ins;
@@ -44,7 +44,18 @@ void one_comparison() {
   expect_equal(rt::use_of(during, Resource::frames), rt::use_of(before, Resource::frames) + 2, "two frames");
   const auto cap = must(rt::read_cap(program));
   expect_equal(frame_info(FrameNumber{cap.object}).use, abi::FrameUse::program, "shown in the frame table");
-  must(rt::destroy(program));
+  const auto entries = program_table();
+  const auto entry = std::ranges::find(entries, cap.object, &abi::ProgramEntry::program);
+  if (expect(entry != entries.end(), "it has an entry")) {
+    const volatile abi::ProgramEntry& shown = *entry;
+    expect_equal(std::uint64_t{shown.runs}, info.runs, "runs, in the information pages");
+    expect_equal(std::uint64_t{shown.steps}, info.steps, "steps");
+    expect_equal(std::uint64_t{shown.run_ns}, info.run_ns, "time");
+    expect_equal(std::uint32_t{shown.code_bytes}, info.code_bytes, "size");
+    expect_equal(std::uint32_t{shown.state}, info.state, "state");
+    must(rt::destroy(program));
+    expect_equal(std::uint32_t{shown.program}, 0u, "and none afterwards");
+  }
   expect_error(call::program_read(program, &words), Error::stale, "gone");
   must(rt::drop(program));
   expect_settled(before, "a program");
@@ -135,6 +146,38 @@ void full_sized() {
   expect_settled(before, "a full-sized one");
 }
 
+// Asked back and not given: at the deadline it is taken, and the loss is told.
+void taken_by_force() {
+  const auto before = settled_account();
+  Domain d = make_domain(300);
+  abi::AccountLimits limits = must(rt::read_account(d.account)).limits;
+  limits.limit[static_cast<std::size_t>(Resource::programs)] = 3;
+  must(call::account_limit(boot::account, d.account, &limits));
+  const Page vector = new_page(d.account);
+  must(call::account_bind(d.account, d.env, vector.frame));
+  const CapSlot first = must_load(header_of(ProgramKind::predicate, is_42, 8), is_42, d.account);
+  const CapSlot second = must_load(header_of(ProgramKind::predicate, is_42, 8), is_42, d.account);
+  must(call::account_revoke(d.account, static_cast<std::uint32_t>(Resource::programs), must(rt::read_cap(second)).object, 1, now_ns() + 2'000'000));
+  const auto& page = *reinterpret_cast<const volatile abi::RevocationPage*>(vector.va);
+  expect_equal(std::uint64_t{page.request.resource}, static_cast<std::uint64_t>(Resource::programs), "the library is told");
+  expect_error(call::account_reclaim(d.account), Error::would_block, "not before the deadline");
+  expect_equal(must_read(second).state, static_cast<std::uint32_t>(ProgramState::ready));
+  must(call::env_sleep(now_ns() + 3'000'000, abi::no_slot));
+  abi::Result<std::uint64_t> taken = base::Unexpected{Error::again};
+  while (!taken.has_value() && taken.error() == Error::again) taken = call::account_reclaim(d.account);
+  expect_equal(must(taken), 1ull, "one was taken");
+  expect_error(call::program_verify(second), Error::stale, "gone");
+  std::uint64_t word = 42;
+  expect_result(must_run(first, &word, 8), 1, ProgramEnd::value, "the other stays");
+  expect_equal(std::uint64_t{page.losses[0].resource}, static_cast<std::uint64_t>(Resource::programs), "the loss");
+  expect_equal(std::uint64_t{page.lost_units}, 1ull, "one");
+  must(rt::drop(second));
+  must(rt::destroy_and_drop(first));
+  must(rt::unmap(abi::no_slot, vector.va, 1));
+  destroy(d);
+  expect_settled(before, "programs taken by force");
+}
+
 // The limit of programs, and an account that ends with programs in every state.
 void limits_and_end() {
   const auto before = settled_account();
@@ -167,6 +210,7 @@ std::uint64_t program(const boot::Facts& facts) {
   endless();
   refused();
   full_sized();
+  taken_by_force();
   limits_and_end();
   finish();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Sleeping on a program over words (env_watch) and saying that a page has changed (page_signal): on one processor, between
 // two, and between accounts that take pages and programs away from each other's sleepers.
+#include "libos/parts/program/products.hpp"
 #include "libos/rt/wait.hpp"
 #include "tests/kernel/bytecode.hpp"
 #include "tests/kernel/domain.hpp"
@@ -100,6 +101,30 @@ void between_processors() {
   destroy(t);
 }
 
+// Sums of products: which product is true, and the time among the comparisons.
+void by_products() {
+  namespace sums = parts::program;
+  static std::array<bpf::Instruction, 64> code;
+  const std::uint64_t soon = now_ns() + 5'000'000;
+  const std::array one{sums::Atom{sums::word(0), sums::Relation::equal, sums::constant(5)}, sums::Atom{sums::word(1), sums::Relation::at_least, sums::word(2)}};
+  const std::array two{sums::time_reaches(soon), sums::Atom{sums::word(1), sums::Relation::below, sums::constant(1ull << 32), 0xff'0000'0000}};
+  const std::array<sums::Product, 2> sum{one, two};
+  const auto header = sums::compile(sum, code);
+  if (!expect(header.has_value(), "it is compiled")) return;
+  const CapSlot program = must_load(*header, Code{code}.first(header->length));
+  const std::array<rt::Word*, 3> words{&shared.word(0), &shared.word(1), &shared.word(2)};
+  set_words(5, 7, 7);
+  expect_told(rt::watch(program, words), abi::wait_true, 1, "the first product");
+  set_words(5, 6, 7);
+  const std::uint64_t deadline = sums::next_time(sum, 0);
+  expect_equal(deadline, soon, "when to look again");
+  expect_told(rt::watch(program, words, abi::Nanoseconds{deadline}), abi::wait_true, 2, "the second, in time");
+  expect(now_ns() >= soon, "not before");
+  set_words(4, 1ull << 32, 7);
+  expect_told(rt::watch(program, words, abi::Nanoseconds{now_ns() + 1'000'000}), abi::wait_deadline, 0, "no longer");
+  must(rt::destroy_and_drop(program));
+}
+
 // --- between accounts ---------------------------------------------------------------------------------------------------
 constexpr CapSlot given_program{30}, given_frames{31};
 constexpr std::uint64_t shared_in_domain = 0x3'0000'0000;
@@ -192,6 +217,7 @@ std::uint64_t program(const boot::Facts& facts) {
   predicate = load_sum();
   on_one_processor();
   beside();
+  by_products();
   between_processors();
   a_stranger_signals();
   the_page_is_revoked();

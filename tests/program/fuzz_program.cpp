@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "tests/program/harness.hpp"
+#include "tests/program/packed_corpus.hpp"
 
 namespace {
 
@@ -161,6 +162,9 @@ void fail(const Program& program, const Outcome& one, const Outcome& other) {
 }
 
 }  // namespace
+
+extern "C" int LLVMFuzzerInitialize(int* count, char*** arguments);
+extern "C" int LLVMFuzzerInitialize(int* count, char*** arguments) { return program_test::unpack_corpus(count, arguments); }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < settings + bytes_per_instruction) return -1;

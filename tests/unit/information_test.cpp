@@ -38,12 +38,13 @@ struct Information : ::testing::Test {
 
 TEST_F(Information, EachTableBeginsOnItsOwnPage) {
   const abi::SystemInfo& i = info();
-  EXPECT_EQ(i.version, 2u);
-  const std::array<std::uint64_t, 7> places{0, i.frame_table_offset, i.slice_table_offset, i.env_table_offset,
-                                            i.cpu_table_offset, i.trace_offset, i.info_count * 4096};
-  const std::array<std::uint64_t, 6> sizes{sizeof i, i.frames * sizeof(abi::FrameInfo),
+  EXPECT_EQ(i.version, 3u);
+  const std::array<std::uint64_t, 8> places{0, i.frame_table_offset, i.slice_table_offset, i.env_table_offset,
+                                            i.program_table_offset, i.cpu_table_offset, i.trace_offset, i.info_count * 4096};
+  const std::array<std::uint64_t, 7> sizes{sizeof i, i.frames * sizeof(abi::FrameInfo),
                                            i.cpus * abi::slices_per_cpu * sizeof(abi::SliceOwner),
-                                           i.env_table_count * sizeof(abi::EnvInfo), i.cpus * i.cpu_info_size,
+                                           i.env_table_count * sizeof(abi::EnvInfo),
+                                           i.program_table_count * sizeof(abi::ProgramEntry), i.cpus * i.cpu_info_size,
                                            i.cpus * i.trace_size};
   for (std::size_t n = 0; n < sizes.size(); ++n) {
     EXPECT_EQ(places[n] % 4096, 0u);

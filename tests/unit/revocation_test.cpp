@@ -88,7 +88,7 @@ struct Revocation : ::testing::Test {
 TEST_F(Revocation, ArgumentsAndStates) {
   EXPECT_EQ(revoke(0), Error::bad_argument);
   EXPECT_EQ(revoke(1, all, 20, Resource::objects), Error::bad_argument);
-  EXPECT_EQ(revoke(1, all, 20, static_cast<Resource>(3)), Error::bad_argument);
+  EXPECT_EQ(revoke(1, all, 20, static_cast<Resource>(4)), Error::bad_argument);
   EXPECT_EQ(revoke(2, frame_count - 1), Error::out_of_range);
   EXPECT_EQ(revoke(abi::max_cap_run + 1, 0), Error::bad_argument);
   EXPECT_EQ(revoke(limit - 20 + 1), Error::out_of_range) << "the minimum";
@@ -294,7 +294,7 @@ TEST_F(Revocation, WhatTheMiddleGivesIsNotTakenFromBelow) {
   pass_deadline();
   bool gave = false;
   const Reply done = reclaim_with([&] {
-    if (gave || w.kernel().force.pass == aegis::ForcePass::spare || w.kernel().force.pass == aegis::ForcePass::positions) return;
+    if (gave || w.kernel().force.pass == aegis::ForcePass::spare || w.kernel().force.pass == aegis::ForcePass::units) return;
     gave = true;
     EXPECT_EQ(w.call(Call::frame_free, {30, given, 3}).error, Error::none);
   });

@@ -106,10 +106,10 @@ struct Watches : ::testing::Test {
 TEST_F(Watches, ASignalLooks) {
   sleep(40);
   EXPECT_EQ(info(page).pins, 1u);
-  EXPECT_EQ(program().runs, 1u);
+  EXPECT_EQ(program().info->runs, 1u);
   EXPECT_EQ(signal().error, Error::none);
   EXPECT_EQ(env(40).state, RunState::sleeping) << "it looked, and saw no reason";
-  EXPECT_EQ(program().runs, 2u);
+  EXPECT_EQ(program().info->runs, 2u);
   set(10);
   EXPECT_EQ(env(40).state, RunState::sleeping) << "nobody has said so";
   EXPECT_EQ(signal().error, Error::none);
@@ -169,17 +169,17 @@ TEST_F(Watches, ASignalGoesOnWhereItWas) {
   w.fill_every = 64;
   for (std::uint32_t i = 0; i < sleepers; ++i) sleep(64 + i);
   EXPECT_EQ(info(page).pins, 1u) << "one pin for all";
-  const std::uint64_t before = program().runs;
+  const std::uint64_t before = program().info->runs;
   std::uint64_t calls = 1;
   while (signal().error == Error::again) {
     ++calls;
     EXPECT_EQ(w.problems(), "");
   }
   EXPECT_GT(calls, 1u);
-  EXPECT_EQ(program().runs, before + sleepers);
+  EXPECT_EQ(program().info->runs, before + sleepers);
   set(10);
   while (signal().error == Error::again) {}
-  EXPECT_EQ(program().runs, before + 2 * sleepers);
+  EXPECT_EQ(program().info->runs, before + 2 * sleepers);
   for (std::uint32_t i = 0; i < sleepers; ++i) expect_woken(64 + i, abi::wait_true, 7);
 }
 
@@ -229,7 +229,7 @@ TEST_F(Watches, AProgramThatDoesNotEndWakesItsSleeper) {
   ASSERT_EQ(load(root, 31, ProgramKind::predicate, endless()), abi::ProgramState::ready);
   const Reply reply = watch(31);
   EXPECT_EQ(reply.value, (abi::Watched{abi::wait_failed, static_cast<std::uint32_t>(abi::ProgramEnd::steps)}.pack()));
-  EXPECT_EQ(program(31).exhausted, 1u);
+  EXPECT_EQ(program(31).info->exhausted, 1u);
 }
 
 TEST_F(Watches, AnEnvEndsInItsSleep) {
@@ -253,7 +253,7 @@ TEST_F(Watches, ManyWords) {
   EXPECT_EQ(env(40).wait.watched, 9u);
   EXPECT_EQ(w.problems(), "");
   ASSERT_EQ(w.call(Call::page_signal, {va + 7 * 4096}).error, Error::none);
-  EXPECT_EQ(program().runs, 2u);
+  EXPECT_EQ(program().info->runs, 2u);
   set(10, 0);
   ASSERT_EQ(w.call(Call::page_signal, {va + 3 * 4096}).error, Error::none) << "any of its pages";
   expect_woken(40, abi::wait_true, 7);
@@ -262,8 +262,129 @@ TEST_F(Watches, ManyWords) {
 TEST_F(Watches, ALookIsTheSleepersTime) {
   sleep(40);
   const std::uint64_t before = env(40).info->run_ns;
-  EXPECT_EQ(program().run_ns, 0u) << "time stands still here";
+  EXPECT_EQ(program().info->run_ns, 0u) << "time stands still here";
   EXPECT_EQ(env(40).info->run_ns, before);
+}
+
+// Programs are asked back like frames: the limit falls, the library is told, and at the deadline they go, whoever sleeps on them.
+struct Revoked : Watches {
+  void SetUp() override {
+    Watches::SetUp();
+    for (const std::uint64_t slot : {31u, 32u, 33u}) ASSERT_EQ(load(20, slot, ProgramKind::predicate, above(9)), abi::ProgramState::ready);
+    vector = w.call(Call::frame_alloc, {20, any, 1, 0, 0}).value;
+    const std::uint64_t area = w.call(Call::frame_alloc, {20, any, 1, 0, 0}).value;
+    ASSERT_EQ(w.call(Call::env_create, {20, 50, 21, abi::boot::table.raw(), area, any}).error, Error::none);
+    const abi::EnvEntries entries{.revoke = 0x7000};
+    ASSERT_EQ(w.call(Call::env_configure, {50, w.put(entries)}).error, Error::none);
+    ASSERT_EQ(w.call(Call::account_bind, {20, 50, vector}).error, Error::none);
+  }
+  Reply ask(std::uint64_t first, std::uint64_t count) {
+    return w.call(Call::account_revoke, {20, static_cast<std::uint64_t>(abi::Resource::programs), first, count, machine().now_ns + 100});
+  }
+  const abi::RevocationPage& told() { return aegis::object_at<abi::RevocationPage>(static_cast<std::uint32_t>(vector)); }
+  const aegis::Usage& use() { return aegis::object_at<aegis::Account>(w.slot(CapSlot{20}).object.frame).of(abi::Resource::programs); }
+  std::uint64_t frame_of(std::uint32_t slot) { return w.slot(CapSlot{slot}).object.frame; }
+  std::uint64_t vector = 0;
+};
+
+TEST_F(Revoked, WhatIsGivenInTimeIsNotTaken) {
+  EXPECT_EQ(w.call(Call::account_revoke, {20, static_cast<std::uint64_t>(abi::Resource::objects), any, 1, 0}).error, Error::bad_argument);
+  EXPECT_EQ(w.call(Call::account_revoke, {20, 4, any, 1, 0}).error, Error::bad_argument);
+  ASSERT_EQ(ask(any, 2).error, Error::none);
+  EXPECT_EQ(use().limit, 1u);
+  EXPECT_EQ(told().request.resource, static_cast<std::uint64_t>(abi::Resource::programs));
+  EXPECT_EQ(env(50).upcalls_due, 1u << static_cast<unsigned>(abi::Upcall::revoke));
+  EXPECT_EQ(w.call(Call::account_reclaim, {20}).error, Error::would_block);
+  ASSERT_EQ(w.call_done(Call::object_destroy, {31}).error, Error::none);
+  ASSERT_EQ(w.call_done(Call::object_destroy, {33}).error, Error::none);
+  const Reply closed = w.call_done(Call::account_reclaim, {20});
+  EXPECT_EQ(closed.error, Error::none);
+  EXPECT_EQ(closed.value, 0u);
+  EXPECT_EQ(program(32).state, abi::ProgramState::ready);
+}
+
+TEST_F(Revoked, TheRestIsTaken) {
+  sleep(40, forever, 31);
+  sleep(41, forever, 32);
+  const std::uint64_t lost = frame_of(31);
+  ASSERT_EQ(ask(any, 2).error, Error::none);
+  w.pass(200);
+  const Reply taken = w.call_done(Call::account_reclaim, {20});
+  EXPECT_EQ(taken.error, Error::none);
+  EXPECT_EQ(taken.value, 2u);
+  EXPECT_EQ(use().used, 1u);
+  EXPECT_EQ(use().limit, 1u);
+  EXPECT_EQ(told().lost_units, 2u);
+  EXPECT_EQ(told().losses[0].resource, static_cast<std::uint64_t>(abi::Resource::programs));
+  EXPECT_EQ(told().losses[0].first, lost);
+  EXPECT_NE(env(50).upcalls_due & 1u << static_cast<unsigned>(abi::Upcall::repossess), 0u);
+  expect_woken(40, abi::wait_ended);
+  expect_woken(41, abi::wait_ended);
+  EXPECT_EQ(watch(31).error, Error::stale);
+  EXPECT_EQ(program(33).state, abi::ProgramState::ready);
+}
+
+TEST_F(Revoked, ByName) {
+  ASSERT_EQ(ask(frame_of(32), 1).error, Error::none);
+  w.pass(200);
+  EXPECT_EQ(w.call_done(Call::account_reclaim, {20}).value, 1u);
+  EXPECT_EQ(watch(32).error, Error::stale);
+  EXPECT_EQ(program(31).state, abi::ProgramState::ready);
+  EXPECT_EQ(use().limit, 2u);
+}
+
+TEST_F(Revoked, AProcessorInsideIsWaitedFor) {
+  program(32).inside = 1;
+  ASSERT_EQ(ask(frame_of(32), 1).error, Error::none);
+  w.pass(200);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(w.call(Call::account_reclaim, {20}).error, Error::again);
+  EXPECT_EQ(watch(32).error, Error::stale) << "but nobody begins anew";
+  program(32).inside = 0;
+  EXPECT_EQ(w.call_done(Call::account_reclaim, {20}).value, 1u);
+}
+
+// The counters lie in the information pages, and the entry goes with the program.
+TEST_F(Watches, TheTableOfProgramsShowsIt) {
+  const abi::SystemInfo& system = w.kernel().frames.info();
+  const std::span entries{reinterpret_cast<const abi::ProgramEntry*>(reinterpret_cast<const std::byte*>(&system) + system.program_table_offset), system.program_table_count};
+  const auto entry = std::ranges::find(entries, w.slot(CapSlot{30}).object.frame, &abi::ProgramEntry::program);
+  ASSERT_NE(entry, entries.end());
+  EXPECT_EQ(entry->kind, static_cast<std::uint32_t>(ProgramKind::predicate));
+  EXPECT_EQ(entry->state, static_cast<std::uint32_t>(abi::ProgramState::ready));
+  EXPECT_EQ(entry->length, 5u);
+  EXPECT_GT(entry->code_bytes, 0u);
+  EXPECT_EQ(watch(30, 1).value, abi::wait_deadline);
+  EXPECT_EQ(entry->runs, 1u);
+  EXPECT_EQ(entry->steps, 5u);
+  ASSERT_EQ(w.call_done(Call::object_destroy, {30}).error, Error::none);
+  EXPECT_EQ(entry->program, 0u);
+  EXPECT_EQ(w.root().of(abi::Resource::programs).limit, entries.size()) << "so the table is never too small";
+}
+
+// Programs may hold a frame so often that no other could; who waits for it finds a place all the same.
+TEST_F(Watches, PinsAreNotUsedUp) {
+  auto header_with_region = [&] {
+    abi::ProgramHeader header{};
+    header.kind = ProgramKind::predicate;
+    header.length = 5;
+    header.code = w.scratch() + 1024;
+    header.steps = 100;
+    header.region_count = 1;
+    header.regions[0] = {page, 1, 0};
+    return header;
+  };
+  info(page).pins = 0xffff - abi::max_program_regions;
+  EXPECT_EQ(w.call(Call::program_load, {20, 31, w.put(header_with_region()), any}).error, Error::over_limit);
+  info(page).pins = 0xfffe;
+  EXPECT_EQ(watch(30, 1).value, abi::wait_deadline);
+  sleep(40);
+  sleep(41);
+  EXPECT_EQ(info(page).pins, 0xffffu);
+  set(10);
+  ASSERT_EQ(signal().error, Error::none);
+  expect_woken(41, abi::wait_true, 7);
+  EXPECT_EQ(info(page).pins, 0xfffeu);
+  info(page).pins = 0;
 }
 
 // Every allocation on the way of a program fails once, by the account's limit, and leaves everything as it was.

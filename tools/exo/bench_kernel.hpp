@@ -38,6 +38,10 @@ struct KernelRow {
   double aim;               // 0: none
   const char* comparison;
   double apart = 0;         // instructions that the row leaves out
+  struct Part {
+    const char* key = nullptr;  // of a row that is in this one once ...
+    double operations = 1;      // ... for so many of its operations
+  } less{};                 // is taken off, so that what is added by each is left
 };
 [[nodiscard]] std::span<const KernelRow> kernel_rows();
 

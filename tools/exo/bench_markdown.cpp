@@ -47,20 +47,6 @@ std::string kernel_part(const BenchReport& report) {
   return text;
 }
 
-// A program's own instructions: what its row counts beyond the empty program's.
-std::string programs_part(const BenchReport& report) {
-  const KernelResult *empty = report.find_kernel("program_empty"), *predicate = report.find_kernel("program_predicate"), *filter = report.find_kernel("program_filter");
-  if (empty == nullptr || predicate == nullptr || filter == nullptr) return "";
-  std::string text = "\nDownloaded programs, their own instructions (what they take beyond an empty one):\n\n";
-  const auto line = [&](const char* what, const KernelResult& r, double aim) {
-    const double own = r.counted.instructions - empty->counted.instructions;
-    append_format(text, "- %s: %s, aim %s: %s\n", what, grouped(own).c_str(), grouped(aim).c_str(), own <= aim ? "met" : "**missed**");
-  };
-  line("one comparison", *predicate, 40);
-  line("ten comparisons of words", *filter, 60);
-  return text;
-}
-
 std::string exos_part(const BenchReport& report) {
   std::string text = "\n## Linux calls\n\nThe same static binaries on ExOS and on Linux in the same emulator; guest instructions of one operation, the least of 15 batches. *Times* is the "
                      "fairest Linux (mitigations, auditing and hardening off, no fast string instructions) over ExOS.\n\n"
@@ -85,7 +71,7 @@ std::string exos_part(const BenchReport& report) {
 std::string markdown_of(const BenchReport& report) {
   return "# What it costs\n\nMade by `./exo bench --no-times --markdown docs/performance.md`. Instructions are counted by `-icount shift=0` and repeat; they leave out what "
          "cache and translation misses cost. Rows that are lost are here like the others.\n\n" +
-         machine_part(report) + kernel_part(report) + programs_part(report) + exos_part(report);
+         machine_part(report) + kernel_part(report) + exos_part(report);
 }
 
 }  // namespace exo

@@ -187,17 +187,22 @@ void Verified::generate(const Download& download) {
   native_at_.push_back(end);
 }
 
+std::string data_text(const Download& download) {
+  std::string text;
+  for (std::size_t i = 0; i < download.region_names.size(); ++i)
+    text += (text.empty() ? "" : "; ") + download.region_names[i] + ": " + std::to_string(download.header.regions[i].count) +
+            (download.header.regions[i].count == 1 ? " page" : " pages") +
+            (download.header.regions[i].writable != 0 ? "" : ", read-only");
+  return text.empty() ? "-" : text;
+}
+
 std::string summary(const Download& download, const Verified& verified) {
   std::string text = download.name + ": accepted as a " + kind_name(download.header.kind) + ": " +
                      std::to_string(download.code.size()) + " instructions, " +
                      std::to_string(verified.native().size()) + " bytes of native code, at most " +
                      std::to_string(download.header.steps) + " steps, " + std::to_string(verified.verifier().work()) +
                      " looked at";
-  for (std::size_t i = 0; i < download.region_names.size(); ++i)
-    text += "; " + download.region_names[i] + ": " + std::to_string(download.header.regions[i].count) +
-            (download.header.regions[i].count == 1 ? " page" : " pages") +
-            (download.header.regions[i].writable != 0 ? "" : ", read-only");
-  return text;
+  return download.region_names.empty() ? text : text + "; " + data_text(download);
 }
 
 std::string explain(const Download& download, const Verified& verified) {

@@ -62,6 +62,8 @@ class Verified {
 
 // Why it is refused: the source line, the instruction and what the verifier knew of the registers, without "exo: ".
 [[nodiscard]] std::string explain(const Download& download, const Verified& verified);
+// Its data regions: "counts: 1 page; constants: 1 page, read-only"; "-" for none.
+[[nodiscard]] std::string data_text(const Download& download);
 // One line about an accepted program.
 [[nodiscard]] std::string summary(const Download& download, const Verified& verified);
 

@@ -35,6 +35,7 @@ void declare(CLI::App& app, Request& request) {
         ->type_name("BYTES");
     command.add_option("--steps", options.steps, "Step limit of a run; default: the kind's")->type_name("N");
   };
+  common(*app.add_subcommand("list", "Print what an object holds: its programs, their kinds, their data"));
   common(*app.add_subcommand("check", "Say whether the kernel would take a program, and if not, why"));
   CLI::App* dump = app.add_subcommand("dump", "Print a program's instructions and its native code");
   common(*dump);
@@ -48,6 +49,15 @@ void declare(CLI::App& app, Request& request) {
   profile->add_option("--pcap", request.profile.captures, "Contexts: the packets of a capture (repeat)")
       ->type_name("PATH")
       ->allow_extra_args(false);
+}
+
+// Whether the kernel would take them or not.
+Result<int> list(const std::vector<Download>& downloads) {
+  std::printf("%-24s %-10s %12s %8s  %s\n", "PROGRAM", "KIND", "INSTRUCTIONS", "STEPS", "DATA");
+  for (const Download& download : downloads)
+    std::printf("%-24s %-10s %12zu %8u  %s\n", download.name.c_str(), kind_name(download.header.kind).c_str(), download.code.size(),
+                download.header.steps, data_text(download).c_str());
+  return 0;
 }
 
 Result<int> check(const std::vector<Download>& downloads) {
@@ -150,6 +160,7 @@ Result<int> download_command(const std::vector<std::string>& words) {
   if (request.program.object.empty() != has_filter)
     return fail(own_failure, "give an object file, or a filter with --filter: see `exo program --help`");
   const auto downloads = TRY(read_downloads(request.program));
+  if (command.get_name() == "list") return list(downloads);
   if (command.get_name() == "check") return check(downloads);
   return command.get_name() == "dump" ? dump(downloads, request.only_bytecode) : profile(downloads, request.profile);
 }

@@ -27,7 +27,7 @@ constexpr const char* help = R"(exo: runs programs on Aegis
   exo bench [SUITE...] [options]          what things cost, beside Linux: kernel, exos, papers (exo bench --help)
   exo bench boot                          what a start costs
   exo bench guard [--accept]              has a chosen row become dearer by more than 3 %?
-  exo program check FILE.o                would the kernel take a program (eBPF)? dump and profile: what it does
+  exo program check FILE.o                would the kernel take a program (eBPF)? list, dump, profile: what it is and does
   exo image iso OUT -- PROGRAM [ARGS]     a bootable ISO, for BIOS and UEFI
   exo image boot ISO [--firmware ovmf]    boot one in QEMU
 )";

@@ -50,7 +50,7 @@ void add_host_jobs(const Locations& at, const Selection& selection, std::vector<
     }
     jobs.push_back({name, [command, timeout_s] { return run_host_test(command, timeout_s); }});
   };
-  const int fuzz_s = selection.with_long ? 600 : 20;
+  const int fuzz_s = selection.with_long ? 600 : 20, engine_s = selection.with_long ? 1800 : 20;
   add("check/layers", {"/bin/sh", (at.source / "tools/check/layers").string(), at.source.string()}, 60);
   add("check/licence", {"/bin/sh", (at.source / "tools/check/licence").string(), at.source.string()}, 60);
   add("unit/core", {(tests / "unit/unit_tests").string(), "--gtest_brief=1"}, 300);
@@ -69,8 +69,10 @@ void add_host_jobs(const Locations& at, const Selection& selection, std::vector<
   if (selection.with_long)  // fetches Debian's kernel the first time
     add("bench/linux", {(at.build / "tools/exo/exo").string(), "bench", "exos", "--no-times", "--twice"}, 1200);
   add("unit/program", {(tests / "program/program_tests").string(), "--gtest_brief=1"}, 600);
-  add("fuzz/program", {(tests / "program/fuzz_program").string(), "-max_total_time=" + std::to_string(fuzz_s), "-seed=1", "-max_len=600"},
-      fuzz_s + 120);
+  add("fuzz/program",
+      {(tests / "program/fuzz_program").string(), "-max_total_time=" + std::to_string(engine_s), "-seed=1", "-max_len=600",
+       "--packed=" + (at.source / "tests/program/corpus_program.bin").string()},
+      engine_s + 300);
   add("fuzz/object",
       {(tests / "program/fuzz_object").string(), "-max_total_time=" + std::to_string(fuzz_s / 2), "-seed=1", "-max_len=20000",
        "-seed_inputs=" + (tests / "program/counts.c.o").string() + "," + (tests / "program/damage.c.o").string()},

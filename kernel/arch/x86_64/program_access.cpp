@@ -160,7 +160,8 @@ void Generator::byte(unsigned value) {
 }
 
 void Generator::word(std::uint32_t value) {
-  for (unsigned shift = 0; shift < 32; shift += 8) byte(value >> shift & 0xff);
+  if (at_ + sizeof value <= out_.size()) std::memcpy(out_.data() + at_, &value, sizeof value);
+  at_ += sizeof value;
 }
 
 // Always there: without it the byte registers would be others.

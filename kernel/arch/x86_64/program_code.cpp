@@ -35,7 +35,8 @@ bool Generator::advance(std::uint64_t& steps) {
 
 void Generator::note_registers() {
   const bpf::Instruction at = source_.code[pc_];
-  function_ = source_.functions.at(pc_);
+  if (source_.notes[pc_].has(note::start)) function_ = source_.functions.at(pc_);
+  uses_length_ |= at.dst() == 2 || at.src() == 2;
   for (const std::uint8_t r : {at.dst(), at.src()})
     if (r >= 6 && r <= 9) saves_[function_] = static_cast<std::uint8_t>(saves_[function_] | 1u << (r - 6));
   ++pc_;
@@ -70,7 +71,7 @@ void Generator::prologue(std::uint32_t function) {
   between(0x89, true, rdi, rbp);
   memory(0x89, true, rsp, {rbp, none, offsetof(Run, stack_pointer)});
   memory(0x8b, true, r12, {rbp, none, region_start(Region::context)});
-  memory(0x8b, true, rsi, {rbp, none, region_size(Region::context)});
+  if (uses_length_) memory(0x8b, true, host[2], {rbp, none, region_size(Region::context)});
   between(0x31, false, rdi, rdi);
 }
 
