@@ -44,6 +44,23 @@ void freed_frames() {
   must(rt::unmap(abi::no_slot, va, 1));
 }
 
+// A page at a time takes the lowest free frame: the one that was just given back full of secrets. By the short way for one
+// page of the own space, and by the long one for a list.
+void pages_mapped_anew() {
+  const std::uint64_t va = new_va(2);
+  for (int round = 0; round < 20; ++round) {
+    const auto page = [&](std::uint64_t at) { return rt::map_new_op(at, 1, read_write | abi::map_owned, boot::account); };
+    if (round % 2 == 0) must(rt::update(abi::no_slot, std::array{page(va)}));
+    else must(rt::update(abi::no_slot, std::array{page(va), page(va + page_size)}));
+    const std::uint64_t end = va + (round % 2 == 0 ? 1 : 2) * page_size;
+    for (std::uint64_t at = va; at < end; at += 8) {
+      if (load(at) != 0) return fail(here(), base::Text<80>{"a new page holds {:#x}", load(at)}.view());
+      store(at, 0x5ec4'e7);
+    }
+    must(rt::unmap(abi::no_slot, va, 2));
+  }
+}
+
 void ended_objects() {
   const CapSlot account = new_slot(), space = new_slot(), table = new_slot();
   must(rt::create_account(boot::account, account, rt::frames_only(8)));
@@ -192,6 +209,7 @@ void revoked_frames() {
 std::uint64_t program(const boot::Facts& facts) {
   begin(facts);
   freed_frames();
+  pages_mapped_anew();
   ended_objects();
   new_env_registers();
   answers();
