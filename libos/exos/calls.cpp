@@ -63,6 +63,17 @@ CallResult dispatch(std::uint64_t number, const Arguments& arguments) {
   return table[number].handler(arguments);
 }
 
+void tell_missing(std::string_view what, std::uint64_t which, Errno answer) {
+  struct Told { std::string_view what; std::uint64_t which; };
+  static constinit std::array<Told, 32> told{};
+  static constinit std::size_t count = 0;
+  for (std::size_t i = 0; i < count; ++i) if (told[i].what == what && told[i].which == which) return;
+  if (count == told.size()) return;
+  told[count++] = {what, which};
+  const base::Text<160> line{"exo: {}: Linux call {} {:#x} is missing (error {})\n", std::string_view{current().name}, what, which, static_cast<std::int32_t>(answer)};
+  link::log_line(line.view());
+}
+
 void watch_calls() { watching = true; }
 
 // --- called by entry.cpp ----------------------------------------------------------------------------------------------

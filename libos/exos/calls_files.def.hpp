@@ -82,6 +82,7 @@
   LINUX_CALL(198, lremovexattr, full, "ss", "") \
   LINUX_CALL(199, fremovexattr, full, "fs", "") \
   LINUX_CALL(213, epoll_create,    full,    "d",      "") \
+  LINUX_CALL( 78, getdents,        full,    "fpu",    "") \
   LINUX_CALL(217, getdents64,      full,    "fNu",    "") \
   LINUX_CALL(221, fadvise64,       full,    "fee9",   "") \
   LINUX_CALL(232, epoll_wait,      full,    "fpdd",   "") \

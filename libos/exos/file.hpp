@@ -83,6 +83,8 @@ void retire_patches(Inode& inode);
 enum class FileKind : std::uint8_t { other, regular, directory, path_only, pipe, console, device, socket, event, timer, epoll,
                                     inotify, signals, process, terminal };
 
+enum class EntryForm : std::uint8_t { old, with_type_in_front };   // struct linux_dirent, linux_dirent64
+
 // An open file description. Subclasses: regular, directory, pipe end, console, null, ... (fs/).
 class File {
  public:
@@ -105,7 +107,7 @@ class File {
   virtual CallResult write_at(std::uint64_t offset, Buffer& buffer);
   virtual CallResult seek(std::int64_t offset, std::uint32_t whence);
   virtual CallResult ioctl(std::uint64_t request, std::uint64_t argument);  // ENOTTY unless overridden
-  virtual CallResult directory_entries(Buffer& buffer);              // getdents64
+  virtual CallResult directory_entries(Buffer& buffer, EntryForm form);   // getdents, getdents64
   virtual std::uint32_t poll(Waiter* waiter);                        // POLL* that hold now; joins the queue if a waiter is given
   virtual Status sync() { return {}; }
 };

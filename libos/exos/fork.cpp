@@ -3,6 +3,7 @@
 // the parent's Frame with rax = 0.
 #include "libos/exos/fork.hpp"
 
+#include "libos/exos/calls.hpp"
 #include "libos/exos/sched.hpp"
 
 namespace exos {
@@ -16,7 +17,10 @@ constexpr std::uint64_t clone_vm = 0x100, clone_fs = 0x200, clone_files = 0x400,
 
 Status check(const CloneRequest& request) {
   const std::uint64_t flags = request.flags;
-  if ((flags & (clone_newns | clone_new_anything | clone_into_cgroup)) != 0) return Fail{Errno::inval};
+  if (const std::uint64_t missing = flags & (clone_newns | clone_new_anything | clone_into_cgroup); missing != 0) {
+    tell_missing("clone with flags", missing, Errno::inval);
+    return Fail{Errno::inval};
+  }
   if ((flags & clone_pidfd) != 0 && (flags & clone_thread) != 0) return Fail{Errno::inval};
   if ((flags & clone_sighand) != 0 && (flags & clone_vm) == 0) return Fail{Errno::inval};
   if ((flags & clone_thread) != 0 && (flags & clone_sighand) == 0) return Fail{Errno::inval};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "libos/exos/futex.hpp"
 
+#include "libos/exos/calls.hpp"
 #include "libos/exos/futex_internal.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/time_values.hpp"
@@ -144,6 +145,7 @@ CallResult operate(std::uint64_t address, std::uint32_t operation, std::uint32_t
     case 13: return lock_pi(address, is_private, TRY(deadline_of(fourth, true, wall)));
     default: break;
   }
+  if (command == 11 || command == 12) tell_missing("futex with operation", command, Errno::nosys);
   if (command > 10 || command == 2) return Fail{Errno::nosys};
   const Key key = TRY(key_of(address, is_private));
   const auto count = static_cast<std::uint32_t>(fourth);

@@ -17,7 +17,6 @@
   MISSING_CALL( 69, msgsnd, present) \
   MISSING_CALL( 70, msgrcv, present) \
   MISSING_CALL( 71, msgctl, present) \
-  MISSING_CALL( 78, getdents, present) \
   MISSING_CALL(134, uselib, absent) \
   MISSING_CALL(136, ustat, present) \
   MISSING_CALL(139, sysfs, present) \

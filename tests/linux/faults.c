@@ -88,7 +88,7 @@ static trial *trials(int *count) {
       TRY(fsetxattr, P(1) | P(2), file, A "user.x", A text, 4, 0), TRY(fgetxattr, P(1) | P(2), file, A "user.a", A room, 100), TRY(listxattr, P(0) | P(1), A path, A room, 100),
       TRY(flistxattr, P(1), file, A room, 100), TRY(removexattr, P(0) | P(1), A path, A "user.none"), TRY(time, P(0), A room),
       TRY(futex, P(0), A &futex_word, 0, 1, A &none), TRY(futex, P(3), A &futex_word, 0, 0, A &soon), TRY(futex, P(0) | P(4), A &futex_word, 4, 1, 1, A &futex_word, 0),
-      TRY(sched_setaffinity, P(2), 0, 8, A room), TRY(sched_getaffinity, P(2), 0, 128, A room), TRY(getdents64, P(1), folder, A room, 1000),
+      TRY(sched_setaffinity, P(2), 0, 8, A room), TRY(sched_getaffinity, P(2), 0, 128, A room), TRY(getdents64, P(1), folder, A room, 1000), TRY(getdents, P(1), folder, A room, 1000),
       TRY(timer_create, P(1) | P(2), CLOCK_MONOTONIC, A &wake, A room), TRY(clock_gettime, P(1), CLOCK_MONOTONIC, A room), TRY(clock_getres, P(1), CLOCK_MONOTONIC, A room),
       TRY(clock_nanosleep, P(2), CLOCK_MONOTONIC, 0, A &none, A room), TRY(epoll_wait, P(1), set, A room, 4, 0), TRY(epoll_ctl, P(3), set, EPOLL_CTL_MOD, event, A &happened),
       TRY(epoll_pwait, P(1) | P(4), set, A room, 4, 0, A &signals, 8), TRY(epoll_pwait2, P(1) | P(3) | P(4), set, A room, 4, A &none, A &signals, 8),

@@ -113,6 +113,16 @@ static void listing(void) {
   EFFECT(getdents64, "entries in pieces", seen);
   EFFECT(getdents64, "regular files among them", links);
   CASE(getdents64, "at the end", fd, buffer, sizeof buffer);
+  seen = links = 0;
+  lseek(fd, 0, SEEK_SET);
+  for (long n; (n = syscall(SYS_getdents, fd, buffer, sizeof buffer)) > 0;)
+    for (long i = 0; i < n; i += *(unsigned short *)(buffer + i + 16)) {
+      ++seen;
+      links += buffer[i + *(unsigned short *)(buffer + i + 16) - 1] == DT_REG;
+    }
+  EFFECT(getdents, "entries in pieces", seen);
+  EFFECT(getdents, "regular files among them", links);
+  CASE(getdents, "at the end", fd, buffer, sizeof buffer);
   lseek(fd, 0, SEEK_SET);
   CASE(getdents64, "buffer too small", fd, buffer, 10);
   CASE(getdents64, "file", open("a", O_RDONLY), buffer, sizeof buffer);

@@ -240,12 +240,19 @@ CallResult linux_mknodat(const Arguments& arguments) {
   return make_node(arguments.a, arguments.b, arguments.c, arguments.d);
 }
 
-CallResult linux_getdents64(const Arguments& arguments) {
+namespace {
+
+CallResult entries(const Arguments& arguments, EntryForm form) {
   FileRef file = TRY(file_of(arguments.a));
   if (file->kind == FileKind::path_only) return Fail{Errno::badf};
   Buffer buffer = Buffer::user(arguments.b, low(arguments.c));
-  return file->directory_entries(buffer);
+  return file->directory_entries(buffer, form);
 }
+
+}  // namespace
+
+CallResult linux_getdents(const Arguments& arguments) { return entries(arguments, EntryForm::old); }
+CallResult linux_getdents64(const Arguments& arguments) { return entries(arguments, EntryForm::with_type_in_front); }
 
 CallResult linux_getcwd(const Arguments& arguments) {
   PathContext& context = *current().paths;

@@ -12,7 +12,11 @@ constexpr std::uint64_t longest_address = 110;
 Result<std::uint32_t> checked_type(const Arguments& arguments) {
   const std::uint32_t type = low(arguments.b) & type_mask;
   if ((low(arguments.b) & ~(type_mask | o_nonblock | o_cloexec)) != 0 || type == 0 || type > 10) return Fail{Errno::inval};
-  if (low(arguments.a) != family_unix) return Fail{Errno::afnosupport};
+  constexpr std::uint32_t known_families = 46;
+  if (low(arguments.a) != family_unix) {
+    if (low(arguments.a) < known_families) tell_missing("socket of family", low(arguments.a), Errno::afnosupport);
+    return Fail{Errno::afnosupport};
+  }
   if (low(arguments.c) != 0 && low(arguments.c) != family_unix) return Fail{Errno::protonosupport};
   if (type == raw) return socket_datagram;
   if (type != socket_stream && type != socket_datagram && type != socket_seqpacket) return Fail{Errno::socktnosupport};

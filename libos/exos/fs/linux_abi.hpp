@@ -71,7 +71,7 @@ struct DirectoryEntryHead {  // linux_dirent64: the name and its NUL follow at b
   std::uint16_t length;
   std::uint8_t type;
 };
-inline constexpr std::size_t directory_entry_name = 19;
+inline constexpr std::size_t directory_entry_name = 19, old_directory_entry_name = 18;   // struct linux_dirent has no type there
 
 struct Iovec { std::uint64_t base, length; };
 struct PollFd { std::int32_t fd; std::int16_t events, revents; };

@@ -94,15 +94,17 @@ class DirectoryFile final : public File {
   CallResult seek(std::int64_t offset, std::uint32_t whence) override {
     return move_position(position, offset, whence, static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
   }
-  CallResult directory_entries(Buffer& buffer) override;
+  CallResult directory_entries(Buffer& buffer, EntryForm form) override;
 };
 
-// Packs entries into getdents64 records.
+// Packs entries into the records of getdents64, or of getdents: there the type is the last byte.
 class RecordSink final : public EntrySink {
  public:
-  RecordSink(Buffer& buffer, std::uint64_t& position) : buffer_{buffer}, position_{position} {}
+  RecordSink(Buffer& buffer, std::uint64_t& position, EntryForm form) : buffer_{buffer}, position_{position}, form_{form} {}
   bool entry(std::string_view name, std::uint64_t number, std::uint32_t mode, std::uint64_t next) override {
-    const std::size_t length = base::align_up<std::size_t>(directory_entry_name + name.size() + 1, 8);
+    const bool old = form_ == EntryForm::old;
+    const std::size_t name_at = old ? old_directory_entry_name : directory_entry_name;
+    const std::size_t length = base::align_up<std::size_t>(name_at + name.size() + (old ? 2 : 1), 8);
     if (length > buffer_.left()) {
       full_ = true;
       return false;
@@ -110,8 +112,9 @@ class RecordSink final : public EntrySink {
     alignas(8) char record[directory_entry_name + name_max + 1 + 8]{};
     const DirectoryEntryHead head{number, static_cast<std::int64_t>(next), static_cast<std::uint16_t>(length),
                                   static_cast<std::uint8_t>((mode & mode_type) >> 12)};
-    std::memcpy(record, &head, directory_entry_name);
-    std::memcpy(record + directory_entry_name, name.data(), name.size());
+    std::memcpy(record, &head, name_at);
+    std::memcpy(record + name_at, name.data(), name.size());
+    if (old) record[length - 1] = static_cast<char>(head.type);
     if (!buffer_.put(record, length).has_value()) {
       faulted_ = true;
       return false;
@@ -130,14 +133,15 @@ class RecordSink final : public EntrySink {
  private:
   Buffer& buffer_;
   std::uint64_t& position_;
+  EntryForm form_;
   std::uint64_t bytes_ = 0;
   bool full_ = false, faulted_ = false;
 };
 
-CallResult DirectoryFile::directory_entries(Buffer& buffer) {
+CallResult DirectoryFile::directory_entries(Buffer& buffer, EntryForm form) {
   Directory& directory = static_cast<Directory&>(*inode);
   if (directory.removed) return Fail{Errno::noent};
-  RecordSink sink{buffer, position};
+  RecordSink sink{buffer, position, form};
   TRY_VOID(directory.list(position, sink));
   return sink.result();
 }
@@ -196,7 +200,7 @@ CallResult File::read_at(std::uint64_t, Buffer&) { return Fail{Errno::spipe}; }
 CallResult File::write_at(std::uint64_t, Buffer&) { return Fail{Errno::spipe}; }
 CallResult File::seek(std::int64_t, std::uint32_t) { return Fail{Errno::spipe}; }
 CallResult File::ioctl(std::uint64_t, std::uint64_t) { return Fail{Errno::notty}; }
-CallResult File::directory_entries(Buffer&) { return Fail{Errno::notdir}; }
+CallResult File::directory_entries(Buffer&, EntryForm) { return Fail{Errno::notdir}; }
 std::uint32_t File::poll(Waiter*) { return poll_readable | poll_writable; }   // never blocks
 
 void File::dispose(File* file) {
