@@ -2,7 +2,7 @@
 // A row: a static program that measures one thing, the same binary on ExOS and on Linux. Its file begins with a comment
 // `/* row`, in TOML: title, why, source, aim (how many times fewer than Linux; none: no aim), which `exo bench` reads.
 // Batches of equal work lie between two marks that the plugin sees (bench/rings.cpp). Each is told afterwards by a line
-// `batch OPERATIONS COUNTER NANOSECONDS`; the first ones are one operation of nothing: what measuring itself takes.
+// `batch OPERATIONS COUNTER NANOSECONDS` (`warm-up N` before them: how many do not count); the first ones are one operation of nothing: what measuring itself takes.
 // A wrong answer says so and ends with status 1; then the row has failed.
 #pragma once
 
@@ -18,7 +18,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { row_page = 4096, row_warm_up = 3, row_batches = 15 };
+#ifndef ROW_BATCHES
+#define ROW_WARM_UP 3
+#define ROW_BATCHES 15
+#endif
+enum { row_page = 4096, row_warm_up = ROW_WARM_UP, row_batches = ROW_BATCHES };
 
 #define CHECK(right)                                                                    \
   do {                                                                                  \
@@ -58,6 +62,7 @@ static inline __attribute__((always_inline)) void row_end(int batch) {
 }
 
 static void row_tell(long operations) {
+  printf("warm-up %d\n", row_warm_up);
   for (int batch = 0; batch < row_warm_up + row_batches; ++batch)
     printf("batch %ld %llu %llu\n", operations, (unsigned long long)row_taken[batch].counter,
            (unsigned long long)row_taken[batch].nanoseconds);

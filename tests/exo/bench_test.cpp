@@ -2,6 +2,7 @@
 // The host's half of `exo bench`: what rows say of themselves, what guests say of them, and what becomes of the figures.
 #include <gtest/gtest.h>
 
+#include "exo/bench_app.hpp"
 #include "exo/bench_guard.hpp"
 #include "exo/bench_guest.hpp"
 #include "exo/bench_statistics.hpp"
@@ -22,6 +23,16 @@ TEST(BenchRows, AreRefusedWithTheReason) {
   EXPECT_NE(read_row("a", "/* row\ntitle = \"t\"\nwhy = \"w\"\n*/").error().text.find("no source"), std::string::npos);
   EXPECT_NE(read_row("a", "/* row\ntitle = \"t\"\nwhy = \"w\"\nsource = \"s\"\ngoal = 3\n*/").error().text.find("goal"), std::string::npos);
   EXPECT_FALSE(read_row("a", "/* row\ntitle = \n*/").has_value());
+}
+
+TEST(BenchApps, SayWhatTheyRunAndHowItIsChecked) {
+  const std::string right = "title = \"t\"\nwhy = \"w\"\nsource = \"s\"\ncopies = [\"tar\"]\nrun = \"r\"\n";
+  const auto app = read_app("a", right + "check = \"c\"");
+  ASSERT_TRUE(app.has_value());
+  EXPECT_EQ(app->copies, std::vector<std::string>{"tar"});
+  EXPECT_EQ(app->run, "r");
+  EXPECT_FALSE(read_app("a", right).has_value());  // nothing would say that the answer is right
+  EXPECT_FALSE(read_app("a", right + "check = \"c\"\nchekc = 1").has_value());
 }
 
 std::string lines(const std::string& line, int times) {
@@ -53,6 +64,11 @@ TEST(BenchSamples, OfRowsThatGoWrongSaySo) {
   EXPECT_EQ(samples.at("crashed").log, "Segmentation fault\n");
   EXPECT_EQ(samples.at("silent").failure, "it told no figures");
   EXPECT_EQ(samples.at("hung").failure, "it did not come to its end");
+}
+
+TEST(BenchSamples, SayHowManyBatchesAreWarmUp) {
+  const std::string log = "begin one\nwarm-up 1\n" + lines("batch 0 100 5", 2) + "warm-up 1\n" + lines("batch 10 1100 45", 3) + "end one 0\n";
+  EXPECT_EQ(read_samples(log, "").at("one").counts.size(), 2u);
 }
 
 TEST(BenchSamples, OfARowWithPointsAreOfTheFirst) {

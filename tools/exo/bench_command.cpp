@@ -16,7 +16,7 @@
 namespace exo {
 namespace {
 
-const std::set<std::string> suites{"kernel", "exos", "papers"};
+const std::set<std::string> suites{"apps", "kernel", "exos", "papers"};
 
 struct BenchOptions {
   std::vector<std::string> words;      // suites, and rows of the suite exos
@@ -27,7 +27,7 @@ struct BenchOptions {
 };
 
 void declare(CLI::App& app, BenchOptions& options) {
-  app.add_option("suite", options.words, "kernel, exos or papers (default: all), and rows of the suite exos")->type_name("SUITE|ROW");
+  app.add_option("suite", options.words, "kernel, exos, apps or papers (default: all), and rows of the suite exos")->type_name("SUITE|ROW");
   app.add_flag("--no-linux", options.no_linux, "Without the Linux side");
   app.add_flag("--no-times", options.no_times, "Only instructions, which repeat; no emulated time");
   app.add_option("--rounds", options.exos.rounds, "Alternating runs for the emulated time")->check(CLI::Range(1, 100));
@@ -71,7 +71,7 @@ Result<std::vector<KernelResult>> measure_kernel(const Locations& at, bool with_
 // docs/performance.md says why an aim is missed.
 Status profile_missed(const Locations& at, BenchReport& report) {
   for (const RowResult& r : report.exos)
-    if (std::string_view{r.verdict()} == "missed") report.profiles[r.row.name] = TRY(profile_row(at, r.row));
+    if (std::string_view{r.verdict()} == "missed" && !r.row.name.starts_with("app_")) report.profiles[r.row.name] = TRY(profile_row(at, r.row));
   return {};
 }
 
@@ -96,6 +96,11 @@ Result<int> run_suites(const Locations& at, const BenchOptions& options) {
   if (options.asks_for("exos")) {
     report.exos = TRY(measure_rows(at, options.exos));
     print((report.kernel.empty() ? "" : "\n") + exos_table_of(report.exos));
+  }
+  if (options.asks_for("apps")) {
+    const std::vector<RowResult> apps = TRY(measure_apps(at, options.exos));
+    print("\nwhole programs\n" + exos_table_of(apps));
+    report.exos.insert(report.exos.end(), apps.begin(), apps.end());
   }
   if (options.asks_for("papers")) {
     report.papers = TRY(load_paper_tables(at.source / "bench/papers"));

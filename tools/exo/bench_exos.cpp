@@ -5,6 +5,7 @@
 #include <cmath>
 #include <iterator>
 
+#include "exo/bench_app.hpp"
 #include "exo/bench_progress.hpp"
 
 namespace exo {
@@ -97,6 +98,26 @@ Result<std::vector<RowResult>> measure_rows(const Locations& at, const ExosBench
       const Samples samples = TRY(run_side(at, rows, side, {.icount = false, .limit_s = bench.limit_s}, progress));
       for (RowResult& result : results) append(result.*side.timed, samples.at(result.row.name).nanoseconds);
     }
+  return results;
+}
+
+Result<std::vector<RowResult>> measure_apps(const Locations& at, const ExosBench& bench) {
+  const std::vector<BenchApp> apps = TRY(load_apps(at, "bench/apps"));
+  const std::span<const Side> asked{sides, bench.with_linux ? std::size(sides) : 1};
+  Progress progress{std::ssize(apps) * (1 + bench.rounds) * std::ssize(asked)};
+  std::vector<RowResult> results;
+  for (const BenchApp& app : apps) {
+    RowResult result{.row = app.row};
+    result.row.name = "app_" + app.row.name;
+    for (int round = 0; round <= bench.rounds; ++round)  // the first one counts
+      for (const Side& side : asked) {
+        Sample sample = TRY(run_app(at, app, {.icount = round == 0, .limit_s = bench.limit_s}, side.tuning));
+        progress.step(1);
+        if (round == 0) result.*side.counted = std::move(sample);
+        else append(result.*side.timed, sample.nanoseconds);
+      }
+    results.push_back(std::move(result));
+  }
   return results;
 }
 

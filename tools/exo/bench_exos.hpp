@@ -28,6 +28,8 @@ struct RowResult {
 };
 
 [[nodiscard]] Result<std::vector<RowResult>> measure_rows(const Locations& at, const ExosBench& bench);
+// The same for whole programs; their rows are called "app_" and the name.
+[[nodiscard]] Result<std::vector<RowResult>> measure_apps(const Locations& at, const ExosBench& bench);
 [[nodiscard]] std::string exos_table_of(const std::vector<RowResult>& results);
 
 }  // namespace exo

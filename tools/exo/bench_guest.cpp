@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+#include "exo/bench_app.hpp"
+#include "exo/bench_text.hpp"
 #include "exo/cpio_writer.hpp"
 #include "exo/run.hpp"
 #include "exo/scratch_folder.hpp"
@@ -60,22 +62,27 @@ std::string as_log(const BenchRow& row, const Output& output) {
 
 Status add_folder(CpioWriter& writer, const char* name) { return writer.add_bytes(name, "", S_IFDIR | 0755); }
 
-// init, the rows, and nothing else. The kernel makes /dev/console itself when there is none.
-Result<Archive> make_initramfs(const Locations& at, const std::vector<BenchRow>& rows) {
+Status add_init(CpioWriter& writer, const Locations& at) {
+  TRY_VOID(writer.add_device("dev/console", 5, 1));
+  return writer.add_host_file("init", (at.build / "bench/rows/init").string());
+}
+
+// init, the rows, and what the tree holds.
+Result<Archive> make_initramfs(const Locations& at, const std::vector<BenchRow>& rows, const Tree* tree) {
   Archive archive{.file = Descriptor{::memfd_create("exo-initramfs", MFD_CLOEXEC)}};
   if (!archive.file) return fail_errno("cannot make a memory file");
   CpioWriter writer{archive.file.get(), CpioWriter::Data::packed};
+  if (tree != nullptr) TRY_VOID(writer.add_tree(".", *tree));
   for (const char* folder : {"rows", "proc", "sys", "dev", "tmp"}) TRY_VOID(add_folder(writer, folder));
-  TRY_VOID(writer.add_device("dev/console", 5, 1));
-  TRY_VOID(writer.add_host_file("init", (at.build / "bench/rows/init").string()));
+  TRY_VOID(add_init(writer, at));
   for (const BenchRow& row : rows) TRY_VOID(writer.add_host_file("rows/" + row.name, row.program.string()));
   TRY_VOID(writer.finish());
   archive.size = writer.size();
   return archive;
 }
 
-Result<Samples> run_linux_once(const Locations& at, const std::vector<BenchRow>& rows, const BenchPlan& plan, LinuxTuning tuning) {
-  const Archive archive = TRY(make_initramfs(at, rows));
+Result<Samples> run_linux_once(const Locations& at, const std::vector<BenchRow>& rows, const BenchPlan& plan, LinuxTuning tuning, const Tree* tree = nullptr) {
+  const Archive archive = TRY(make_initramfs(at, rows, tree));
   MachinePlan machine{.qemu = TRY(find_qemu("")),
                       .console = Console::none,
                       .memory = guest_memory,
@@ -91,15 +98,21 @@ Result<Samples> run_linux_once(const Locations& at, const std::vector<BenchRow>&
   return samples;
 }
 
-Result<Prepared> prepare_row(const Locations& at, const BenchRow& row) {
+constexpr const char* fixed_wall = "wall=1700000000000000000";  // the same in every run: so is what depends on it
+
+RunOptions options_of(const BenchRow& row) {
   RunOptions options;
   options.acceleration = RunOptions::Acceleration::tcg;
   options.memory = guest_memory;
   options.swap = 0;
   options.folder = "/tmp";
   options.command = {row.program.string()};
-  Prepared ready = TRY(prepare(at, options));
-  ready.machine.command_line = "wall=1700000000000000000";  // the same in every run: so is what depends on it
+  return options;
+}
+
+Result<Prepared> prepare_row(const Locations& at, const BenchRow& row) {
+  Prepared ready = TRY(prepare(at, options_of(row)));
+  ready.machine.command_line = fixed_wall;
   return ready;
 }
 
@@ -109,6 +122,27 @@ Result<Sample> run_row_on_exos(const Locations& at, const BenchRow& row, const B
   const Prepared ready = TRY(prepare_row(at, row));
   const Output output = TRY(run_machine(at, ready.machine, plan, plan.limit_s * 1000));
   return read_samples(as_log(row, output), output.plugin).at(row.name);
+}
+
+// The scripts lie in a folder that the guest sees as /app.
+Result<Sample> run_app(const Locations& at, const BenchApp& app, const BenchPlan& plan, std::optional<LinuxTuning> tuning) {
+  const ScratchFolder scratch;
+  TRY_VOID(write_text(scratch.file("prepare"), app.prepare));
+  TRY_VOID(write_text(scratch.file("run"), app.run));
+  TRY_VOID(write_text(scratch.file("check"), app.check));
+  RunOptions options = options_of(app.row);
+  options.volumes = {Volume{.host = scratch.path(), .guest = "/app"}};
+  options.copies = {"sh"};
+  for (const std::string& copy : app.copies) options.copies.push_back(copy.starts_with('@') ? first_line_of(copy.substr(1)) : copy);
+  Prepared ready = TRY(prepare(at, options));
+  if (tuning) {
+    auto samples = run_linux_once(at, {app.row}, plan, *tuning, &ready.packer.tree());
+    if (!samples.has_value()) return Sample{.failure = samples.error().text};
+    return std::move((*samples)[app.row.name]);
+  }
+  ready.machine.command_line = fixed_wall;
+  const Output output = TRY(run_machine(at, ready.machine, plan, plan.limit_s * 1000));
+  return read_samples(as_log(app.row, output), output.plugin).at(app.row.name);
 }
 
 Result<ProfiledRow> profile_row_on_exos(const Locations& at, const BenchRow& row) {

@@ -31,17 +31,6 @@ std::string value_in_file(const char* path, std::string_view name) {
   return "unknown";
 }
 
-std::string first_line_of(const std::string& command) {
-  std::string line;
-  std::FILE* pipe = ::popen(command.c_str(), "re");
-  if (pipe == nullptr) return "unknown";
-  std::array<char, 256> buffer{};
-  if (std::fgets(buffer.data(), buffer.size(), pipe) != nullptr) line = buffer.data();
-  ::pclose(pipe);
-  while (line.ends_with('\n')) line.pop_back();
-  return line.empty() ? "unknown" : line;
-}
-
 using Figures = std::map<std::string, double>;
 
 Figures figures_of(const nlohmann::json& json) {

@@ -8,8 +8,6 @@
 namespace exo {
 namespace {
 
-constexpr std::size_t warm_up = row_warm_up;
-
 struct Batch {
   std::uint64_t operations = 0, counter = 0, nanoseconds = 0;
   std::size_t place = 0;  // among all batches of the row
@@ -50,7 +48,7 @@ std::span<const Batch> first_group(std::span<const Batch> batches) {
   return {batches.begin(), other};
 }
 
-std::map<double, double> curve_of(std::span<const Batch> work, const Batch& nothing) {
+std::map<double, double> curve_of(std::span<const Batch> work, const Batch& nothing, std::size_t warm_up) {
   std::map<double, double> curve;
   while (!work.empty()) {
     const auto group = first_group(work);
@@ -62,9 +60,18 @@ std::map<double, double> curve_of(std::span<const Batch> work, const Batch& noth
   return curve;
 }
 
+std::size_t warm_up_of(const std::string& log) {
+  constexpr std::string_view line = "warm-up ";
+  const std::size_t at = log.find(line);
+  std::size_t count = row_warm_up;
+  if (at != std::string::npos) std::istringstream{log.substr(at + line.size(), 8)} >> count;
+  return count;
+}
+
 // Batches of no operation first, then those of the work.
 void evaluate(Sample& sample, std::span<const CountedInterval> intervals) {
   const std::vector<Batch> all = read_batches(sample.log);
+  const std::size_t warm_up = warm_up_of(sample.log);
   const auto work_at = std::ranges::find_if(all, [](const Batch& b) { return b.operations != 0; });
   const std::span<const Batch> empty{all.begin(), work_at}, whole{work_at, all.end()};
   const std::span<const Batch> work = whole.empty() ? whole : first_group(whole);
@@ -82,7 +89,7 @@ void evaluate(Sample& sample, std::span<const CountedInterval> intervals) {
   }
   const Batch& nothing = least_of(empty.subspan(warm_up));
   sample.operations = static_cast<double>(work.front().operations);
-  sample.curve = curve_of(whole, nothing);
+  sample.curve = curve_of(whole, nothing, warm_up);
   for (const Batch& batch : work.subspan(warm_up)) {
     const auto operations = static_cast<double>(batch.operations);
     sample.counts.push_back((batch - nothing) / operations);

@@ -40,7 +40,7 @@ void add_failure(std::string& text, const RowResult& r, const char* system, cons
 }  // namespace
 
 std::string exos_table_of(const std::vector<RowResult>& results) {
-  std::string text = "guest instructions of one operation, -icount shift=0, one processor, 512 MiB, warm, the least of 15 batches\n";
+  std::string text = "guest instructions of one operation, -icount shift=0, one processor, 512 MiB, warm, the least of the batches\n";
   append_format(text, "%-52s %10s %10s %10s %7s %5s %-6s  %s\n", "operation", "ExOS", "Linux", "fairest", "times", "aim", "", "emulated time, times (95 %)");
   for (const RowResult& r : results) add_row(text, r);
   append_format(text, "\n%-42s %-9s %10s %10s %10s %8s %8s %8s %8s\n", "of these in", "", "program", "library", "kernel", "syscall", "iret", "CR3", "invlpg");

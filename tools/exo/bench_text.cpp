@@ -37,6 +37,17 @@ void append_format(std::string& text, const char* format, ...) {
   text += line.data();
 }
 
+std::string first_line_of(const std::string& command) {
+  std::string line;
+  std::FILE* pipe = ::popen(command.c_str(), "re");
+  if (pipe == nullptr) return {};
+  std::array<char, 512> buffer{};
+  if (std::fgets(buffer.data(), buffer.size(), pipe) != nullptr) line = buffer.data();
+  ::pclose(pipe);
+  while (line.ends_with('\n')) line.pop_back();
+  return line;
+}
+
 Status write_text(const std::string& path, const std::string& text) {
   if (path == "-") {
     std::fputs(text.c_str(), stdout);

@@ -23,6 +23,7 @@ class ScratchFolder {
     std::error_code ignored;
     if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
   }
+  [[nodiscard]] std::string path() const { return path_.string(); }
   [[nodiscard]] std::string file(const char* name) const { return (path_ / name).string(); }
 
  private:
