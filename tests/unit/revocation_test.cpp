@@ -5,6 +5,7 @@
 #include <random>
 #include <set>
 
+#include "abi/program.hpp"
 #include "kernel/core/account_end.hpp"
 #include "kernel/core/revocation.hpp"
 #include "tests/unit/world.hpp"
@@ -218,6 +219,46 @@ TEST_F(Revocation, Slices) {
   EXPECT_EQ(reclaim(), (Reply{Error::none, 1}));
   EXPECT_FALSE(static_cast<bool>(w.kernel().slices[65]));
   EXPECT_EQ(revoke(2, all, 20, Resource::slices), Error::out_of_range) << "the minimum";
+}
+
+// Of an account with 3 programs and one below it with 2: any, and by name; they end as by object_destroy.
+TEST_F(Revocation, Programs) {
+  create(root, 30, {.limit = {90, 0, 90, 6}, .minimum = {}});
+  create(30, 31, {.limit = {40, 0, 40, 2}, .minimum = {}});
+  const std::array code{abi::bpf::make(abi::bpf::alu64 | abi::bpf::mov, 0, 0, 0, 0), abi::bpf::make(abi::bpf::jmp | abi::bpf::exit, 0, 0, 0, 0)};
+  const auto load = [&](std::uint64_t account, std::uint64_t slot) {
+    const std::uint64_t at = w.put(code, 512);
+    const abi::ProgramHeader header{.kind = abi::ProgramKind::function, .length = code.size(), .code = at, .steps = 10};
+    const Error loaded = w.call(Call::program_load, {account, slot, w.put(header), any}).error;
+    return loaded != Error::none ? loaded : w.call_done(Call::program_verify, {slot}).error;
+  };
+  for (const std::uint64_t slot : {32u, 33u, 34u}) ASSERT_EQ(load(30, slot), Error::none);
+  for (const std::uint64_t slot : {35u, 36u}) ASSERT_EQ(load(31, slot), Error::none);
+  const std::uint64_t frames_before = frames(30).used;
+  const auto live = [&] {
+    std::uint64_t n = 0;
+    for (std::uint64_t slot = 32; slot < 37; ++slot) n += w.call(Call::program_read, {slot, w.scratch()}).error == Error::none;
+    return n;
+  };
+  EXPECT_EQ(revoke(7, all, 30, Resource::programs), Error::out_of_range) << "more than it may have";
+  ASSERT_EQ(revoke(3, all, 30, Resource::programs), Error::none);
+  EXPECT_EQ(load(30, 37), Error::over_limit);
+  ASSERT_EQ(w.call_done(Call::object_destroy, {32}).error, Error::none) << "one is given";
+  pass_deadline();
+  EXPECT_EQ(reclaim(30), (Reply{Error::none, 1})) << "one was spare, one is taken";
+  EXPECT_EQ(live(), 3u);
+  EXPECT_EQ(at(30).of(Resource::programs).limit, 3u);
+  EXPECT_LT(frames(30).used, frames_before);
+  // By name, the one of the account below; a frame beside it is no program.
+  const std::uint64_t slot = w.call(Call::program_read, {36, w.scratch()}).error == Error::none ? 36u : 35u;
+  const std::uint64_t named = w.slot(CapSlot{static_cast<std::uint32_t>(slot)}).object.frame;
+  ASSERT_EQ(revoke(2, named, 30, Resource::programs), Error::none);
+  EXPECT_EQ(reclaim(30).value, 1u);
+  EXPECT_EQ(w.call(Call::program_read, {slot, w.scratch()}).error, Error::stale);
+  EXPECT_EQ(live(), 2u);
+  EXPECT_EQ(w.problems(), "");
+  ASSERT_EQ(w.call_done(Call::object_destroy, {31}).error, Error::none);
+  ASSERT_EQ(w.call_done(Call::object_destroy, {30}).error, Error::none);
 }
 
 // What was given on is taken back too: first what nobody uses, never what is guaranteed.
