@@ -8,7 +8,7 @@ namespace {
 // is what ends a fork bomb in a machine of some size.
 constexpr std::uint64_t frames_per_env = 16, min_envs = 256;
 // The root account's limit of programs is their number, so nobody finds the table full who may have a program.
-constexpr std::uint64_t frames_per_program = 32, min_programs = 256;
+constexpr std::uint64_t frames_per_program = 64, min_programs = 256;
 
 }  // namespace
 

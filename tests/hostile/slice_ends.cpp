@@ -46,7 +46,7 @@ void defers(std::uint64_t) {
 void defers_without_epilogue(std::uint64_t) { defer_for_ever(); }
 void works(std::uint64_t) {
   for (std::uint64_t n = 0;; ++n)
-    if (n % 4096 == 0) asm volatile("pause");
+    if (n % 256 == 0) asm volatile("pause");  // as above: the other processor's timer waits for this
 }
 
 struct Share {
