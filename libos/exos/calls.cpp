@@ -78,13 +78,13 @@ void watch_calls() { watching = true; }
 
 // --- called by entry.cpp ----------------------------------------------------------------------------------------------
 extern "C" {
-std::uint64_t exos_call(Frame* frame);
-std::uint64_t exos_attention(Frame* frame);
-std::uint64_t exos_program_exception(Frame* frame);
-std::uint64_t exos_bad_return(Frame* frame, std::uint64_t vector);
-std::uint64_t exos_preempted(Frame* frame);
-std::uint64_t exos_task_started(Frame* frame);
-void exos_library_exception(Frame* frame);
+[[gnu::used]] std::uint64_t exos_call(Frame* frame);
+[[gnu::used]] std::uint64_t exos_attention(Frame* frame);
+[[gnu::used]] std::uint64_t exos_program_exception(Frame* frame);
+[[gnu::used]] std::uint64_t exos_bad_return(Frame* frame, std::uint64_t vector);
+[[gnu::used]] std::uint64_t exos_preempted(Frame* frame);
+[[gnu::used]] std::uint64_t exos_task_started(Frame* frame);
+[[gnu::used]] void exos_library_exception(Frame* frame);
 
 extern std::byte exos_copy_begin[], exos_copy_end[], exos_copy_failed[];
 }

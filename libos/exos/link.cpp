@@ -18,12 +18,11 @@ using abi::link::Channel;
 using abi::link::Control;
 using abi::link::Header;
 
-constexpr std::size_t ring_size = 64 * 1024, input_size = 32 * 1024;
+constexpr std::size_t ring_size = 32 * 1024;
 constexpr std::size_t reserve = 256;            // room that only control frames may use
 constexpr std::size_t piece_size = 16 * 1024;   // payload of a frame: small enough that several tasks take turns
 
-constinit std::array<std::byte, ring_size> out_memory{};
-constinit std::array<std::byte, input_size> in_memory{};
+constinit std::array<std::byte, ring_size> out_memory{}, in_memory{};
 constinit base::ByteRing out_ring{out_memory}, in_ring{in_memory};
 constinit WaitQueue in_queue, out_queue;
 constinit bool ended = false;        // the host sent end of file

@@ -66,7 +66,8 @@ void report_start() {
   link::send_now(abi::link::Channel::control, static_cast<std::uint8_t>(abi::link::Control::started), &figures, sizeof figures);
 }
 
-extern "C" [[noreturn]] void exos_main(const StartInfo* start);
+// Called from assembly, which the optimiser of the whole image does not read: so it is for all that is [[gnu::used]].
+extern "C" [[noreturn, gnu::used]] void exos_main(const StartInfo* start);
 extern "C" [[noreturn]] void exos_main(const StartInfo* start) {
   prepare_root_area();
   heap_start(start->heap_start);

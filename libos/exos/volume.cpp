@@ -35,12 +35,12 @@ class Stream {
   }
 
  private:
-  static constinit std::array<std::byte, 16 * 1024> buffer;
+  static constinit std::array<std::byte, abi::page_size> buffer;
   std::uint8_t volume_;
   std::size_t used_ = 0;
   std::uint64_t total_ = 0;
 };
-constinit std::array<std::byte, 16 * 1024> Stream::buffer{};
+constinit std::array<std::byte, abi::page_size> Stream::buffer{};
 
 
 class Writer {
