@@ -24,6 +24,7 @@ struct TaskArea {
   std::uint32_t env;             // its capability slot: who holds the container lock
   std::uint64_t exception_rax, upcall_rax;  // scratch of those entries
   std::uint64_t exit_rip;        // where the way back jumps to
+  std::uint64_t call_entry;      // exos_call_entry, for the vDSO
   Processor* processor;          // whose root env gives it time now (sched.cpp sets it)
 };
 static_assert(sizeof(TaskArea) <= 256);

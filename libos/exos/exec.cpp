@@ -13,6 +13,7 @@
 #include "libos/exos/posix_timers.hpp"
 #include "libos/exos/run_description.hpp"
 #include "libos/exos/sched.hpp"
+#include "libos/exos/vdso.hpp"
 #include "libos/rt/calls.hpp"
 
 namespace exos {
@@ -174,7 +175,7 @@ Result<LoadedProgram> lay_out(Memory& memory, const Program& program, Vector<Zer
   memory.break_start = memory.break_now = main.end + stub_space(*program.file.inode);
   memory.auxv_entry = main.entry;
   LoadedProgram loaded{.entry = main.entry, .program_entry = main.entry, .program_headers = main.headers,
-                       .program_header_count = main.header_count};
+                       .program_header_count = main.header_count, .vdso = TRY(map_vdso(memory))};
   to_zero = std::move(main.to_zero);
   if (!program.interpreter.inode) return loaded;
   const auto interpreter = elf::check(program.interpreter_head.bytes(), program.interpreter.inode->size);

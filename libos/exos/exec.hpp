@@ -22,6 +22,7 @@ void report_start();   // start.cpp: the figures of the start; the program's fir
 struct LoadedProgram {
   std::uint64_t entry = 0;           // where to start: the interpreter's, if there is one
   std::uint64_t program_entry = 0, program_headers = 0, program_header_count = 0, interpreter_base = 0;
+  std::uint64_t vdso = 0;
 };
 [[nodiscard]] CallResult build_stack(Memory& memory, const ExecRequest& request, std::string_view executable,
                                      const LoadedProgram& program);

@@ -17,7 +17,7 @@ constexpr std::uint64_t most_of_stack = 4;         // arguments may take a quart
 enum class Aux : std::uint64_t {
   end = 0, program_headers = 3, header_size = 4, header_count = 5, page_size = 6, base = 7, flags = 8, entry = 9, uid = 11,
   euid = 12, gid = 13, egid = 14, platform = 15, hardware = 16, clock_ticks = 17, secure = 23, random = 25, hardware2 = 26,
-  file_name = 31, smallest_signal_stack = 51,
+  file_name = 31, vdso = 33, smallest_signal_stack = 51,
 };
 
 std::uint32_t cpu_features() {
@@ -87,14 +87,14 @@ CallResult build_stack(Memory& memory, const ExecRequest& request, std::string_v
 
   const Process& process = current_process();
   constexpr std::uint64_t fsgsbase = 1 << 1;
-  const std::array<std::pair<Aux, std::uint64_t>, 20> vector{{
+  const std::array<std::pair<Aux, std::uint64_t>, 21> vector{{
       {Aux::smallest_signal_stack, info.xsave_size + 1024}, {Aux::hardware, cpu_features()}, {Aux::page_size, abi::page_size},
       {Aux::clock_ticks, 100}, {Aux::program_headers, program.program_headers}, {Aux::header_size, 56},
       {Aux::header_count, program.program_header_count}, {Aux::base, program.interpreter_base}, {Aux::flags, 0},
       {Aux::entry, program.program_entry}, {Aux::uid, process.uid}, {Aux::euid, process.euid}, {Aux::gid, process.gid},
       {Aux::egid, process.egid}, {Aux::secure, 0}, {Aux::random, random_at}, {Aux::hardware2, fsgsbase},
-      {Aux::file_name, file_name}, {Aux::platform, platform}, {Aux::end, 0}}};
-  static_assert(sizeof vector == 320);
+      {Aux::file_name, file_name}, {Aux::platform, platform}, {Aux::vdso, program.vdso}, {Aux::end, 0}}};
+  static_assert(sizeof vector == 336);
 
   // rsp is a multiple of 16 with argc at it.
   const std::size_t words = 1 + argv.size() + envp.size();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "abi/types.hpp"
+#include "libos/exos/clock_values.hpp"
 #include "libos/exos/errno.hpp"
 #include "libos/exos/heap.hpp"
 #include "libos/exos/user_memory.hpp"
@@ -23,8 +24,6 @@ using FileRef = Ref<File>;
 
 inline constexpr std::uint32_t mode_type = 0170000, mode_socket = 0140000, mode_link = 0120000, mode_regular = 0100000,
                                mode_block = 0060000, mode_directory = 0040000, mode_char = 0020000, mode_fifo = 0010000;
-
-struct Timespec { std::int64_t seconds, nanoseconds; };
 
 // A page of a file as memory mapping needs it.
 struct FilePage {

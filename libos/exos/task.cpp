@@ -41,7 +41,8 @@ Status build(Task& task, const Memory& memory) {
   }
   task.env = *made;
   const std::uint64_t top = reinterpret_cast<std::uint64_t>(task.stack) + stack_pages * abi::page_size;
-  task_area(*task.area) = {.self = task.area, .task = &task, .stack_top = top, .env = slot.raw()};
+  task_area(*task.area) = {.self = task.area, .task = &task, .stack_top = top, .env = slot.raw(),
+                           .call_entry = reinterpret_cast<std::uint64_t>(&exos_call_entry)};
   task.frame = reinterpret_cast<Frame*>(top - sizeof(Frame));
   *task.frame = {.call = ~std::uint64_t{0}, .cs = 0x33, .rflags = 0x202, .ss = 0x2b};
   return {};

@@ -8,15 +8,6 @@
 
 namespace exos {
 
-inline constexpr std::uint64_t ns_per_second = 1'000'000'000;
-struct Timeval { std::int64_t seconds, microseconds; };
-
-[[nodiscard]] constexpr Timespec to_timespec(std::uint64_t ns) {
-  return {static_cast<std::int64_t>(ns / ns_per_second), static_cast<std::int64_t>(ns % ns_per_second)};
-}
-[[nodiscard]] constexpr Timeval to_timeval(std::uint64_t ns) {
-  return {static_cast<std::int64_t>(ns / ns_per_second), static_cast<std::int64_t>(ns % ns_per_second / 1000)};
-}
 // EINVAL for what Linux calls invalid; saturates.
 [[nodiscard]] constexpr Result<std::uint64_t> to_ns(const Timespec& t) {
   if (t.seconds < 0 || t.nanoseconds < 0 || t.nanoseconds >= static_cast<std::int64_t>(ns_per_second)) return Fail{Errno::inval};

@@ -135,7 +135,6 @@ CallResult times_of(std::uint64_t fd, const Times& times) {
 Result<Times> times_from_microseconds(std::uint64_t address) {
   Times times;
   if (address == 0) return times;
-  struct Timeval { std::int64_t seconds, microseconds; };
   const auto values = TRY((read_user<std::array<Timeval, 2>>(address)));
   for (const Timeval& v : values)
     if (v.microseconds < 0 || v.microseconds >= 1'000'000) return Fail{Errno::inval};

@@ -153,7 +153,6 @@ abi::Nanoseconds deadline_after(std::uint64_t ns) {
   return ns > ~std::uint64_t{0} - 1 - start ? abi::forever : abi::Nanoseconds{start + ns};
 }
 
-constexpr std::uint64_t ns_per_second = 1'000'000'000;
 
 // What is left until the deadline, for the calls that write it back; failures there are ignored, as Linux does.
 void write_left(std::uint64_t address, abi::Nanoseconds deadline, std::uint64_t unit_ns) {

@@ -9,11 +9,10 @@ namespace exos {
 
 namespace {
 
-constexpr std::uint32_t realtime = 0, monotonic = 1, process_time = 2, thread_time = 3, monotonic_raw = 4, realtime_coarse = 5,
-                        monotonic_coarse = 6, boottime = 7, realtime_alarm = 8, boottime_alarm = 9, tai = 11;
+using namespace clock_id;
 constexpr std::uint32_t absolute = 1;  // TIMER_ABSTIME
 
-bool is_wall(std::uint32_t clock) { return clock == realtime || clock == realtime_coarse || clock == realtime_alarm || clock == tai; }
+bool is_wall(std::uint32_t clock) { return is_wall_clock(clock) || clock == realtime_alarm; }
 
 CallResult read_clock(std::uint32_t clock) {
   if (static_cast<std::int32_t>(clock) < 0) {
@@ -29,9 +28,9 @@ CallResult read_clock(std::uint32_t clock) {
     if (process == nullptr) return Fail{Errno::inval};
     return process_time_ns(*process);
   }
+  if (is_wall(clock)) return wall_now_ns();
+  if (is_monotonic_clock(clock) || clock == boottime_alarm) return now().raw();
   switch (clock) {
-    case realtime: case realtime_coarse: case realtime_alarm: case tai: return wall_now_ns();
-    case monotonic: case monotonic_raw: case monotonic_coarse: case boottime: case boottime_alarm: return now().raw();
     case process_time: return process_time_ns(current_process());
     case thread_time: return thread_time_ns(current());
     default: return Fail{Errno::inval};
@@ -177,8 +176,7 @@ void collect_overrun(SignalInfo& info) {
 CallResult linux_clock_gettime(const Arguments& a) { return nothing(write_user(a.b, to_timespec(TRY(read_clock(as_u32(a.a)))))); }
 CallResult linux_clock_getres(const Arguments& a) {
   static_cast<void>(TRY(read_clock(as_u32(a.a))));
-  const bool coarse = as_u32(a.a) == realtime_coarse || as_u32(a.a) == monotonic_coarse;
-  return a.b == 0 ? CallResult{0} : nothing(write_user(a.b, Timespec{0, coarse ? 4'000'000 : 1}));
+  return a.b == 0 ? CallResult{0} : nothing(write_user(a.b, clock_resolution(as_u32(a.a))));
 }
 // The time of day belongs to the machine: what is asked rightly is refused.
 CallResult linux_clock_settime(const Arguments& a) {

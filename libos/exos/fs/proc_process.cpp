@@ -5,6 +5,7 @@
 #include "libos/exos/patch.hpp"
 #include "libos/exos/processor.hpp"
 #include "libos/exos/task.hpp"
+#include "libos/exos/vdso.hpp"
 #include "libos/rt/kinds.hpp"
 
 namespace exos {
@@ -183,7 +184,8 @@ Status make_maps(Report& out, const Subject& subject) {
     line.print("{:08x}-{:08x} {}{}{}{} {:08x} ", area->start, area->end, (area->prot & prot_read) != 0 ? 'r' : '-',
                (area->prot & prot_write) != 0 ? 'w' : '-', (area->prot & prot_exec) != 0 ? 'x' : '-',
                (area->flags & map_shared) != 0 ? 's' : 'p', area->inode ? area->file_page * base::page_size : 0);
-    if (area->inode && !area->stubs) line.print("{:02x}:{:02x} {}", device_major(area->inode->device), device_minor(area->inode->device), area->inode->number);
+    const bool is_file = area->inode && !area->stubs && !(area->path && area->path->text.view() == vdso_name);
+    if (is_file) line.print("{:02x}:{:02x} {}", device_major(area->inode->device), device_minor(area->inode->device), area->inode->number);
     else line.print("00:00 0");
     std::string_view name;
     if (area->path) name = area->path->text.view();
