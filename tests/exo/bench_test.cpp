@@ -30,9 +30,29 @@ TEST(BenchApps, SayWhatTheyRunAndHowItIsChecked) {
   const auto app = read_app("a", right + "check = \"c\"");
   ASSERT_TRUE(app.has_value());
   EXPECT_EQ(app->copies, std::vector<std::string>{"tar"});
-  EXPECT_EQ(app->run, "r");
+  EXPECT_EQ(app->driver, "script");
+  EXPECT_EQ(app->files.at("run"), "r");
   EXPECT_FALSE(read_app("a", right).has_value());  // nothing would say that the answer is right
   EXPECT_FALSE(read_app("a", right + "check = \"c\"\nchekc = 1").has_value());
+}
+
+TEST(BenchApps, StepsAndPartsAreRowsOfTheirOwn) {
+  const std::string head = "title = \"t\"\nwhy = \"w\"\nsource = \"s\"\ncheck = \"c\"\n";
+  const auto steps = read_app("a", head + "steps = [{ name = \"one\", title = \"the first\", run = \"cp a b\" }, { name = \"two\", title = \"the second\", run = \"rm b\" }]");
+  ASSERT_TRUE(steps.has_value());
+  EXPECT_EQ(steps->driver, "steps");
+  EXPECT_EQ(steps->files.at("steps"), "one cp a b\ntwo rm b\n");
+  ASSERT_EQ(steps->parts.size(), 2u);
+  EXPECT_EQ(steps->parts[1].name, "a.two");
+  EXPECT_EQ(steps->parts[1].title, "step 2: the second");
+  const auto pool = read_app("p", head + "jobs = [{ name = \"j\", run = \"r\" }]\npools = [\"7/1\", \"14/2\"]\nparts = [{ name = \"longest\", title = \"l\" }]");
+  ASSERT_TRUE(pool.has_value());
+  EXPECT_EQ(pool->driver, "pool");
+  EXPECT_EQ(pool->files.at("pools"), "7 1\n14 2\n");
+  EXPECT_EQ(pool->parts[0].name, "p.longest");
+  for (const char* wrong : {"run = \"r\"\nsteps = [{ name = \"n\", title = \"t\", run = \"r\" }]", "steps = [{ name = \"n\", run = \"r\" }]", "jobs = [{ name = \"j\", run = \"r\" }]",
+                            "jobs = [{ name = \"j\", run = \"r\" }]\npools = [\"7\"]", "steps = [1]"})
+    EXPECT_FALSE(read_app("a", head + wrong).has_value()) << wrong;
 }
 
 std::string lines(const std::string& line, int times) {
@@ -77,6 +97,25 @@ TEST(BenchSamples, OfARowWithPointsAreOfTheFirst) {
   EXPECT_EQ(samples.at("one").failure, "");
   EXPECT_EQ(samples.at("one").least(), 100);
   EXPECT_EQ(samples.at("one").curve, (std::map<double, double>{{1, 100}, {16, 300}}));
+}
+
+// Two steps, two batches of each (the first is warm-up): the sum consists of both steps' intervals, and what has none has no share.
+TEST(BenchSamples, OfPartsAreSamplesOfTheirOwn) {
+  const std::string log = "begin one\nwarm-up 1\n" + lines("batch 0 10 5", 2) + "batch 1 9000 9 2 2\nbatch 1 620 45 4 2\npart a\nbatch 1 9000 9 2 1\nbatch 1 110 25 4 1\n" +
+                          "part b\nbatch 1 9000 9 3 1\nbatch 1 510 25 5 1\npart late\npoint 7\nbatch 1 9000 9 0 0\nbatch 1 700 50 0 0\nend one 0\n";
+  const std::string plugin = "section\n" + lines("10 0 0 0 0 0 0", 2) + lines("1 1 1 1 1 1 1", 2) + "60 50 0 1 0 0 0\n110 400 7 2 0 0 0\n";
+  const Samples samples = read_samples(log, plugin);
+  ASSERT_EQ(samples.size(), 4u);
+  EXPECT_EQ(samples.at("one").least(), 600);
+  EXPECT_EQ(samples.at("one.a").least(), 100);
+  EXPECT_EQ(samples.at("one.b").least(), 500);
+  EXPECT_EQ(samples.at("one.late").least(), 700);
+  EXPECT_EQ(samples.at("one.late").curve, (std::map<double, double>{{7, 700}}));
+  EXPECT_FALSE(samples.at("one.late").share.has_value());
+  EXPECT_EQ(samples.at("one").share->calls, 3);
+  EXPECT_EQ(samples.at("one").share->ring3, 150);
+  EXPECT_EQ(samples.at("one.b").share->library, 7);
+  EXPECT_EQ(read_samples("begin one\nwarm-up 1\npart a\nend one 139\n", "").size(), 1u);  // failed as a whole
 }
 
 // Figures of another row's intervals would look right and be wrong.

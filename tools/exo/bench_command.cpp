@@ -27,7 +27,7 @@ struct BenchOptions {
 };
 
 void declare(CLI::App& app, BenchOptions& options) {
-  app.add_option("suite", options.words, "kernel, exos, apps or papers (default: all), and rows of the suite exos")->type_name("SUITE|ROW");
+  app.add_option("suite", options.words, "kernel, exos, apps or papers (default: all), and rows of the suites exos and apps")->type_name("SUITE|ROW");
   app.add_flag("--no-linux", options.no_linux, "Without the Linux side");
   app.add_flag("--no-times", options.no_times, "Only instructions, which repeat; no emulated time");
   app.add_option("--rounds", options.exos.rounds, "Alternating runs for the emulated time")->check(CLI::Range(1, 100));
@@ -43,12 +43,13 @@ void declare(CLI::App& app, BenchOptions& options) {
   app.add_option("--limit", options.exos.limit_s, "Seconds for a row")->check(CLI::Range(1, 3600));
 }
 
-// Rows that are named mean the suite exos; nothing named means all suites.
+// Rows that are named mean their suite; nothing named means all suites.
 void interpret(BenchOptions& options) {
   for (const std::string& word : options.words)
-    if (!suites.contains(word)) options.exos.names.push_back(word);
+    if (!suites.contains(word)) (word.starts_with(app_prefix) ? options.exos.apps : options.exos.names).push_back(word);
   if (options.words.empty()) options.words.assign(suites.begin(), suites.end());
-  else if (!options.exos.names.empty()) options.words.push_back("exos");
+  if (!options.exos.names.empty()) options.words.push_back("exos");
+  if (!options.exos.apps.empty()) options.words.push_back("apps");
   if (options.asks_for("papers")) options.words.insert(options.words.end(), {"kernel", "exos"});
   options.exos.with_linux = !options.no_linux;
   if (options.no_times) options.exos.rounds = 0;
@@ -85,10 +86,25 @@ Status write_forms(const BenchOptions& options, const BenchReport& report) {
   return {};
 }
 
-Result<int> run_suites(const Locations& at, const BenchOptions& options) {
+// The whole programs that tables name are measured for them, unless all are.
+void add_apps_of(const std::vector<PaperTable>& papers, BenchOptions& options) {
+  if (options.asks_for("apps") && options.exos.apps.empty()) return;
+  for (const PaperTable& paper : papers)
+    for (const PaperRow& row : paper.rows) {
+      const std::string app = row.exos.substr(0, row.exos.find('.'));
+      if (app.starts_with(app_prefix) && !std::ranges::contains(options.exos.apps, app)) options.exos.apps.push_back(app);
+    }
+  options.words.push_back("apps");
+}
+
+Result<int> run_suites(const Locations& at, BenchOptions options) {
   BenchReport report{.machine = describe_machine(at), .kernel = {}, .exos = {}, .papers = {}, .profiles = {}};
   const bool is_quiet = options.json == "-" || options.html == "-" || options.markdown == "-";
   const auto print = [&](const std::string& text) { is_quiet ? 0 : std::fputs(text.c_str(), stdout); };
+  if (options.asks_for("papers")) {
+    report.papers = TRY(load_paper_tables(at.source / "bench/papers"));
+    if (options.exos.names.empty()) add_apps_of(report.papers, options);
+  }
   if (options.asks_for("kernel")) {
     report.kernel = TRY(measure_kernel(at, !options.no_times));
     print(kernel_table_of(report));
@@ -102,10 +118,7 @@ Result<int> run_suites(const Locations& at, const BenchOptions& options) {
     print("\nwhole programs\n" + exos_table_of(apps));
     report.exos.insert(report.exos.end(), apps.begin(), apps.end());
   }
-  if (options.asks_for("papers")) {
-    report.papers = TRY(load_paper_tables(at.source / "bench/papers"));
-    print(papers_table_of(report));
-  }
+  if (options.asks_for("papers")) print(papers_table_of(report));
   report.machine = describe_machine(at);  // now with the kernel that may have been fetched
   if (!options.markdown.empty()) TRY_VOID(profile_missed(at, report));
   TRY_VOID(write_forms(options, report));

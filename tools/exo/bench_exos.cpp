@@ -23,6 +23,22 @@ constexpr Side sides[] = {{&RowResult::exos, &RowResult::exos_ns, {}},
                           {&RowResult::stock, &RowResult::stock_ns, LinuxTuning::stock},
                           {&RowResult::fairest, &RowResult::fairest_ns, LinuxTuning::fairest}};
 
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+// A part of a row that has failed has failed too.
+void take(RowResult& result, const Side& side, bool is_counting, const Samples& samples) {
+  const auto found = samples.find(result.row.name);
+  if (!is_counting) {
+    if (found != samples.end()) append(result.*side.timed, found->second.nanoseconds);
+    return;
+  }
+  result.*side.counted = found != samples.end() ? found->second : Sample{.failure = "with the whole of it"};
+}
+
 std::vector<BenchRow> rows_of(const std::vector<RowResult>& results) {
   std::vector<BenchRow> rows;
   for (const RowResult& result : results) rows.push_back(result.row);
@@ -73,6 +89,17 @@ std::optional<double> RowResult::ratio() const {
   return fairest.least() / exos.least();
 }
 
+std::optional<double> CurvePoint::ratio() const { return exos && fairest && *exos > 0 ? std::optional{*fairest / *exos} : std::nullopt; }
+
+std::vector<CurvePoint> RowResult::points() const {
+  std::map<double, CurvePoint> all;
+  for (const auto& [sample, field] : {std::pair{&exos, &CurvePoint::exos}, {&stock, &CurvePoint::stock}, {&fairest, &CurvePoint::fairest}})
+    for (const auto& [n, count] : sample->curve) all.try_emplace(n, CurvePoint{.n = n, .exos = {}, .stock = {}, .fairest = {}}).first->second.*field = count;
+  std::vector<CurvePoint> points;
+  for (const auto& [n, point] : all) points.push_back(point);
+  return points;
+}
+
 const char* RowResult::verdict() const {
   if (row.aim == 0 || !ratio()) return "";
   return *ratio() >= row.aim ? "met" : "missed";
@@ -102,21 +129,23 @@ Result<std::vector<RowResult>> measure_rows(const Locations& at, const ExosBench
 }
 
 Result<std::vector<RowResult>> measure_apps(const Locations& at, const ExosBench& bench) {
-  const std::vector<BenchApp> apps = TRY(load_apps(at, "bench/apps"));
+  std::vector<BenchApp> apps = TRY(load_apps(at, "bench/apps"));
+  if (!bench.apps.empty()) std::erase_if(apps, [&](const BenchApp& app) { return !std::ranges::contains(bench.apps, app_prefix + app.row.name); });
+  if (!bench.apps.empty() && apps.size() != bench.apps.size()) return fail(own_failure, "bench/apps does not hold all of " + joined(bench.apps));
   const std::span<const Side> asked{sides, bench.with_linux ? std::size(sides) : 1};
   Progress progress{std::ssize(apps) * (1 + bench.rounds) * std::ssize(asked)};
   std::vector<RowResult> results;
   for (const BenchApp& app : apps) {
-    RowResult result{.row = app.row};
-    result.row.name = "app_" + app.row.name;
+    std::vector<RowResult> rows{{.row = app.row}};
+    for (const BenchRow& part : app.parts) rows.push_back({.row = part});
     for (int round = 0; round <= bench.rounds; ++round)  // the first one counts
       for (const Side& side : asked) {
-        Sample sample = TRY(run_app(at, app, {.icount = round == 0, .limit_s = bench.limit_s}, side.tuning));
+        const Samples samples = TRY(run_app(at, app, {.icount = round == 0, .limit_s = bench.limit_s}, side.tuning));
         progress.step(1);
-        if (round == 0) result.*side.counted = std::move(sample);
-        else append(result.*side.timed, sample.nanoseconds);
+        for (RowResult& result : rows) take(result, side, round == 0, samples);
       }
-    results.push_back(std::move(result));
+    for (RowResult& result : rows) result.row.name.insert(0, app_prefix);
+    std::ranges::move(rows, std::back_inserter(results));
   }
   return results;
 }

@@ -64,7 +64,7 @@ Status add_folder(CpioWriter& writer, const char* name) { return writer.add_byte
 
 Status add_init(CpioWriter& writer, const Locations& at) {
   TRY_VOID(writer.add_device("dev/console", 5, 1));
-  return writer.add_host_file("init", (at.build / "bench/rows/init").string());
+  return writer.add_host_file("init", (at.build / "bench/drivers/init").string());
 }
 
 // init, the rows, and what the tree holds.
@@ -125,11 +125,9 @@ Result<Sample> run_row_on_exos(const Locations& at, const BenchRow& row, const B
 }
 
 // The scripts lie in a folder that the guest sees as /app.
-Result<Sample> run_app(const Locations& at, const BenchApp& app, const BenchPlan& plan, std::optional<LinuxTuning> tuning) {
+Result<Samples> run_app(const Locations& at, const BenchApp& app, const BenchPlan& plan, std::optional<LinuxTuning> tuning) {
   const ScratchFolder scratch;
-  TRY_VOID(write_text(scratch.file("prepare"), app.prepare));
-  TRY_VOID(write_text(scratch.file("run"), app.run));
-  TRY_VOID(write_text(scratch.file("check"), app.check));
+  for (const auto& [name, text] : app.files) TRY_VOID(write_text(scratch.file(name.c_str()), text));
   RunOptions options = options_of(app.row);
   options.volumes = {Volume{.host = scratch.path(), .guest = "/app"}};
   options.copies = {"sh"};
@@ -137,12 +135,11 @@ Result<Sample> run_app(const Locations& at, const BenchApp& app, const BenchPlan
   Prepared ready = TRY(prepare(at, options));
   if (tuning) {
     auto samples = run_linux_once(at, {app.row}, plan, *tuning, &ready.packer.tree());
-    if (!samples.has_value()) return Sample{.failure = samples.error().text};
-    return std::move((*samples)[app.row.name]);
+    return samples.has_value() ? *samples : Samples{{app.row.name, Sample{.failure = samples.error().text}}};
   }
   ready.machine.command_line = fixed_wall;
   const Output output = TRY(run_machine(at, ready.machine, plan, plan.limit_s * 1000));
-  return read_samples(as_log(app.row, output), output.plugin).at(app.row.name);
+  return read_samples(as_log(app.row, output), output.plugin);
 }
 
 Result<ProfiledRow> profile_row_on_exos(const Locations& at, const BenchRow& row) {

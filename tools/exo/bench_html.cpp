@@ -123,14 +123,22 @@ std::string distributions_part(const BenchReport& report) {
   return text.empty() ? "" : "<h2>Distributions</h2><p>Emulated nanoseconds of one operation, a tick for each batch, logarithmic.</p>" + std::string{key} + "<div class=\"grid\">" + text + "</div>";
 }
 
+std::string cell(const std::string& text) { return "<td class=\"n\">" + text + "</td>"; }
+
+std::string measured_row(const RowResult& r) {
+  std::string text = "<tr><td>" + escaped(r.row.title) + "</td>" + cell(r.exos.failure.empty() ? grouped(count_of(r.exos)) : "failed") + cell(grouped(count_of(r.stock))) +
+                     cell(grouped(count_of(r.fairest))) + cell(times_text(r.ratio())) + "</tr>";
+  for (const CurvePoint& p : r.points())
+    text += "<tr class=\"point\"><td>N = " + grouped(p.n) + "</td>" + cell(grouped(p.exos)) + cell(grouped(p.stock)) + cell(grouped(p.fairest)) + cell(times_text(p.ratio())) + "</tr>";
+  return text;
+}
+
 std::string paper_row(const BenchReport& report, const PaperRow& row) {
   if (!row.missing.empty()) return "<tr><td>" + escaped(row.title) + "</td><td colspan=\"4\">missing: " + escaped(row.missing) + "</td></tr>";
-  const auto cell = [](const std::string& text) { return "<td class=\"n\">" + text + "</td>"; };
   if (const KernelResult* k = report.find_kernel(row.kernel))
     return "<tr><td>kernel: " + escaped(k->title) + "</td>" + cell(grouped(k->counted.instructions)) + "<td></td><td></td><td></td></tr>";
   if (const RowResult* r = report.find_exos(row.exos))
-    return "<tr><td>" + escaped(r->row.title) + "</td>" + cell(r->exos.failure.empty() ? grouped(count_of(r->exos)) : "failed") + cell(grouped(count_of(r->stock))) +
-           cell(grouped(count_of(r->fairest))) + cell(times_text(r->ratio())) + "</tr>";
+    return measured_row(*r);
   return "<tr><td>" + escaped(row.kernel + row.exos) + "</td><td colspan=\"4\">not measured</td></tr>";
 }
 

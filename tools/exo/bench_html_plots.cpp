@@ -155,7 +155,7 @@ figcaption{font-weight:600}svg{display:block;width:100%;max-width:34rem;height:a
 .line{fill:none;stroke-width:2}.line.exos{stroke:var(--exos)}.line.stock{stroke:var(--stock)}.line.fairest{stroke:var(--fairest)}circle.exos{fill:var(--exos)}circle.stock{fill:var(--stock)}circle.fairest{fill:var(--fairest)}.frame{fill:none;stroke:var(--rule)}
 .key{display:flex;flex-wrap:wrap;gap:.25rem 1rem;font-size:.85rem}.key i{display:inline-block;width:.8rem;height:.8rem;margin-right:.3rem;vertical-align:-.1rem}
 table{border-collapse:collapse;width:100%;font-size:.85rem}td,th{padding:.25rem .4rem;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.wide{overflow-x:auto}.quoted{font-style:italic}pre{overflow-x:auto;font-size:.75rem;background:var(--card);border:1px solid var(--rule);padding:.5rem}
+.wide{overflow-x:auto}.quoted{font-style:italic}.point td:first-child{padding-left:1.5rem}.point{color:var(--soft)}pre{overflow-x:auto;font-size:.75rem;background:var(--card);border:1px solid var(--rule);padding:.5rem}
 )";
 
 }  // namespace exo::html

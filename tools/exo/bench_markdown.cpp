@@ -55,6 +55,8 @@ std::string exos_part(const BenchReport& report) {
     const std::string verdict = r.verdict();
     append_format(text, "| %s | %s | %s | %s | %s | %s | %s |\n", r.row.title.c_str(), count_of(r.exos).c_str(), count_of(r.stock).c_str(), count_of(r.fairest).c_str(),
                   times_text(r.ratio()).c_str(), r.row.aim == 0 ? "" : grouped(r.row.aim).c_str(), verdict == "missed" ? "**missed**" : verdict.c_str());
+    for (const CurvePoint& p : r.points())
+      append_format(text, "| &emsp;N = %s | %s | %s | %s | %s | | |\n", grouped(p.n).c_str(), grouped(p.exos).c_str(), grouped(p.stock).c_str(), grouped(p.fairest).c_str(), times_text(p.ratio()).c_str());
   }
   text += "\nWhere they go, for aims that are missed; by function, `./exo bench --profile ROW` says more:\n\n";
   for (const RowResult& r : report.exos) {

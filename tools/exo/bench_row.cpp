@@ -49,7 +49,7 @@ Result<std::vector<BenchRow>> load_rows(const Locations& at, const std::string& 
   std::error_code error;
   for (const auto& entry : fs::directory_iterator{at.source / folder, error}) {
     const fs::path& path = entry.path();
-    if (path.extension() != ".c" || path.stem() == "init" || path.stem() == "app") continue;
+    if (path.extension() != ".c") continue;
     BenchRow row = TRY(read_row(path.stem().string(), contents_of(path)));
     row.program = at.build / folder / path.stem();
     TRY_VOID(require_built(row.program));

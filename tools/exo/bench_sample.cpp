@@ -10,32 +10,46 @@ namespace {
 
 struct Batch {
   std::uint64_t operations = 0, counter = 0, nanoseconds = 0;
-  std::size_t place = 0;  // among all batches of the row
+  std::size_t first = 0, marked = 1;  // which of the plugin's intervals it consists of, and how many
+  std::string part;                   // "": of the row itself
   std::optional<double> point;
 };
 
-double operator-(const Batch& a, const Batch& b) { return static_cast<double>(a.counter) - static_cast<double>(b.counter); }
+// What the batch took without what measuring takes, which each of its intervals holds once.
+double less(const Batch& a, const Batch& nothing, std::uint64_t Batch::*field) {
+  return static_cast<double>(a.*field) - static_cast<double>(a.marked) * static_cast<double>(nothing.*field);
+}
 
+// Lines `batch OPERATIONS COUNTER NANOSECONDS [FIRST MARKED]`, between them `part NAME` and `point X`.
 std::vector<Batch> read_batches(const std::string& log) {
   std::vector<Batch> batches;
   std::istringstream lines{log};
+  std::string part;
   std::optional<double> point;
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words{line};
     std::string what;
+    words >> what;
     double x = 0;
-    if (std::istringstream{line} >> what >> x && what == "point") point = x;
-    Batch batch{.place = batches.size(), .point = point};
-    if (words >> what >> batch.operations >> batch.counter >> batch.nanoseconds && what == "batch") batches.push_back(batch);
+    if (what == "point" && words >> x) point = x;
+    if (what == "part" && words >> part) point.reset();
+    Batch batch{.first = batches.size(), .part = part, .point = point};
+    if (what != "batch" || !(words >> batch.operations >> batch.counter >> batch.nanoseconds)) continue;
+    if (std::size_t first = 0, marked = 0; words >> first >> marked) batch.first = first, batch.marked = marked;
+    batches.push_back(batch);
   }
   return batches;
 }
 
 const Batch& least_of(std::span<const Batch> batches) { return *std::ranges::min_element(batches, {}, &Batch::counter); }
 
-Share difference(const CountedInterval& a, const CountedInterval& empty, std::uint64_t operations) {
+using Intervals = std::span<const CountedInterval>;
+
+Share share_of(Intervals intervals, const Batch& batch, const Batch& nothing) {
   const auto each = [&](std::uint64_t CountedInterval::*field) {
-    return (static_cast<double>(a.*field) - static_cast<double>(empty.*field)) / static_cast<double>(operations);
+    double sum = 0;
+    for (const CountedInterval& one : intervals.subspan(batch.first, batch.marked)) sum += static_cast<double>(one.*field) - static_cast<double>(intervals[nothing.first].*field);
+    return sum / static_cast<double>(batch.operations);
   };
   using I = CountedInterval;
   return {.ring3 = each(&I::ring3), .ring0 = each(&I::ring0), .library = each(&I::library), .calls = each(&I::calls),
@@ -55,7 +69,7 @@ std::map<double, double> curve_of(std::span<const Batch> work, const Batch& noth
     work = work.subspan(group.size());
     if (!group.front().point || group.size() <= warm_up) continue;
     const Batch& least = least_of(group.subspan(warm_up));
-    curve[*group.front().point] = (least - nothing) / static_cast<double>(least.operations);
+    curve[*group.front().point] = less(least, nothing, &Batch::counter) / static_cast<double>(least.operations);
   }
   return curve;
 }
@@ -68,36 +82,67 @@ std::size_t warm_up_of(const std::string& log) {
   return count;
 }
 
-// Batches of no operation first, then those of the work.
-void evaluate(Sample& sample, std::span<const CountedInterval> intervals) {
-  const std::vector<Batch> all = read_batches(sample.log);
-  const std::size_t warm_up = warm_up_of(sample.log);
-  const auto work_at = std::ranges::find_if(all, [](const Batch& b) { return b.operations != 0; });
-  const std::span<const Batch> empty{all.begin(), work_at}, whole{work_at, all.end()};
+// What the log of a row says.
+struct Told {
+  std::vector<Batch> all;
+  std::size_t warm_up;
+  std::span<const Batch> empty, work;  // batches of no operation first, then those of the work
+};
+
+Told read_log(const std::string& log) {
+  Told told{.all = read_batches(log), .warm_up = warm_up_of(log), .empty = {}, .work = {}};
+  const auto work_at = std::ranges::find_if(told.all, [](const Batch& b) { return b.operations != 0; });
+  told.empty = {told.all.begin(), work_at}, told.work = {work_at, told.all.end()};
+  return told;
+}
+
+// How many intervals the batches say that there are.
+std::size_t marked_by(const std::vector<Batch>& batches) {
+  std::size_t most = 0;
+  for (const Batch& batch : batches) most = std::max(most, batch.first + batch.marked);
+  return most;
+}
+
+// Figures of the batches of one part, or of the row itself.
+void evaluate(Sample& sample, const Told& told, std::span<const Batch> whole, Intervals intervals) {
   const std::span<const Batch> work = whole.empty() ? whole : first_group(whole);
-  if (sample.status != 0) {
-    sample.failure = sample.status < 0 ? "it did not come to its end" : "status " + std::to_string(sample.status);
-    return;
-  }
-  if (empty.size() <= warm_up || work.size() <= warm_up) {
+  if (told.empty.size() <= told.warm_up || work.size() <= told.warm_up) {
     sample.failure = "it told no figures";
     return;
   }
-  if (!intervals.empty() && intervals.size() != all.size()) {
-    sample.failure = "the plugin counted " + std::to_string(intervals.size()) + " intervals of " + std::to_string(all.size());
+  if (!intervals.empty() && intervals.size() != marked_by(told.all)) {
+    sample.failure = "the plugin counted " + std::to_string(intervals.size()) + " intervals of " + std::to_string(marked_by(told.all));
     return;
   }
-  const Batch& nothing = least_of(empty.subspan(warm_up));
+  const Batch& nothing = least_of(told.empty.subspan(told.warm_up));
   sample.operations = static_cast<double>(work.front().operations);
-  sample.curve = curve_of(whole, nothing, warm_up);
-  for (const Batch& batch : work.subspan(warm_up)) {
-    const auto operations = static_cast<double>(batch.operations);
-    sample.counts.push_back((batch - nothing) / operations);
-    sample.nanoseconds.push_back((static_cast<double>(batch.nanoseconds) - static_cast<double>(nothing.nanoseconds)) / operations);
+  sample.curve = curve_of(whole, nothing, told.warm_up);
+  for (const Batch& batch : work.subspan(told.warm_up)) {
+    sample.counts.push_back(less(batch, nothing, &Batch::counter) / sample.operations);
+    sample.nanoseconds.push_back(less(batch, nothing, &Batch::nanoseconds) / sample.operations);
   }
-  if (intervals.empty()) return;
-  const Batch& least = least_of(work.subspan(warm_up));
-  sample.share = difference(intervals[least.place], intervals[nothing.place], least.operations);
+  const Batch& least = least_of(work.subspan(told.warm_up));
+  if (!intervals.empty() && least.marked != 0) sample.share = share_of(intervals, least, nothing);
+}
+
+// A row becomes a sample, and each of its parts one called ROW.PART; when it has failed there are no parts.
+void evaluate_row(Samples& samples, const std::string& name, Intervals intervals) {
+  Sample& row = samples[name];
+  if (row.status != 0) {
+    row.failure = row.status < 0 ? "it did not come to its end" : "status " + std::to_string(row.status);
+    return;
+  }
+  const Told told = read_log(row.log);
+  std::span<const Batch> left = told.work;
+  do {
+    const auto other = std::ranges::find_if(left, [&](const Batch& b) { return b.part != left.front().part; });
+    const std::span<const Batch> group{left.begin(), other};
+    left = {other, left.end()};
+    const std::string part = group.empty() ? "" : group.front().part;
+    Sample& sample = part.empty() ? row : samples[name + "." + part];
+    sample.status = 0;
+    evaluate(sample, told, group, intervals);
+  } while (!left.empty());
 }
 
 }  // namespace
@@ -144,7 +189,7 @@ Samples read_samples(const std::string& log, const std::string& plugin) {
     }
   }
   for (std::size_t i = 0; i < order.size(); ++i)
-    evaluate(samples[order[i]], i < sections.size() ? std::span<const CountedInterval>{sections[i]} : std::span<const CountedInterval>{});
+    evaluate_row(samples, order[i], i < sections.size() ? std::span<const CountedInterval>{sections[i]} : std::span<const CountedInterval>{});
   return samples;
 }
 

@@ -40,7 +40,7 @@ struct Sample {
   bool operator==(const Sample&) const = default;
   [[nodiscard]] double least() const;  // of `counts`, which must not be empty
 };
-using Samples = std::map<std::string, Sample>;  // by row
+using Samples = std::map<std::string, Sample>;  // by row; of a part of a row ROW.PART
 
 // Reads `begin ROW`, the row's lines, `end ROW STATUS`, and so on. A row that began and did not end has failed; so has
 // one whose status is not 0 or whose lines make no sense.

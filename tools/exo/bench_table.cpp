@@ -22,6 +22,13 @@ void add_row(std::string& text, const RowResult& r) {
   text += "\n";
 }
 
+// Of a curve the row itself is the first point.
+void add_points(std::string& text, const RowResult& r, const char* indent) {
+  for (const CurvePoint& p : r.points())
+    append_format(text, "%-52s %10s %10s %10s %7s\n", (indent + ("N = " + grouped(p.n))).c_str(), grouped(p.exos).c_str(), grouped(p.stock).c_str(), grouped(p.fairest).c_str(),
+                  times_text(p.ratio()).c_str());
+}
+
 // Where the instructions go, and the few that cost more than their number.
 void add_share(std::string& text, const char* system, const RowResult& r, const Sample& sample) {
   if (!sample.share) return;
@@ -37,12 +44,24 @@ void add_failure(std::string& text, const RowResult& r, const char* system, cons
   for (std::string line; std::getline(lines, line);) text += "    " + line + "\n";
 }
 
+void add_paper_row(std::string& text, const RowResult& r) {
+  append_format(text, "  %-60.60s %10s %10s %10s %7s\n", r.row.title.c_str(), count_of(r.exos).c_str(), count_of(r.stock).c_str(), count_of(r.fairest).c_str(),
+                times_text(r.ratio()).c_str());
+  std::string points;
+  add_points(points, r, "");
+  std::istringstream lines{points};
+  for (std::string line; std::getline(lines, line);) text += "          " + line + "\n";
+}
+
 }  // namespace
 
 std::string exos_table_of(const std::vector<RowResult>& results) {
   std::string text = "guest instructions of one operation, -icount shift=0, one processor, 512 MiB, warm, the least of the batches\n";
   append_format(text, "%-52s %10s %10s %10s %7s %5s %-6s  %s\n", "operation", "ExOS", "Linux", "fairest", "times", "aim", "", "emulated time, times (95 %)");
-  for (const RowResult& r : results) add_row(text, r);
+  for (const RowResult& r : results) {
+    add_row(text, r);
+    add_points(text, r, "  ");
+  }
   append_format(text, "\n%-42s %-9s %10s %10s %10s %8s %8s %8s %8s\n", "of these in", "", "program", "library", "kernel", "syscall", "iret", "CR3", "invlpg");
   for (const RowResult& r : results) {
     add_share(text, "ExOS", r, r.exos);
@@ -74,9 +93,7 @@ std::string papers_table_of(const BenchReport& report) {
       if (!row.missing.empty()) append_format(text, "  %-60.60s missing: %s\n", row.title.c_str(), row.missing.c_str());
       else if (const KernelResult* kernel = report.find_kernel(row.kernel))
         append_format(text, "  %-60.60s %10s\n", ("kernel: " + kernel->title).c_str(), grouped(kernel->counted.instructions).c_str());
-      else if (const RowResult* exos = report.find_exos(row.exos))
-        append_format(text, "  %-60.60s %10s %10s %10s %7s\n", exos->row.title.c_str(), count_of(exos->exos).c_str(), count_of(exos->stock).c_str(),
-                      count_of(exos->fairest).c_str(), times_text(exos->ratio()).c_str());
+      else if (const RowResult* exos = report.find_exos(row.exos)) add_paper_row(text, *exos);
       else append_format(text, "  %-60.60s not measured\n", (row.kernel + row.exos).c_str());
     }
     for (const Quoted& one : table.quoted)
