@@ -17,6 +17,12 @@ namespace {
 
 constexpr std::uint64_t lowest_mapping = 0x10000;  // as Linux' vm.mmap_min_addr
 constexpr std::uint64_t trim_size = 0x20'0000;     // unmapping less than this leaves page tables alone
+constexpr std::uint64_t library_start = abi::map::image_slot * abi::slot_size, library_end = parking_end;
+
+// A sanitizer guards everything between two ranges that it uses, and the library lies there: what is in its own range is nobody's.
+bool spans_library(std::uint64_t start, std::uint64_t size) {
+  return base::range_within(start, size, abi::map::program_end) && start < library_start && start + size > library_end;
+}
 
 bool same_kind(const Vma& a, std::uint32_t prot, std::uint32_t flags) {
   return !a.inode && a.parked == 0 && !a.stubs && a.prot == prot && a.flags == flags;
@@ -26,8 +32,7 @@ bool same_kind(const Vma& a, std::uint32_t prot, std::uint32_t flags) {
 
 bool is_program_range(std::uint64_t start, std::uint64_t size) {
   if (!base::range_within(start, size, abi::map::program_end)) return false;
-  constexpr std::uint64_t library_start = abi::map::image_slot * abi::slot_size;
-  return start + size <= library_start || start >= parking_end;
+  return start + size <= library_start || start >= library_end;
 }
 
 Vma* new_area(const Vma& like) {
@@ -212,6 +217,11 @@ CallResult Memory::map(std::uint64_t hint, std::uint64_t size, std::uint32_t pro
   if (size > abi::map::program_end) return Fail{Errno::nomem};
   size = base::align_up(size, abi::page_size);
   const bool shared = (flags & map_shared) != 0;
+  if ((flags & map_fixed) != 0 && prot == 0 && !shared && !inode && spans_library(hint, size)) {
+    static_cast<void>(TRY(map(hint, library_start - hint, prot, flags, {}, 0)));
+    static_cast<void>(TRY(map(library_end, hint + size - library_end, prot, flags, {}, 0)));
+    return hint;
+  }
   // More than there is can never be used; reservations that are not meant to be used whole say so.
   if (!shared && !inode && (prot & prot_write) != 0 && (flags & map_noreserve) == 0 &&
       size / abi::page_size > memory_use().limit + swap::use().total)
@@ -275,8 +285,12 @@ void Memory::drop_idle_stubs(std::uint64_t end) {
 Status Memory::unmap(std::uint64_t start, std::uint64_t size) {
   if ((start & (abi::page_size - 1)) != 0 || size == 0 || size > abi::map::program_end) return Fail{Errno::inval};
   size = base::align_up(size, abi::page_size);
-  if (!is_program_range(start, size)) return Fail{Errno::inval};
   const std::uint64_t end = start + size;
+  if (spans_library(start, size)) {
+    TRY_VOID(unmap(start, library_start - start));
+    return unmap(library_end, end - library_end);
+  }
+  if (!is_program_range(start, size)) return Fail{Errno::inval};
   if (is_free(start, end)) return {};
   TRY_VOID(drop_stubs(start, end));
   TRY_VOID(split_at(start));

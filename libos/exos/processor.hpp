@@ -22,7 +22,8 @@ struct Processor {
   std::atomic<std::uint32_t> running_env{0};
   // Set by the running task before it leaves the processor to its root env until the container lock is let go.
   std::atomic<bool> wants_lock{false};
-  bool idle = false;                         // the root env sleeps, or is about to; under the container lock
+  bool idle = false;                         // the root env sleeps, or is about to; under the container lock, as what follows
+  abi::Nanoseconds looks_at = abi::forever;  // while idle: when it wakes by itself, to look at the timers
   std::uint64_t busy_ns = 0;                 // time that tasks had here
   // Counted by the root env: turns given to tasks, waits for the lock, yields that were refused.
   std::uint64_t turns = 0, lock_waits = 0, refusals = 0;

@@ -17,7 +17,6 @@ namespace {
 constinit base::List<Task, &Task::in_queue> ready;
 constinit base::List<Task, &Task::in_queue> dead;
 constinit std::uint32_t idle_count = 0;      // processors whose root env sleeps
-constinit abi::Nanoseconds idle_until = abi::forever;   // the first of them looks at the timers then
 constinit std::atomic<bool> ended{false};    // the container is to stop
 
 Processor& own_processor() { return *current_area().processor; }
@@ -76,16 +75,24 @@ void set_running(Processor& processor, Task* task, std::uint32_t env) {
   processor.running_env.store(env, std::memory_order_release);   // pairs with has_left(): the task left does nothing more
 }
 
+// When the first of those that sleep looks at the timers.
+abi::Nanoseconds next_look() {
+  abi::Nanoseconds first = abi::forever;
+  for (const Processor& processor : processors())
+    if (processor.idle) first = std::min(first, processor.looks_at);
+  return first;
+}
+
 // A processor that sleeps although a ready task may run there, or although a timer is due before it looks.
 Processor* whom_to_wake(bool timers_too) {
-  const bool timer = timers_too && first_deadline() < idle_until;
+  const bool timer = timers_too && first_deadline() < next_look();
   for (Processor& processor : processors()) {
     if (!processor.idle) continue;
     bool wanted = timer;
     for (const Task& task : ready) wanted = wanted || may_run_on(task, processor);
     if (!wanted) continue;
     processor.idle = false;
-    if (--idle_count == 0) idle_until = abi::forever;
+    --idle_count;
     return &processor;
   }
   return nullptr;
@@ -262,7 +269,7 @@ void look_at_stuck(const Processor& self, OwnEnv env) {
 // Everything that is nobody's task, then the next ready task; none: sleep.
 void find_work(Processor& self) {
   sched::lock();
-  if (std::exchange(self.idle, false) && --idle_count == 0) idle_until = abi::forever;
+  if (std::exchange(self.idle, false)) --idle_count;
   if (self.index == 0) link::service();
   run_timers();
   reap();
@@ -275,9 +282,8 @@ void find_work(Processor& self) {
     return set_running(self, next, env);
   }
   // One of those that sleep looks at the timers.
-  abi::Nanoseconds deadline = first_deadline();
-  if (deadline < idle_until) idle_until = deadline;
-  else deadline = abi::forever;
+  const abi::Nanoseconds first = first_deadline(), deadline = first < next_look() ? first : abi::forever;
+  self.looks_at = deadline;
   self.idle = true;
   ++idle_count;
   exos::unlock(Leaves::tasks);

@@ -41,6 +41,15 @@ static void mapping(void) {
   CASE(mmap, "MAP_FIXED_NOREPLACE on one that is there", one, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | 0x100000, -1, 0L);
   CASE(mmap, "MAP_FIXED not on a page", one + 1, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0L);
   EFFECT(mmap, "MAP_FIXED", mmap(one, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == one);
+  // As a sanitizer guards what lies between two ranges of its own.
+  char *guard = (char *)(32L << 40);
+  const size_t guarded = 50L << 40;
+  EFFECT(mmap, "a guard over most of the address space",
+         mmap(guard, guarded, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == guard);
+  EFFECT(mmap, "the guard's start", touch(guard, 0));
+  EFFECT(mmap, "the guard's end", touch(guard + guarded - 1, 1));
+  CASE(munmap, "the guard", guard, guarded);
+  EFFECT(munmap, "the guard's end", touch(guard + guarded - 1, 1));
   EFFECT(mmap, "write to a read-only page", touch(one, 1));
   char *shared = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   char *private = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A busy family of processes of which one is killed every 50 ms and replaced. Two that nobody kills must come to the right sum, and
-// afterwards there must be as much free memory, as many descriptors and as few processes as before. Argument: rounds.
+// afterwards there must be as much free memory, as many descriptors and as few processes as before. Argument: how many are killed.
+// The times are absolute: a killer who got the processor late makes up for it, so that on a loaded machine N kills last N * 50 ms too.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -99,20 +100,20 @@ static void (*const work[kinds])(int) = {memory, pipes, files, locks, programs, 
 
 static pid_t start(int kind) {
   pid_t worker = fork();
+  check(worker >= 0, "fork");
   if (worker != 0) return worker;
   setpgid(0, 0);   // its children die with it
   for (int turn = 0;; ++turn) work[kind](turn), ++shared->rounds[kind];
 }
 
 // The two that live: one feeds the other, who sums up.
-static pid_t survivors(int result) {
-  pid_t first = fork();
-  if (first != 0) return first;
+static void survivors(int result) {
+  if (fork() != 0) return;
   int ends[2];
   pipe(ends);
   if (fork() == 0) {
     close(ends[0]);
-    for (unsigned i = 0; !shared->ended; ++i) write(ends[1], &i, sizeof i), usleep(1000);
+    for (unsigned i = 0; !shared->ended || i <= 20; ++i) write(ends[1], &i, sizeof i), usleep(1000);
     _exit(0);
   }
   close(ends[1]);
@@ -144,19 +145,22 @@ static void phase(int rounds) {
   int result[2], right = 0;
   pipe(result);
   shared->ended = 0;
-  pid_t witness = survivors(result[1]);
+  survivors(result[1]);
   for (int i = 0; i < workers; ++i) alive[i] = start(i % kinds);
+  struct timespec due;
+  clock_gettime(CLOCK_MONOTONIC, &due);
   for (int i = 0; i < rounds; ++i) {
-    nanosleep(&(struct timespec){0, 50000000}, NULL);
+    if ((due.tv_nsec += 50000000) >= 1000000000) due.tv_nsec -= 1000000000, ++due.tv_sec;
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
     int victim = rand() % workers;
-    kill(-alive[victim], SIGKILL), kill(alive[victim], SIGKILL), waitpid(alive[victim], NULL, 0);
+    kill(-alive[victim], SIGKILL), kill(alive[victim], SIGKILL);
     alive[victim] = start(rand() % kinds);
+    while (waitpid(-1, NULL, WNOHANG) > 0) {}   // also orphans: this is the first process
   }
   for (int i = 0; i < workers; ++i) kill(-alive[i], SIGKILL), kill(alive[i], SIGKILL), waitpid(alive[i], NULL, 0);
   shared->ended = 1;
   check(read(result[0], &right, sizeof right) == sizeof right && right, "the survivors' sum");
-  waitpid(witness, NULL, 0);
-  while (waitpid(-1, NULL, 0) > 0) {}   // orphans of the killed: this is the first process
+  while (waitpid(-1, NULL, 0) > 0) {}
   for (int i = 0; i < 4; ++i) {
     char name[40];
     sprintf(name, "/tmp/kill-%d", i);
@@ -182,7 +186,8 @@ int main(int argc, char **argv) {
   int files_before = entries("/proc/self/fd", 0), processes_before = entries("/proc", 1);
   phase(atoi(argv[1]));
   printf("descriptors %d, processes %d\n", entries("/proc/self/fd", 0) - files_before, entries("/proc", 1) - processes_before);
-  for (int i = 0; i < kinds; ++i) if (shared->rounds[i] == 0) printf("worker %d never came round\n", i);
+  // In a short run on a loaded machine each may be killed before its first round.
+  for (int i = 0; i < kinds && atoi(argv[1]) >= 1000; ++i) if (shared->rounds[i] == 0) printf("worker %d never came round\n", i);
   long lost = before - free_kib();
   printf("memory %s\n", lost < 2048 ? "is there" : "was lost");
   fprintf(stderr, "%ld KiB less, rounds", lost);
