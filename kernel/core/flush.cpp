@@ -6,15 +6,10 @@
 namespace aegis {
 void PendingFlush::removed(std::uint64_t old_entry, std::uint64_t va) {
   changed(va);
-  const bool owned = (old_entry & abi::pte_owned) != 0;
-  if (is_large(old_entry)) everything();  // the page-table window showed its first page
+  if (!is_large(old_entry)) [[likely]] return unmapped(old_entry);
+  everything();  // the page-table window showed its first page
   const FrameNumber first = pte_frame(old_entry);
-  for (FrameNumber frame = first; frame < first + (is_large(old_entry) ? table_entries : 1); ++frame) {
-    FrameInfo& info = k_.frames[frame];
-    (void)k_.frames.note_unmapped(info);
-    // map_owned: the frame goes with its last mapping. Whether that was the last is looked at again in finish().
-    if (owned && info.maps == 0 && info.aux == 0) enchain(frame);
-  }
+  for (FrameNumber frame = first; frame < first + table_entries; ++frame) unmapped(frame, old_entry);
 }
 
 void PendingFlush::table_gone(FrameNumber table) {
@@ -22,11 +17,6 @@ void PendingFlush::table_gone(FrameNumber table) {
   space_.last_leaf_at = ~std::uint64_t{0};
   k_.frames[table].aux = 0;
   enchain(table);
-}
-
-void PendingFlush::enchain(FrameNumber frame) {
-  k_.frames[frame].aux = chain_;
-  chain_ = static_cast<std::uint32_t>(frame.raw());
 }
 
 void PendingFlush::finish() {

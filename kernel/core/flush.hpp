@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernel/core/kernel.hpp"
+#include "kernel/core/page_entry.hpp"
 
 namespace aegis {
 
@@ -22,6 +23,8 @@ class PendingFlush {
     if (last + abi::page_size > end_) end_ = last + abi::page_size;
   }
   void removed(std::uint64_t old_entry, std::uint64_t va);     // this one, and its frame loses a mapping
+  // The frame of a small page loses a mapping that nobody can use any more.
+  [[gnu::always_inline]] void unmapped(std::uint64_t old_entry) { unmapped(pte_frame(old_entry), old_entry); }
   void table_gone(FrameNumber table);                          // was taken out of the tree
   // Where the changes were is not known, or the page-table window shows something else now: tables or large pages went.
   void everything() { everything_ = true; }
@@ -32,7 +35,16 @@ class PendingFlush {
 
  private:
   static constexpr std::uint32_t end_of_chain = ~std::uint32_t{0};
-  void enchain(FrameNumber frame);
+  void enchain(FrameNumber frame) {
+    k_.frames[frame].aux = chain_;
+    chain_ = static_cast<std::uint32_t>(frame.raw());
+  }
+  // map_owned: the frame goes with its last mapping. Whether that was the last is looked at again in finish().
+  [[gnu::always_inline]] void unmapped(FrameNumber frame, std::uint64_t old_entry) {
+    FrameInfo& info = k_.frames[frame];
+    const bool others = k_.frames.note_unmapped(info);
+    if (!others && (old_entry & abi::pte_owned) != 0 && info.aux == 0) enchain(frame);
+  }
   void finish();
 
   Kernel& k_;

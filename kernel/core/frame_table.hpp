@@ -61,8 +61,8 @@ class FrameTable {
     add_free(frame);
   }
   // An entry of a space that the account in frame `payer` pays for maps it, or does no longer.
-  void note_mapped(FrameNumber frame, std::uint32_t payer) {
-    FrameInfo& info = frames_[frame.raw()];
+  void note_mapped(FrameNumber frame, std::uint32_t payer) { note_mapped(frames_[frame.raw()], payer); }
+  void note_mapped(FrameInfo& info, std::uint32_t payer) {
     ++info.maps;
     if (info.owner != payer) info.flags |= abi::frame_abroad;
   }

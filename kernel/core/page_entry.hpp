@@ -34,6 +34,19 @@ inline constexpr std::uint64_t pte_table =
   return base::align_down(va, entry_span(level)) + entry_span(level);
 }
 
+// The first present entry from `i` on, or `end`. Absent ones are passed by groups.
+[[nodiscard]] inline std::uint64_t first_present(const std::uint64_t* table, std::uint64_t i, std::uint64_t end) {
+  constexpr std::uint64_t group = 8;
+  if (i < end && is_present(table[i])) return i;
+  for (; i + group <= end; i += group) {
+    std::uint64_t any = 0;
+    for (std::uint64_t j = 0; j < group; ++j) any |= table[i + j];
+    if (is_present(any)) break;
+  }
+  while (i < end && !is_present(table[i])) ++i;
+  return i;
+}
+
 [[nodiscard]] constexpr std::uint64_t pte_permissions(std::uint32_t flags) {
   return ((flags & abi::map_write) != 0 ? abi::pte_write : 0) |
          ((flags & abi::map_execute) != 0 ? 0 : abi::pte_no_execute) |

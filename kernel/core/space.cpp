@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint32_t top_level = 4;
 constexpr std::uint64_t large_steps = 128;  // what forgetting a large page costs
+constexpr std::uint64_t table_steps = 8;    // and looking through a table
 constexpr std::uint64_t user_space_end = abi::user_slots * abi::slot_size;
 
 std::uint32_t slot_of(std::uint64_t va) { return static_cast<std::uint32_t>(va / abi::slot_size); }
@@ -189,7 +190,6 @@ Status Space::leave_processors(Kernel& k) {
 void Space::begin_end() {
   if (dying) return;
   dying = true;
-  walk_at = 0;
 }
 
 // Those who see slots of it cannot become more.
@@ -210,37 +210,55 @@ Status Space::unlink_views(Kernel& k, std::uint64_t& budget) {
   });
 }
 
+// The same for a table of the lowest level.
+Status Space::empty_leaf(Kernel& k, std::uint64_t* table, PendingFlush& pending, std::uint64_t& budget) {
+  FrameInfo& info = k.frames[arch::frame_of(table)];
+  std::uint64_t left = info.maps;
+  pending.everything();
+  for (std::uint64_t i = 0; left != 0 && budget != 0; ++i, --left, --budget) {
+    i = first_present(table, i, table_entries);
+    AEGIS_ASSERT(i < table_entries);
+    pending.unmapped(arch::exchange_entry(&table[i], 0));
+  }
+  info.maps = static_cast<std::uint32_t>(left);
+  return left == 0 ? Status{} : fail(Error::again);
+}
+
+// Empties a table, and before that the tables below it. What is done is no longer present, so a walk that the budget
+// ended begins again at the top; the count of what is left ends the search in each table.
+Status Space::empty_table(Kernel& k, std::uint64_t* table, std::uint32_t level, PendingFlush& pending, std::uint64_t& budget) {
+  if (level == 1) return empty_leaf(k, table, pending, budget);
+  const FrameInfo& info = k.frames[arch::frame_of(table)];
+  const std::uint64_t end = level == top_level ? std::uint64_t{abi::user_slots} : table_entries;
+  for (std::uint64_t i = 0; info.maps != 0; ++i) {
+    i = first_present(table, i, end);
+    if (i == end) break;
+    if (budget == 0) return fail(Error::again);
+    --budget;
+    if (level == top_level && source[i] != 0) {
+      TRY_VOID(unlink(k, static_cast<std::uint32_t>(i)));
+    } else if (level == 2 && is_large(table[i])) {
+      pending.removed(clear_entry(k, table[i]), 0);
+      spend(budget, large_steps);
+    } else {
+      std::uint64_t* below = table_at(table[i]);
+      spend(budget, table_steps);
+      TRY_VOID(empty_table(k, below, level - 1, pending, budget));
+      (void)clear_entry(k, table[i]);
+      pending.everything();
+      pending.table_gone(arch::frame_of(below));
+    }
+  }
+  return {};
+}
+
 Status Space::destroy(Kernel& k, std::uint64_t& budget) {
   if (envs != 0) return fail(Error::busy);
   begin_end();
   TRY_VOID(unlink_views(k, budget));
   TRY_VOID(leave_processors(k));
   PendingFlush pending{k, *this};  // nobody uses the tables: this only frees
-  while (walk_at < user_space_end) {
-    if (budget == 0) return fail(Error::again);
-    --budget;
-    const std::uint64_t va = walk_at;
-    if (source[slot_of(va)] != 0) {
-      TRY_VOID(unlink(k, slot_of(va)));
-      walk_at = next_entry(va, top_level);
-      continue;
-    }
-    const Region region = TRY(region_at(k, va));
-    if (region.large != nullptr) {
-      pending.removed(clear_entry(k, *region.large), va);
-      spend(budget, large_steps);
-    }
-    if (region.entries != nullptr) {
-      for (std::uint64_t i = entry_index(va, 1); i < table_entries; ++i) {
-        if (!is_present(region.entries[i])) continue;
-        if (budget == 0) return fail(Error::again);
-        --budget;
-        pending.removed(clear_entry(k, region.entries[i]), va);
-      }
-    }
-    release_tables(k, va, region.end, pending);
-    walk_at = region.end;
-  }
+  TRY_VOID(empty_table(k, top_table(), top_level, pending, budget));
   pending.flush();
   // point of no return
   const FrameNumber tables{top};

@@ -18,7 +18,7 @@ struct Space {
   std::uint32_t links = 0;                   // slots that are views of others
   bool dying = false;
   std::uint32_t view_at = 0;                 // where destroy looks for views of it
-  std::uint64_t walk_at = 0;                 // where destroy or trim is
+  std::uint64_t walk_at = 0;                 // where trim is
   std::uint64_t trim_start = 0, trim_end = 0;
   std::uint64_t* last_leaf = nullptr;        // a level-1 table of its own ...
   std::uint64_t last_leaf_at = ~std::uint64_t{0};  // ... and for which 2 MiB; see quick_update.hpp
@@ -61,6 +61,9 @@ struct Space {
   void add_table(Kernel& k, std::uint64_t& entry, std::uint32_t level);
   [[nodiscard]] Status leave_processors(Kernel& k);
   [[nodiscard]] Status unlink_views(Kernel& k, std::uint64_t& budget);
+  [[nodiscard]] Status empty_table(Kernel& k, std::uint64_t* table, std::uint32_t level, PendingFlush& pending,
+                                   std::uint64_t& budget);
+  [[nodiscard]] Status empty_leaf(Kernel& k, std::uint64_t* table, PendingFlush& pending, std::uint64_t& budget);
   void release_tables(Kernel& k, std::uint64_t va, std::uint64_t next, PendingFlush& pending);
 };
 static_assert(sizeof(Space) <= abi::page_size);

@@ -254,7 +254,8 @@ Status SpaceUpdate::each_present(Space& in, std::uint64_t start, std::uint64_t c
 void SpaceUpdate::put(std::uint64_t& entry, std::uint64_t va, std::uint64_t value) {
   const FrameNumber first = pte_frame(value);
   const std::uint32_t payer = k_.frames[frame_index(&space_)].owner;
-  for (FrameNumber f = first; f < first + (is_large(value) ? table_entries : 1); ++f) k_.frames.note_mapped(f, payer);
+  if (!is_large(value)) [[likely]] k_.frames.note_mapped(first, payer);
+  else for (FrameNumber f = first; f < first + table_entries; ++f) k_.frames.note_mapped(f, payer);
   if (!is_present(entry)) return fill_entry(k_, entry, value);
   pending_.removed(arch::exchange_entry(&entry, value), va);
 }
@@ -385,29 +386,52 @@ Result<Space*> SpaceUpdate::clone_source(const SpaceOp& op) const {
   return source;
 }
 
+// The present ones of a table's entries, as many as `number`, into those of a table of our own.
+Status SpaceUpdate::clone_entries(const Clone& how, std::uint64_t va, std::uint64_t* from, std::uint64_t* to, std::uint64_t number,
+                                  std::uint64_t& passed) {
+  const std::uint32_t payer = k_.frames[frame_index(&space_)].owner;
+  std::uint64_t at = 0, left = budget_;
+  FrameInfo& table = k_.frames[arch::frame_of(to)];
+  Status status{};
+  for (; (at = first_present(from, at, number)) < number; ++at, --left) {
+    const std::uint64_t original = from[at];
+    if (left == 0 || is_present(to[at])) [[unlikely]] {
+      status = fail(left == 0 ? Error::again : Error::occupied);
+      break;
+    }
+    FrameInfo& info = k_.frames[pte_frame(original)];
+    if (is_condemned(info)) [[unlikely]] continue;  // as if it were gone already
+    if ((original & how.taken) != 0) {
+      (void)change_entry(from[at], how.taken, 0);
+      how.source_pending.changed(va + at * abi::page_size);
+    }
+    k_.frames.note_mapped(info, payer);
+    ++table.maps;
+    (void)arch::exchange_entry(&to[at], original & ~how.taken);
+  }
+  passed = at;
+  budget_ = left;
+  return status;
+}
+
 Status SpaceUpdate::clone(const SpaceOp& op, std::uint64_t& pages) {
+  struct Visit {
+    SpaceUpdate& self;
+    Clone how;
+    Status operator()(std::uint64_t, std::uint64_t&) const { return fail(Error::wrong_state); }
+    Status operator()(std::uint64_t va, std::uint64_t* entry, std::uint64_t number, std::uint64_t& passed) const {
+      if (first_present(entry, 0, number) == number) {
+        passed = number;
+        return {};
+      }
+      std::uint64_t* own = TRY(self.space_.make_tables(self.k_, va));
+      return self.clone_entries(how, va, entry, own + entry_index(va, 1), number, passed);
+    }
+  };
   Space& source = *TRY(clone_source(op));
-  const std::uint64_t taken = (op.flags & abi::map_write) != 0 ? 0 : abi::pte_write;
   PendingFlush source_pending{k_, source};
-  std::uint64_t* entries = nullptr;
-  std::uint64_t region = ~std::uint64_t{0};
-  return each_present(source, op.address, op.pages, pages, [&](std::uint64_t va, std::uint64_t& original,
-                                                               std::uint64_t span) -> Status {
-    if (span != 1) return fail(Error::wrong_state);
-    if (region != va / entry_span(2)) {
-      entries = TRY(space_.make_tables(k_, va));
-      region = va / entry_span(2);
-    }
-    std::uint64_t& entry = entries[entry_index(va, 1)];
-    if (is_present(entry)) return fail(Error::occupied);
-    if (is_condemned(k_.frames[pte_frame(original)])) return {};  // as if it were gone already
-    if ((original & taken) != 0) {
-      (void)change_entry(original, taken, 0);
-      source_pending.changed(va);
-    }
-    put(entry, va, original & ~taken);
-    return {};
-  });
+  const std::uint64_t taken = (op.flags & abi::map_write) != 0 ? 0 : abi::pte_write;
+  return each_table(source, op.address, op.pages, pages, Visit{*this, {source_pending, taken}});
 }
 
 Status SpaceUpdate::move(const SpaceOp& op, std::uint64_t& pages) {

@@ -28,6 +28,12 @@ class SpaceUpdate {
   };
   [[nodiscard]] Status check_form(const abi::SpaceOp& op) const;
   [[nodiscard]] Result<Authority> authority(const abi::SpaceOp& op) const;
+  struct Clone {
+    PendingFlush& source_pending;
+    std::uint64_t taken;  // bits that source and copy lose
+  };
+  [[nodiscard]] Status clone_entries(const Clone& how, std::uint64_t va, std::uint64_t* from, std::uint64_t* to, std::uint64_t number,
+                                     std::uint64_t& passed);
   [[nodiscard]] Result<Space*> clone_source(const abi::SpaceOp& op) const;
   [[nodiscard]] Status inside_capability(const abi::SpaceOp& op, const Authority& by) const;
   [[nodiscard]] Result<std::uint64_t> ceiling_for(const Authority& by, FrameNumber frame, std::uint32_t flags) const;

@@ -103,6 +103,58 @@ TEST_F(Spaces, CopyOnWriteByCloneAndCopy) {
   EXPECT_EQ(w.call_done(Call::object_destroy, {20}).error, Error::none);
 }
 
+// What is not there costs nothing: pages far apart, at the first and the last entries of tables of all levels.
+TEST_F(Spaces, DestroyPassesWhatIsAbsent) {
+  const std::uint64_t before = w.frames_used();
+  ASSERT_EQ(w.call(Call::space_create, {account, 21, any}).error, Error::none);
+  constexpr std::uint64_t top = abi::slot_size, middle = 1ull << 30, low = 1ull << 21;
+  for (const std::uint64_t at : {0 * top, 0 * top + low - 4096, low, middle - 4096, 2 * top, 2 * top + 511 * middle + 7 * low, 250 * top - 4096})
+    ASSERT_EQ(w.map_new(CapSlot{21}, at, 1), Error::none) << at;
+  EXPECT_EQ(w.problems(), "");
+  EXPECT_EQ(w.call(Call::object_destroy, {21}).error, Error::none) << "in one call";
+  EXPECT_EQ(w.frames_used(), before);
+}
+
+// The budget ends it at any page; what is left is found again.
+TEST_F(Spaces, DestroyGoesOnWhereItWas) {
+  const std::uint64_t before = w.frames_used();
+  ASSERT_EQ(w.call(Call::space_create, {account, 21, any}).error, Error::none);
+  ASSERT_EQ(w.call(Call::space_link, {21, 129, 20}).error, Error::none);
+  ASSERT_EQ(w.map_new(CapSlot{21}, 0x1f'e000, 700), Error::none);
+  ASSERT_EQ(w.map_new(CapSlot{21}, va, 300), Error::none);
+  std::uint64_t calls = 0, left = w.frames_used();
+  for (Error error = Error::again; error == Error::again; ++calls) {
+    error = w.call(Call::object_destroy, {21}).error;
+    EXPECT_EQ(w.problems(), "");
+    EXPECT_LT(w.frames_used(), left) << "each call frees something";
+    left = w.frames_used();
+  }
+  EXPECT_GE(calls, 1000 / aegis::step_budget);
+  EXPECT_LE(calls, 1000 / aegis::step_budget + 2);
+  EXPECT_EQ(w.frames_used(), before + 1) << "the linked slot's table in the source stays";
+}
+
+// A range that begins and ends anywhere in tables; a page in the way stops it where it is.
+TEST_F(Spaces, CloneOfAPart) {
+  ASSERT_EQ(w.call(Call::space_create, {account, 21, any}).error, Error::none);
+  constexpr std::uint64_t start = 509 * 4096ull;
+  ASSERT_EQ(w.map_new(CapSlot{20}, start, 520), Error::none);
+  ASSERT_EQ(w.update(CapSlot{20}, {SpaceVerb::unmap, 0, abi::no_slot, 0, start + 4096, 3, 0}), Error::none);
+  ASSERT_EQ(w.update(CapSlot{21}, {SpaceVerb::clone, ro, CapSlot{20}, 0, start, 519, 0}), Error::none);
+  EXPECT_EQ(w.problems(), "");
+  for (std::uint64_t page = 0; page < 520; ++page) {
+    const std::uint64_t at = start + page * 4096;
+    EXPECT_EQ(entry(at, 21), page == 519 ? 0 : entry(at)) << page;
+    EXPECT_EQ((entry(at) & abi::pte_write) != 0, page == 519) << page;
+  }
+  ASSERT_EQ(w.call(Call::space_create, {account, 22, any}).error, Error::none);
+  ASSERT_EQ(w.map_new(CapSlot{22}, start + 300 * 4096, 1), Error::none);
+  EXPECT_EQ(w.update(CapSlot{22}, {SpaceVerb::clone, ro, CapSlot{20}, 0, start, 520, 0}), Error::occupied);
+  EXPECT_EQ(entry(start + 299 * 4096, 22), entry(start + 299 * 4096));
+  EXPECT_EQ(entry(start + 301 * 4096, 22), 0u);
+  EXPECT_EQ(w.problems(), "");
+}
+
 TEST_F(Spaces, MoveKeepsWhatIsThere) {
   ASSERT_EQ(w.map_new(CapSlot{20}, va, 3), Error::none);
   ASSERT_EQ(w.map_new(CapSlot{20}, va + 600 * 4096, 2), Error::none);
