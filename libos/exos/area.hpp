@@ -11,8 +11,14 @@ struct Task;
 struct Frame;
 struct Processor;
 
+// Answers that the entry code gives by itself, from TaskArea::quick (quick_calls.hpp).
+enum class QuickAnswer : std::uint8_t { none, pid, tid, uid, euid, gid, egid };
+inline constexpr std::size_t quick_answers = 7;
+inline constexpr std::uint32_t no_quick_answer = ~std::uint32_t{0};
+
 // Why the way back to the program must go through C++ (attention word).
-inline constexpr std::uint32_t attention_resched = 1, attention_signal = 2, attention_exit = 4, attention_restart = 8;
+inline constexpr std::uint32_t attention_resched = 1, attention_signal = 2, attention_exit = 4, attention_restart = 8,
+    attention_processor = 16;   // another processor than before
 
 struct TaskArea {
   abi::UserArea* self;
@@ -26,6 +32,7 @@ struct TaskArea {
   std::uint64_t exit_rip;        // where the way back jumps to
   std::uint64_t call_entry;      // exos_call_entry, for the vDSO
   Processor* processor;          // whose root env gives it time now (sched.cpp sets it)
+  std::array<std::uint32_t, quick_answers> quick;   // by QuickAnswer; no_quick_answer: not this way
 };
 static_assert(sizeof(TaskArea) <= 256);
 
@@ -39,11 +46,11 @@ inline constexpr std::size_t area_vector_size = sizeof(abi::UserArea) - area_vec
 [[nodiscard]] inline std::byte* vector_buffer(abi::UserArea& area) {
   return reinterpret_cast<std::byte*>(&area) + area_vector;
 }
-[[nodiscard]] inline TaskArea& current_area() {
-  abi::UserArea* self;
-  asm volatile("mov %%gs:%c1, %0" : "=r"(self) : "i"(area_library + offsetof(TaskArea, self)));
-  return task_area(*self);
+[[nodiscard]] inline abi::UserArea& current_user_area() {
+  using InGs = abi::UserArea* __attribute__((address_space(256)));
+  return **reinterpret_cast<InGs*>(area_library + offsetof(TaskArea, self));
 }
+[[nodiscard]] inline TaskArea& current_area() { return task_area(current_user_area()); }
 
 // entry.cpp
 extern "C" {

@@ -52,16 +52,14 @@ std::uint64_t to_register(const CallResult& result) {
   return result ? *result : static_cast<std::uint64_t>(-static_cast<std::int64_t>(result.error()));
 }
 
-bool is_restart(const CallResult& result) {
-  return !result && (result.error() == Errno::restart_sys || result.error() == Errno::restart_no_handler);
+[[gnu::always_inline]] inline CallResult call_handler(std::uint64_t number, const Arguments& arguments) {
+  if (number >= table_size || table[number].handler == nullptr) return missing(number);
+  return table[number].handler(arguments);
 }
 
 }  // namespace
 
-CallResult dispatch(std::uint64_t number, const Arguments& arguments) {
-  if (number >= table_size || table[number].handler == nullptr) return missing(number);
-  return table[number].handler(arguments);
-}
+CallResult dispatch(std::uint64_t number, const Arguments& arguments) { return call_handler(number, arguments); }
 
 void tell_missing(std::string_view what, std::uint64_t which, Errno answer) {
   struct Told { std::string_view what; std::uint64_t which; };
@@ -75,10 +73,11 @@ void tell_missing(std::string_view what, std::uint64_t which, Errno answer) {
 }
 
 void watch_calls() { watching = true; }
+bool calls_watched() { return watching; }
 
 // --- called by entry.cpp ----------------------------------------------------------------------------------------------
 extern "C" {
-[[gnu::used]] std::uint64_t exos_call(Frame* frame);
+[[gnu::used, clang::preserve_none]] std::uint64_t exos_call(Frame* frame);   // the entry has saved all registers
 [[gnu::used]] std::uint64_t exos_attention(Frame* frame);
 [[gnu::used]] std::uint64_t exos_program_exception(Frame* frame);
 [[gnu::used]] std::uint64_t exos_bad_return(Frame* frame, std::uint64_t vector);
@@ -141,15 +140,39 @@ CallResult dispatch_with_room(std::uint64_t number, const Arguments& arguments, 
   return result;
 }
 
-// --strace and --syscall-summary. Gives the time at which the call begins.
-std::uint64_t watch_begin(std::uint64_t number, const Arguments& arguments) {
+// For --strace and --syscall-summary.
+[[gnu::noinline]] CallResult run_watched(std::uint64_t number, const Arguments& arguments) {
   strace_enter(number, arguments);
   summary_count(number);
-  return now().raw();
-}
-void watch_end(std::uint64_t number, const Arguments& arguments, const CallResult& result, std::uint64_t begun_ns) {
+  const std::uint64_t begun_ns = now().raw(), failures = memory_failures;
+  CallResult result = dispatch(number, arguments);
+  if (!result && memory_failures != failures) result = dispatch_with_room(number, arguments, result);
   summary_add(number, now().raw() - begun_ns, result);
   strace_call(number, arguments, result);
+  return result;
+}
+
+// A call that came through the kernel: its site is patched. Whether the program single-steps.
+[[gnu::noinline]] bool take_trapped(Task& task, Frame& frame) {
+  constexpr std::uint64_t trap_flag = 1 << 8;
+  task.area->foreign_rip = 0;
+  const bool stepping = (task.area->foreign_rflags & trap_flag) != 0;
+  if (stepping) frame.rflags = task.area->foreign_rflags;
+  ++task.process->trapped_calls;
+  patch_site(*task.process->memory, frame.rip - 2);
+  return stepping;
+}
+
+// What becomes of a call that failed, `wanting` memory perhaps: it is made again, or the way back decides whether it is. The
+// answer is what the program finds in its register.
+[[gnu::noinline]] std::uint64_t settle_failure(Task& task, std::uint64_t number, const Arguments& arguments, CallResult result, bool wanting) {
+  if (wanting && !watching) result = dispatch_with_room(number, arguments, result);
+  if (!result && (result.error() == Errno::restart_sys || result.error() == Errno::restart_no_handler)) {
+    task.pending_restart = result.error();
+    sched::ask_attention(task, attention_restart);
+  }
+  if (task.signals.restore_mask) sched::ask_attention(task, attention_signal);
+  return to_register(result);
 }
 
 void tell_out_of_memory() {
@@ -159,39 +182,27 @@ void tell_out_of_memory() {
 
 }  // namespace
 
-std::uint64_t exos_call(Frame* frame) {
+[[clang::preserve_none]] std::uint64_t exos_call(Frame* frame) {
   sched::lock();
   Task& task = current();
   task.frame = frame;
   ++task.process->system_calls;
   const std::uint64_t number = frame->call;
   const Arguments arguments{frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9};
-  constexpr std::uint64_t trap_flag = 1 << 8;
-  bool stepping = false;
   // Who came through the kernel has left its address there; who came by a stub has not.
-  if (task.area->foreign_rip == frame->rip) {
-    task.area->foreign_rip = 0;
-    stepping = (task.area->foreign_rflags & trap_flag) != 0;
-    if (stepping) frame->rflags = task.area->foreign_rflags;
-    ++task.process->trapped_calls;
-    patch_site(*task.process->memory, frame->rip - 2);
-  }
-  std::uint64_t begun_ns = 0;
-  if (watching) [[unlikely]] begun_ns = watch_begin(number, arguments);
+  bool keeps_all = false;
+  if (task.area->foreign_rip == frame->rip) [[unlikely]] keeps_all = take_trapped(task, *frame);
   const std::uint64_t failures = memory_failures;
-  CallResult result = dispatch(number, arguments);
-  if (!result && memory_failures != failures) [[unlikely]] result = dispatch_with_room(number, arguments, result);
-  if (watching) [[unlikely]] watch_end(number, arguments, result, begun_ns);
-  if (is_restart(result)) [[unlikely]] {
-    task.pending_restart = result.error();
-    sched::ask_attention(task, attention_restart);
+  CallResult result = watching ? run_watched(number, arguments) : call_handler(number, arguments);
+  if (!result) [[unlikely]] result = settle_failure(task, number, arguments, result, memory_failures != failures);
+  if (task.frame_replaced) [[unlikely]] {
+    task.frame_replaced = false;
+    keeps_all = true;
+  } else {
+    frame->rax = *result;
   }
-  if (task.signals.restore_mask) [[unlikely]] sched::ask_attention(task, attention_signal);
-  tell_processor(task);
-  const bool replaced = std::exchange(task.frame_replaced, false);
-  if (!replaced) frame->rax = to_register(result);
   sched::unlock();
-  return replaced || stepping ? exit_full : exit_fast;
+  return keeps_all ? exit_full : exit_fast;
 }
 
 std::uint64_t exos_attention(Frame* frame) {

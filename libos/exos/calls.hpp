@@ -22,5 +22,6 @@ LINUX_CALLS(LINUX_CALL)
 void tell_missing(std::string_view what, std::uint64_t which, Errno answer);
 
 void watch_calls();   // from now on each call is shown to --strace and --syscall-summary
+[[nodiscard]] bool calls_watched();
 
 }  // namespace exos

@@ -10,15 +10,13 @@
 
 namespace exos::container_lock {
 
+constinit std::atomic<std::uint32_t> owner{0};
+constinit std::atomic<std::uint64_t> waiting{0};
+
 namespace {
 
 constexpr std::uint32_t spins = 200;                // a short call's length
 constexpr std::uint64_t look_again_ns = 20'000'000; // who waits looks whether the owner is still alive
-
-constinit std::atomic<std::uint32_t> owner{0};      // capability slot of the env that holds it; 0: nobody
-// A bit per processor whose root env is to be woken. Set before the last look at `owner`, read after `owner` is cleared: so
-// one of the two sides sees the other.
-constinit std::atomic<std::uint64_t> waiting{0};
 
 bool try_acquire(std::uint32_t self) {
   std::uint32_t nobody = 0;
@@ -50,10 +48,8 @@ void wait_for_turn(const TaskArea& area) {
 
 }  // namespace
 
-void acquire() {
-  TaskArea& area = current_area();
-  area.self->defer = 1;
-  if (try_acquire(area.env)) [[likely]] return;
+void acquire_contended() {
+  const TaskArea& area = current_area();
   for (;;) {
     for (std::uint32_t i = 0; i < spins; ++i) {
       asm volatile("pause");
@@ -65,20 +61,17 @@ void acquire() {
   }
 }
 
-void release() {
+void wake_waiting() {
+  std::uint64_t sleepers = waiting.exchange(0, std::memory_order_seq_cst);
+  for (; sleepers != 0; sleepers &= sleepers - 1)
+    static_cast<void>(processors()[static_cast<std::size_t>(std::countr_zero(sleepers))].env.wake());
+}
+
+// The end of the slice has waited for the lock to be let go.
+void take_deferred_end() {
   TaskArea& area = current_area();
-  owner.store(0, std::memory_order_seq_cst);
-  std::uint64_t sleepers = waiting.load(std::memory_order_seq_cst);
-  if (sleepers != 0) [[unlikely]] {
-    sleepers = waiting.exchange(0, std::memory_order_seq_cst);
-    for (; sleepers != 0; sleepers &= sleepers - 1)
-      static_cast<void>(processors()[static_cast<std::size_t>(std::countr_zero(sleepers))].env.wake());
-  }
-  area.self->defer = 0;
-  if (area.self->deferred != 0) [[unlikely]] {   // the slice's end waits for this
-    area.self->deferred = 0;
-    std::atomic_ref{area.attention}.fetch_or(attention_resched, std::memory_order_relaxed);
-  }
+  area.self->deferred = 0;
+  std::atomic_ref{area.attention}.fetch_or(attention_resched, std::memory_order_relaxed);
 }
 
 void sleep_until_free() {

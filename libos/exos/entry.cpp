@@ -7,6 +7,7 @@
 // slow way, which starts from the Frame again.
 #include "abi/address_map.hpp"
 #include "libos/exos/area.hpp"
+#include "libos/exos/quick_calls.hpp"
 #include "libos/exos/task.hpp"
 
 namespace exos {
@@ -48,15 +49,25 @@ static_assert(abi::map::image_base >> 26 == (abi::map::state_base - 1) >> 26);
 
 extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_entries() {
   asm volatile(
-      // --- a call: rax number, rsp the program's; nothing else may be lost -------------------------------------
+      // --- a call: rax number, rsp the program's, rcx where to; besides these only r11 may be lost -------------
+      // By a stub: what the task's area has the answer to needs nothing else. Until the last jump nothing is lost, so what
+      // hits it there begins again.
+      ".globl exos_call_entry\n exos_call_entry:\n"
+      "cmp %[quick_numbers], %%rax\n jae exos_general_call\n"
+      "lea exos_quick_calls(%%rip), %%r11\n movzbl (%%r11,%%rax), %%r11d\n"
+      "mov %%gs:%c[quick](%%r11), %%r11d\n"
+      "cmp $-1, %%r11d\n je exos_general_call\n"
+      "cmpl $0, %%gs:%c[attention]\n jne exos_general_call\n"
+      "mov %%r11d, %%eax\n"
+      "exos_quick_return: jmp *%%rcx\n"
       ".globl exos_foreign_entry\n exos_foreign_entry:\n"
       "mov %%gs:%c[foreign_rip], %%rcx\n"
-      ".globl exos_call_entry\n exos_call_entry:\n"
+      "exos_general_call:\n"
       "mov %%rsp, %%gs:%c[user_rsp]\n"
       "mov %%gs:%c[stack_top], %%rsp\n"
       "pushq $0x2b\n pushq %%gs:%c[user_rsp]\n pushfq\n pushq $0x33\n push %%rcx\n"
       "pushq $0\n pushq $0\n pushq $-1\n push %%rax\n" PUSH_REGISTERS
-      "mov %%rsp, %%rdi\n xor %%ebp, %%ebp\n call exos_call\n"
+      "mov %%rsp, %%r12\n xor %%ebp, %%ebp\n call exos_call\n"   // preserve_none: its first argument is in r12
       // --- the way back: eax not 0 when rcx and r11 may be lost ------------------------------------------------
       "exos_exit:\n"
       "mov %%rsp, %%gs:%c[frame]\n"
@@ -82,13 +93,16 @@ extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_entr
       // --- an exception ----------------------------------------------------------------------------------------
       ".globl exos_exception_entry\n exos_exception_entry:\n"
       "mov %%rax, %%gs:%c[exception_rax]\n" IS_LIBRARY("exception") "je 1f\n"
-      "mov %%gs:%c[exception_rax], %%rax\n mov %%gs:%c[stack_top], %%rsp\n"
+      "5: mov %%gs:%c[exception_rax], %%rax\n mov %%gs:%c[stack_top], %%rsp\n"
       PUSH_EVENT("exception") PUSH_REGISTERS "movq $0, %%gs:%c[exception_busy]\n"
       "mov %%rsp, %%rdi\n xor %%ebp, %%ebp\n call exos_program_exception\n jmp exos_exit\n"
       // In the library: on the stack that it has, unless the way back itself failed (a bad rip or rsp for iretq).
       // A program that single-steps traps at the first instruction of all: TF is off now, so the call begins again.
       "1: lea exos_foreign_entry(%%rip), %%rax\n cmp %%rax, %%gs:%c[exception_rip]\n jne 4f\n"
       "mov %%gs:%c[exception_rax], %%rax\n movq $0, %%gs:%c[exception_busy]\n jmp exos_foreign_entry\n"
+      // The jump that ends a quick call: only its target can be wrong, as if the program had gone there itself.
+      "4: lea exos_quick_return(%%rip), %%rax\n cmp %%rax, %%gs:%c[exception_rip]\n jne 4f\n"
+      "mov %%rcx, %%gs:%c[exception_rip]\n jmp 5b\n"
       "4: lea exos_exit_begin(%%rip), %%rax\n cmp %%rax, %%gs:%c[exception_rip]\n jb 2f\n"
       "lea exos_exit_end(%%rip), %%rax\n cmp %%rax, %%gs:%c[exception_rip]\n jae 2f\n"
       "mov %%gs:%c[frame], %%rsp\n mov %%rsp, %%rdi\n mov %%gs:%c[exception_kind], %%rsi\n"
@@ -104,11 +118,17 @@ extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_entr
       // --- an upcall: the time slice ends ----------------------------------------------------------------------
       ".globl exos_upcall_entry\n exos_upcall_entry:\n"
       "mov %%rax, %%gs:%c[upcall_rax]\n" IS_LIBRARY("upcall") "je 1f\n"
-      "mov %%gs:%c[upcall_rax], %%rax\n mov %%gs:%c[stack_top], %%rsp\n"
+      "5: mov %%gs:%c[upcall_rax], %%rax\n mov %%gs:%c[stack_top], %%rsp\n"
       PUSH_EVENT("upcall") PUSH_REGISTERS "movq $0, %%gs:%c[upcall_busy]\n"
       "mov %%rsp, %%rdi\n xor %%ebp, %%ebp\n call exos_preempted\n jmp exos_exit\n"
       // In the library: it will look at the attention word on its way out. Back to where it was, on a small stack.
       "1: lock orl %[resched], %%gs:%c[attention]\n"
+      // A quick call has looked at it already, perhaps: it has answered, or it is not quick after all.
+      "lea exos_quick_return(%%rip), %%rax\n cmp %%rax, %%gs:%c[upcall_rip]\n ja 6f\n je 4f\n"
+      "lea exos_call_entry(%%rip), %%rax\n cmp %%rax, %%gs:%c[upcall_rip]\n jb 6f\n"
+      "mov %%rax, %%gs:%c[upcall_rip]\n jmp 2f\n"
+      "4: mov %%rcx, %%gs:%c[upcall_rip]\n jmp 5b\n"
+      "6:"
       "lea exos_exit_begin(%%rip), %%rax\n cmp %%rax, %%gs:%c[upcall_rip]\n jb 2f\n"
       "lea exos_exit_end(%%rip), %%rax\n cmp %%rax, %%gs:%c[upcall_rip]\n jae 2f\n"
       "movq $0, %%gs:%c[upcall_busy]\n jmp exos_exit_slow\n"
@@ -130,7 +150,7 @@ extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_entr
         [foreign_rip] "i"(offsetof(abi::UserArea, foreign_rip)), [library_text] "i"(abi::map::image_base >> 26),
         [resched] "i"(attention_resched), [upcall_stack] "i"(area_upcall_stack_top),
         [env_yield] "i"(abi::call_base + static_cast<std::uint64_t>(abi::Call::env_yield)),
-        AREA(exit_rip), [flags_of_iret] "i"(1u << 8 | 1u << 16), [frame_rip] "i"(offsetof(Frame, rip)),
+        AREA(exit_rip), AREA(quick), [quick_numbers] "i"(quick_numbers), [flags_of_iret] "i"(1u << 8 | 1u << 16), [frame_rip] "i"(offsetof(Frame, rip)),
         [frame_rflags] "i"(offsetof(Frame, rflags)), [frame_rsp] "i"(offsetof(Frame, rsp)),
         [call_to_rflags] "i"(offsetof(Frame, rflags) - offsetof(Frame, call)),
         [rip_above] "i"(offsetof(Frame, rip) - offsetof(Frame, call)),

@@ -11,6 +11,7 @@
 #include "libos/exos/memory_internal.hpp"
 #include "libos/exos/patch.hpp"
 #include "libos/exos/posix_timers.hpp"
+#include "libos/exos/quick_calls.hpp"
 #include "libos/exos/run_description.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/vdso.hpp"
@@ -279,6 +280,7 @@ Status execute(ExecRequest request) {
   process.memory = fresh;
   if (!fresh->space.enter()) __builtin_trap();
   task.tid = process.pid;
+  refresh_quick_answers(task);
   end_of_vfork(task);
   task.files = std::move(files);
   task.files->close_for_exec();

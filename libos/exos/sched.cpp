@@ -66,6 +66,7 @@ Task* take_ready(const Processor& processor) {
 void choose(Processor& processor, Task& next) {
   next.started_ns = now().raw();
   task_area(*next.area).processor = &processor;
+  if (next.rseq_area != 0 && next.rseq_processor != processor.index) sched::ask_attention(next, attention_processor);
   std::atomic_ref{next.state}.store(TaskState::running, std::memory_order_release);   // pairs with leave_until_chosen()
 }
 

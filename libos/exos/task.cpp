@@ -6,6 +6,7 @@
 #include "libos/exos/capability_slots.hpp"
 #include "libos/exos/futex.hpp"
 #include "libos/exos/own.hpp"
+#include "libos/exos/quick_calls.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/strace.hpp"
 
@@ -111,6 +112,7 @@ Result<Task*> create_task(Process& process, const Memory& memory) {
 }
 
 void start_task(Task& task, const std::byte* vector_state) {
+  refresh_quick_answers(task);
   const abi::EnvEntries entries{.exception = reinterpret_cast<std::uint64_t>(&exos_exception_entry),
                                 .foreign = reinterpret_cast<std::uint64_t>(&exos_foreign_entry),
                                 .prologue = 0,

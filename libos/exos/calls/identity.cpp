@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Who a process is: identifiers, users and groups (as data: the file side checks permissions), sessions, capabilities.
 #include "libos/exos/call_helpers.hpp"
+#include "libos/exos/quick_calls.hpp"
 
 namespace exos {
 
@@ -8,6 +9,12 @@ namespace {
 
 Process& self() { return current_process(); }
 constexpr std::uint32_t unchanged = ~0u;
+
+// The process is somebody else now.
+CallResult changed() {
+  refresh_quick_answers(self());
+  return 0;
+}
 
 // A program that is not root may only become what it already is.
 bool may_be_user(std::uint32_t uid) { return self().euid == 0 || uid == self().uid || uid == self().euid || uid == self().suid; }
@@ -34,7 +41,7 @@ CallResult linux_setuid(const Arguments& a) {
   if (!may_be_user(uid)) return Fail{Errno::perm};
   if (self().euid == 0) self().uid = self().suid = uid;
   self().euid = uid;
-  return 0;
+  return changed();
 }
 CallResult linux_setgid(const Arguments& a) {
   const std::uint32_t gid = as_u32(a.a);
@@ -42,7 +49,7 @@ CallResult linux_setgid(const Arguments& a) {
   if (!may_be_group(gid)) return Fail{Errno::perm};
   if (self().euid == 0) self().gid = self().sgid = gid;
   self().egid = gid;
-  return 0;
+  return changed();
 }
 CallResult linux_setresuid(const Arguments& a) {
   for (const std::uint64_t id : {a.a, a.b, a.c})
@@ -50,7 +57,7 @@ CallResult linux_setresuid(const Arguments& a) {
   if (as_u32(a.a) != unchanged) self().uid = as_u32(a.a);
   if (as_u32(a.b) != unchanged) self().euid = as_u32(a.b);
   if (as_u32(a.c) != unchanged) self().suid = as_u32(a.c);
-  return 0;
+  return changed();
 }
 CallResult linux_setresgid(const Arguments& a) {
   for (const std::uint64_t id : {a.a, a.b, a.c})
@@ -58,7 +65,7 @@ CallResult linux_setresgid(const Arguments& a) {
   if (as_u32(a.a) != unchanged) self().gid = as_u32(a.a);
   if (as_u32(a.b) != unchanged) self().egid = as_u32(a.b);
   if (as_u32(a.c) != unchanged) self().sgid = as_u32(a.c);
-  return 0;
+  return changed();
 }
 // The saved one follows the effective one when the real one is set or the effective one becomes another than the real.
 CallResult linux_setreuid(const Arguments& a) {

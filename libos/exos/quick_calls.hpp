@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// Calls that only tell what the process is: the entry code answers them from the task's area, without a frame, a stack or
+// the container lock. Whoever changes an answer refreshes it. While calls are watched (--strace) there are none.
+#pragma once
+
+#include "libos/exos/task.hpp"
+
+namespace exos {
+
+// The numbers below this are looked up in exos_quick_calls: QuickAnswer times its size in the area.
+inline constexpr std::size_t quick_numbers = 187;
+
+void refresh_quick_answers(Task& task);
+void refresh_quick_answers(Process& process);   // of all its tasks
+
+}  // namespace exos
