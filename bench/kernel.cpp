@@ -38,5 +38,7 @@ std::uint64_t program(const guest::boot::Facts& facts) {
   bench::control();
   bench::messages();
   bench::programs();
+  bench::scaling();
+  bench::schedulers();
   guest::finish();
 }

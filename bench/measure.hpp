@@ -2,7 +2,8 @@
 // How a row is measured: batches of equal work between two marks, warm; the batch that took least counts, so that a
 // timer interrupt in one of them does not. Under -icount the counter counts instructions, and all of it repeats
 // exactly. A line of the log for each: `row KEY OPERATIONS COUNTER NANOSECONDS INTERVAL`; the interval is the batch's
-// number among all marked ones, by which the host finds the shares of the rings (bench/rings.cpp).
+// number among all marked ones, by which the host finds the shares of the rings (bench/rings.cpp). A row KEY@N is KEY at one place of its
+// curve.
 #pragma once
 
 #include "tests/kernel/domain.hpp"
@@ -82,5 +83,7 @@ void memory();
 void control();
 void messages();
 void programs();
+void scaling();
+void schedulers();
 
 }  // namespace bench

@@ -43,6 +43,34 @@ TEST(BenchReport, SaysOfEachAimWhetherItIsMet) {
   EXPECT_TRUE(holds(text, "| a bad one | failed | - | - | - |"));
 }
 
+TEST(BenchReport, HoldsTheBootAndCurvesOfTheKernel) {
+  BenchReport report = made_up();
+  report.boot = BootCost{.instructions = 1'400'000, .kernel_frames = 256, .archive_frames = 256, .ring0_lines = 11'000};
+  report.kernel[0].curve = {{1, 75}, {512, 80}};
+  const std::string json = json_of(report), markdown = markdown_of(report), page = html_of(report);
+  EXPECT_TRUE(holds(json, "\"boot_instructions\": 1400000.0") && holds(json, "\"boot_memory\": 2.0"));
+  EXPECT_TRUE(holds(markdown, "| 1,400,000 | 6,000,000 | met |") && holds(markdown, "| 2 | 4 | met |"));
+  EXPECT_TRUE(holds(page, "1,400,000"));
+  for (const std::string& text : {kernel_table_of(report), markdown}) EXPECT_TRUE(holds(text, "N = 512"));
+  EXPECT_TRUE(holds(*changes_since(R"({"boot":{"boot_instructions":1000000.0}})", report), "boot/boot_instructions"));
+}
+
+TEST(BenchReport, ShowsACurveAtEachOfItsPoints) {
+  BenchReport report = made_up();
+  report.exos[0].exos.curve = {{7, 100}, {14, 200}}, report.exos[0].fairest.curve = {{7, 400}, {14, 300}};
+  EXPECT_TRUE(holds(markdown_of(report), "| &emsp;N = 14 | 200 | - | 300 | 1.50 | | |"));
+  EXPECT_TRUE(holds(papers_table_of(report), "N = 14"));
+  EXPECT_TRUE(holds(html_of(report), "<td>N = 14</td>"));
+}
+
+TEST(BenchReport, SaysWhatTimesAreTakenWith) {
+  BenchReport report = made_up();
+  EXPECT_TRUE(holds(html_of(report), "Emulated time"));
+  report.timed_with = Accelerator::kvm;
+  EXPECT_TRUE(holds(html_of(report), "Time under KVM") && !holds(html_of(report), "Emulated time"));
+  EXPECT_TRUE(holds(json_of(report), "\"nanoseconds\": \"time under KVM\"") && holds(kernel_table_of(report), "time under KVM"));
+}
+
 TEST(BenchReport, ListsWhatIsMissingAndMarksWhatIsQuoted) {
   const std::string text = papers_table_of(made_up());
   EXPECT_TRUE(holds(text, "missing: no disks"));
@@ -100,6 +128,13 @@ TEST(BenchProfile, ChainsGoFromOutsideIn) {
                                     "\nrubbish\n" R"J({"Address":"0x20","Symbol":[{"FunctionName":""}]})J");
   EXPECT_EQ(symbols.at(0x10), (Chain{"outer", "aegis::inner"}));
   EXPECT_TRUE(symbols.at(0x20).empty());
+}
+
+TEST(BenchProfile, NamesOfOperatorsAreShortToo) {
+  const auto name = [](const std::string& full) { return read_symbols(R"J({"Address":"0x10","Symbol":[{"FunctionName":")J" + full + R"J("}]})J").at(0x10).at(0); };
+  EXPECT_EQ(name("base::Strong<abi::Tag, unsigned long>::friend operator-(base::Strong<abi::Tag>, int) requires x"), "base::Strong::operator-");
+  EXPECT_EQ(name("auto aegis::f(int)::$_0::operator()<int>(int) const"), "aegis::f::operator()<int>");
+  EXPECT_EQ(name("exos::A::operator bool() const"), "exos::A::operator bool");
 }
 
 TEST(BenchProfile, IsGivenByFunctionPlaceAndChain) {

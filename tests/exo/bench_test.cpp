@@ -5,6 +5,7 @@
 #include "exo/bench_app.hpp"
 #include "exo/bench_guard.hpp"
 #include "exo/bench_guest.hpp"
+#include "exo/bench_kernel.hpp"
 #include "exo/bench_statistics.hpp"
 
 namespace exo {
@@ -128,6 +129,24 @@ TEST(BenchSections, LeaveOutWhatIsNoInterval) {
   ASSERT_EQ(sections.size(), 2u);
   EXPECT_EQ(sections[0][0].page_flushes, 7u);
   EXPECT_EQ(sections[1].size(), 1u);
+}
+
+TEST(BenchKernel, ReadsRowsCurvesAndFigures) {
+  const std::string log = "row empty 1 10 10 0\nrow nop 100 6010 50 1\nrow envs@1 10 110 10 2\nrow envs@64 10 210 10 3\nfigure share 499000 1000\n";
+  const std::string shares = "4 6 0 0 0 0 0\n404 5606 0 0 0 0 0\n4 106 0 0 0 0 0\n4 206 0 0 0 0 0\n";
+  const auto rows = read_measurements(log, shares);
+  ASSERT_TRUE(rows.has_value());
+  EXPECT_EQ(rows->at("nop").instructions, 60);
+  EXPECT_EQ(*rows->at("nop").ring0, 56);
+  EXPECT_EQ(rows->at("nop").interval, 1u);
+  EXPECT_EQ(rows->at("share").instructions, 499);
+  EXPECT_EQ(rows->at("share").operations, 0);
+  EXPECT_EQ(curve_in(*rows, "envs"), (std::map<double, double>{{1, 10}, {64, 20}}));
+  EXPECT_EQ(rows->at("envs").instructions, 10);  // the first of its points
+  EXPECT_TRUE(curve_in(*rows, "nop").empty());
+  EXPECT_FALSE(read_measurements("row nop 0 1 1 0\n", "").has_value());
+  EXPECT_FALSE(read_measurements(log, "4 6 0 0 0 0 0\n").has_value());  // too few intervals
+  EXPECT_FALSE(read_measurements("nothing", "").has_value());
 }
 
 TEST(BenchStatistics, MedianIsTheMiddleOrTheMeanOfBoth) {

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <set>
 
+#include "exo/accelerator.hpp"
 #include "exo/bench.hpp"
 #include "exo/bench_guard.hpp"
 #include "exo/bench_profile.hpp"
@@ -16,27 +17,28 @@
 namespace exo {
 namespace {
 
-const std::set<std::string> suites{"apps", "kernel", "exos", "papers"};
+const std::set<std::string> suites{"apps", "boot", "kernel", "exos", "papers", "net", "disk"};
 
 struct BenchOptions {
   std::vector<std::string> words;      // suites, and rows of the suite exos
   ExosBench exos;
   bool no_linux = false, no_times = false;
-  std::string json, html, markdown, compare, profile, flame, folded;
+  std::string json, html, markdown, compare, profile, flame, folded, acceleration = "auto";
   [[nodiscard]] bool asks_for(const std::string& suite) const { return std::ranges::contains(words, suite); }
 };
 
 void declare(CLI::App& app, BenchOptions& options) {
-  app.add_option("suite", options.words, "kernel, exos, apps or papers (default: all), and rows of the suites exos and apps")->type_name("SUITE|ROW");
+  app.add_option("suite", options.words, "boot, kernel, exos, apps, papers, net or disk (default: all), and rows of the suites exos and apps")->type_name("SUITE|ROW");
   app.add_flag("--no-linux", options.no_linux, "Without the Linux side");
   app.add_flag("--no-times", options.no_times, "Only instructions, which repeat; no emulated time");
-  app.add_option("--rounds", options.exos.rounds, "Alternating runs for the emulated time")->check(CLI::Range(1, 100));
+  app.add_option("--rounds", options.exos.rounds, "Alternating runs for the times")->check(CLI::Range(1, 100));
+  app.add_option("--accel", options.acceleration, "What times are taken with: auto, tcg or kvm. Instructions are always counted under emulation")->type_name("NAME");
   app.add_flag("--twice", options.exos.twice, "Count twice; fail unless ExOS agrees exactly and Linux within 1 %");
   app.add_option("--json", options.json, "Write the figures to a file (-: standard output)")->type_name("FILE");
   app.add_option("--html", options.html, "Write a page with plots, which needs nothing else")->type_name("FILE");
   app.add_option("--markdown", options.markdown, "Write what docs/performance.md is")->type_name("FILE");
   app.add_option("--compare", options.compare, "Say what has changed since a file of --json")->type_name("OLD.json");
-  app.add_option("--profile", options.profile, "Where the instructions of a row of the suite exos go, by function")->type_name("ROW");
+  app.add_option("--profile", options.profile, "Where the instructions of a row of the suites exos and kernel go, by function")->type_name("[SUITE/]ROW");
   app.add_option("--flame", options.flame, "With --profile: write a flame graph")->type_name("FILE.svg");
   app.add_option("--folded", options.folded, "With --profile: write its lines for other tools")->type_name("FILE");
   app.add_option("--folder", options.exos.folder, "Where the rows lie in the source tree")->type_name("DIR");
@@ -55,24 +57,49 @@ void interpret(BenchOptions& options) {
   if (options.no_times) options.exos.rounds = 0;
 }
 
-Result<std::vector<KernelResult>> measure_kernel(const Locations& at, bool with_times) {
-  const Measurements counted = TRY(count_kernel(at));
+Status measure_kernel(const Locations& at, const BenchOptions& options, BenchReport& report) {
+  KernelCount counted = TRY(count_kernel(at));
+  report.plots = std::move(counted.plots);
   Measurements timed;
-  if (with_times) timed = TRY(time_kernel(at));
-  std::vector<KernelResult> results;
+  if (!options.no_times) timed = TRY(time_kernel(at, options.exos.timed_with));
   for (const KernelRow& row : kernel_rows()) {
-    const auto found = counted.find(row.key);
-    if (found == counted.end()) continue;
-    results.push_back({.key = row.key, .title = row.title, .comparison = row.comparison, .aim = row.aim, .counted = found->second, .nanoseconds = {}});
-    if (const auto time = timed.find(row.key); time != timed.end()) results.back().nanoseconds = time->second.nanoseconds;
+    const auto found = counted.rows.find(row.key);
+    if (found == counted.rows.end()) continue;
+    KernelResult result{.key = row.key, .title = row.title, .comparison = row.comparison, .aim = row.aim, .counted = found->second, .nanoseconds = {}, .curve = curve_in(counted.rows, row.key)};
+    if (const auto time = timed.find(row.key); time != timed.end() && time->second.operations != 0) result.nanoseconds = time->second.nanoseconds;
+    report.kernel.push_back(std::move(result));
   }
-  return results;
+  report.kernel.push_back({.key = "stride_lines", .title = "stride scheduler: lines of code", .comparison = "under 100 in 1995",
+                           .counted = {.instructions = static_cast<double>(count_code_lines_of(at.source / "libos/parts/schedulers/stride.hpp"))}, .nanoseconds = {}});
+  return {};
+}
+
+// What nanoseconds are taken with; said when it is not what one might expect.
+Status choose_timing(BenchOptions& options) {
+  const auto asked = TRY(read_acceleration(options.acceleration));
+  if (options.no_times && asked == RunOptions::Acceleration::kvm) return fail(own_failure, "--accel kvm is for times, and --no-times leaves them out");
+  if (options.no_times) return {};
+  options.exos.timed_with = TRY(choose_accelerator(asked, probe_kvm));
+  if (asked == RunOptions::Acceleration::automatic && options.exos.timed_with == Accelerator::tcg)
+    std::fprintf(stderr, "exo: times are emulated ones: %s\n", probe_kvm().reason.c_str());
+  return {};
+}
+
+// The suites that have their place and no ground yet: which rows of the tables wait for them.
+std::string waiting_rows(const std::vector<PaperTable>& papers, const std::string& reason) {
+  std::string text;
+  for (const PaperTable& paper : papers)
+    for (const PaperRow& row : paper.rows)
+      if (row.missing == reason) text += "  " + paper.name + "  " + row.title + "\n";
+  return "missing, " + reason + ":\n" + text;
 }
 
 // docs/performance.md says why an aim is missed.
 Status profile_missed(const Locations& at, BenchReport& report) {
   for (const RowResult& r : report.exos)
-    if (std::string_view{r.verdict()} == "missed" && !r.row.name.starts_with("app_")) report.profiles[r.row.name] = TRY(profile_row(at, r.row));
+    if (std::string_view{r.verdict()} == "missed" && !r.row.name.starts_with(app_prefix)) report.profiles["exos/" + r.row.name] = TRY(profile_row(at, r.row));
+  for (const KernelResult& r : report.kernel)
+    if (r.aim != 0 && !r.is_met() && r.counted.operations != 0) report.profiles["kernel/" + r.key] = TRY(profile_kernel(at, r.key));
   return {};
 }
 
@@ -98,15 +125,19 @@ void add_apps_of(const std::vector<PaperTable>& papers, BenchOptions& options) {
 }
 
 Result<int> run_suites(const Locations& at, BenchOptions options) {
-  BenchReport report{.machine = describe_machine(at), .kernel = {}, .exos = {}, .papers = {}, .profiles = {}};
+  BenchReport report{.machine = describe_machine(at), .timed_with = options.exos.timed_with};
   const bool is_quiet = options.json == "-" || options.html == "-" || options.markdown == "-";
   const auto print = [&](const std::string& text) { is_quiet ? 0 : std::fputs(text.c_str(), stdout); };
   if (options.asks_for("papers")) {
     report.papers = TRY(load_paper_tables(at.source / "bench/papers"));
     if (options.exos.names.empty()) add_apps_of(report.papers, options);
   }
+  if (options.asks_for("boot")) {
+    report.boot = TRY(measure_boot(at));
+    print(boot_table_of(*report.boot) + "\n");
+  }
   if (options.asks_for("kernel")) {
-    report.kernel = TRY(measure_kernel(at, !options.no_times));
+    TRY_VOID(measure_kernel(at, options, report));
     print(kernel_table_of(report));
   }
   if (options.asks_for("exos")) {
@@ -119,20 +150,36 @@ Result<int> run_suites(const Locations& at, BenchOptions options) {
     report.exos.insert(report.exos.end(), apps.begin(), apps.end());
   }
   if (options.asks_for("papers")) print(papers_table_of(report));
+  for (const auto& [suite, reason] : {std::pair{"net", "no packets yet"}, {"disk", "no disks yet"}})
+    if (options.asks_for(suite)) print(std::string{"\n"} + suite + ": " + waiting_rows(TRY(load_paper_tables(at.source / "bench/papers")), reason));
   report.machine = describe_machine(at);  // now with the kernel that may have been fetched
   if (!options.markdown.empty()) TRY_VOID(profile_missed(at, report));
   TRY_VOID(write_forms(options, report));
   return std::ranges::any_of(report.exos, [](const RowResult& r) { return !r.exos.failure.empty(); }) ? 1 : 0;
 }
 
+struct Profiled {
+  std::string title;
+  ChainCounts counts;
+};
+
+// ROW, exos/ROW or kernel/ROW; without the suite, of exos if it is there.
+Result<Profiled> profile_named(const Locations& at, const std::string& folder, const std::string& asked) {
+  const std::size_t slash = asked.find('/');
+  const std::string suite = slash == std::string::npos ? "" : asked.substr(0, slash), name = slash == std::string::npos ? asked : asked.substr(slash + 1);
+  const std::vector<BenchRow> rows = TRY(load_rows(at, folder));
+  const auto row = std::ranges::find(rows, name, &BenchRow::name);
+  if (suite != "kernel" && row != rows.end()) return Profiled{row->title, TRY(profile_row(at, *row))};
+  const auto kernel_row = std::ranges::find(kernel_rows(), name, [](const KernelRow& r) { return std::string{r.key}; });
+  if (suite != "exos" && kernel_row != kernel_rows().end()) return Profiled{kernel_row->title, TRY(profile_kernel(at, name))};
+  return fail(own_failure, "there is no row " + asked + " in " + folder + " or the suite kernel");
+}
+
 Result<int> show_profile(const Locations& at, const BenchOptions& options) {
   constexpr std::size_t shown = 40;
-  const std::vector<BenchRow> rows = TRY(load_rows(at, options.exos.folder));
-  const auto row = std::ranges::find(rows, options.profile, &BenchRow::name);
-  if (row == rows.end()) return fail(own_failure, "there is no row " + options.profile + " in " + options.exos.folder);
-  const ChainCounts counts = TRY(profile_row(at, *row));
+  const auto [title, counts] = TRY(profile_named(at, options.exos.folder, options.profile));
   std::fputs(profile_table_of(counts, shown).c_str(), stdout);
-  if (!options.flame.empty()) TRY_VOID(write_text(options.flame, flame_of(counts, row->title)));
+  if (!options.flame.empty()) TRY_VOID(write_text(options.flame, flame_of(counts, title)));
   if (!options.folded.empty()) TRY_VOID(write_text(options.folded, folded_of(counts)));
   return 0;
 }
@@ -142,13 +189,13 @@ Result<int> show_profile(const Locations& at, const BenchOptions& options) {
 Result<int> bench(const Locations& at, const std::vector<std::string>& words) {
   const std::vector<std::string> rest{words.begin() + (words.empty() ? 0 : 1), words.end()};
   static const std::set<std::string> short_options{"--json", "--no-times", "--twice"};
-  if (!words.empty() && words[0] == "boot") return bench_boot(at, rest);
+  if (!words.empty() && words[0] == "boot" && std::ranges::all_of(rest, [](const auto& word) { return word == "--icount"; })) return bench_boot(at, rest);
   if (!words.empty() && words[0] == "guard") return bench_guard(at, rest);
   // The record bench/kernel.json has a form of its own.
   if (!words.empty() && words[0] == "kernel" && std::ranges::all_of(rest, [](const auto& word) { return short_options.contains(word); }))
     return bench_kernel(at, rest);
   BenchOptions options;
-  CLI::App app{"What things cost, on Aegis and ExOS and on Linux in the same QEMU. Also: exo bench boot, exo bench guard", "exo bench"};
+  CLI::App app{"What things cost, on Aegis and ExOS and on Linux in the same QEMU. Also: exo bench guard", "exo bench"};
   declare(app, options);
   try {
     app.parse(std::vector<std::string>{words.rbegin(), words.rend()});
@@ -159,6 +206,7 @@ Result<int> bench(const Locations& at, const std::vector<std::string>& words) {
     return fail(own_failure, std::string{error.what()} + ": see `exo bench --help`");
   }
   if (!options.profile.empty()) return show_profile(at, options);
+  TRY_VOID(choose_timing(options));
   interpret(options);
   return run_suites(at, options);
 }

@@ -122,7 +122,7 @@ Result<std::vector<RowResult>> measure_rows(const Locations& at, const ExosBench
   }
   for (int round = 0; round < bench.rounds; ++round)
     for (const Side& side : asked) {
-      const Samples samples = TRY(run_side(at, rows, side, {.icount = false, .limit_s = bench.limit_s}, progress));
+      const Samples samples = TRY(run_side(at, rows, side, {.icount = false, .limit_s = bench.limit_s, .timed_with = bench.timed_with}, progress));
       for (RowResult& result : results) append(result.*side.timed, samples.at(result.row.name).nanoseconds);
     }
   return results;
@@ -140,7 +140,7 @@ Result<std::vector<RowResult>> measure_apps(const Locations& at, const ExosBench
     for (const BenchRow& part : app.parts) rows.push_back({.row = part});
     for (int round = 0; round <= bench.rounds; ++round)  // the first one counts
       for (const Side& side : asked) {
-        const Samples samples = TRY(run_app(at, app, {.icount = round == 0, .limit_s = bench.limit_s}, side.tuning));
+        const Samples samples = TRY(run_app(at, app, {.icount = round == 0, .limit_s = bench.limit_s, .timed_with = bench.timed_with}, side.tuning));
         progress.step(1);
         for (RowResult& result : rows) take(result, side, round == 0, samples);
       }

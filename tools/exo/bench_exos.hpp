@@ -19,6 +19,7 @@ struct ExosBench {
   int rounds = 3;                      // of alternating runs that take time; 0: only instructions
   bool twice = false;                  // count twice and fail when ExOS differs, or Linux by more than a hundredth
   int limit_s = 120;
+  Accelerator timed_with = Accelerator::tcg;
 };
 
 // A row that is a curve over N, at one N; a side that was not measured there is empty.

@@ -23,7 +23,7 @@ std::string line_of(const std::string& name, double was, double is) {
 }
 
 Status add_kernel_rows(const Locations& at, GuardFigures& measured) {
-  for (const auto& [key, figures] : TRY(count_kernel(at))) measured[std::string{kernel_prefix} + key] = figures.instructions;
+  for (const auto& [key, figures] : TRY(count_kernel(at)).rows) measured[std::string{kernel_prefix} + key] = figures.instructions;
   return {};
 }
 

@@ -40,8 +40,7 @@ constexpr const char *rings_plugin = "bench/rings.so", *profile_plugin = "bench/
 Result<Output> run_machine(const Locations& at, MachinePlan machine, const BenchPlan& plan, int limit_ms, const char* plugin_name = rings_plugin) {
   const ScratchFolder scratch;
   const auto plugin = at.build / plugin_name;
-  machine.icount = plan.icount;
-  if (plan.icount && std::filesystem::exists(plugin)) machine.plugin = plugin.string() + ",out=" + scratch.file("shares") + machine.plugin;
+  apply_plan(machine, plan, std::filesystem::exists(plugin) ? plugin.string() + ",out=" + scratch.file("shares") + machine.plugin : "");
   const Descriptor out{::memfd_create("exo-bench-out", MFD_CLOEXEC)}, null{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
   if (!out || !null) return fail_errno("cannot make a memory file");
   Machine started = TRY(start_machine(machine));
@@ -89,9 +88,7 @@ Result<Samples> run_linux_once(const Locations& at, const std::vector<BenchRow>&
                       .kernel = TRY(find_linux_kernel(at)),
                       .command_line = linux_command_line(rows, tuning, plan.limit_s),
                       .archive = archive.file.get()};
-  // Repeated string instructions count once for each of their steps. Under emulation a change of protection keys costs
-  // as much as a change of the address space: for times Linux does without.
-  if (tuning == LinuxTuning::fairest) machine.without = plan.icount ? ",-erms,-fsrm" : ",-pku";
+  machine.without = features_without(tuning, plan);
   const Output output = TRY(run_machine(at, machine, plan, linux_limit_ms));
   Samples samples = read_samples(output.end.log, output.plugin);
   if (samples.empty()) return fail(own_failure, "Linux did not start:\n" + output.end.log + output.end.qemu_words);
@@ -149,6 +146,20 @@ Result<ProfiledRow> profile_row_on_exos(const Locations& at, const BenchRow& row
   const BenchPlan plan;
   Output output = TRY(run_machine(at, ready.machine, plan, plan.limit_s * 1000, profile_plugin));
   return ProfiledRow{.sample = read_samples(as_log(row, output), "").at(row.name), .counts = std::move(output.plugin)};
+}
+
+void apply_plan(MachinePlan& machine, const BenchPlan& plan, const std::string& plugin) {
+  machine.icount = plan.icount;
+  machine.accelerator = plan.icount ? Accelerator::tcg : plan.timed_with;
+  machine.plugin = plan.icount ? plugin : "";
+}
+
+// Repeated string instructions count once for each of their steps. Under emulation a change of protection keys costs as much as a
+// change of the address space: for times Linux does without.
+std::string features_without(LinuxTuning tuning, const BenchPlan& plan) {
+  if (tuning != LinuxTuning::fairest) return "";
+  if (plan.icount) return ",-erms,-fsrm";
+  return plan.timed_with == Accelerator::tcg ? ",-pku" : "";
 }
 
 // A row that takes the kernel down, or its guest, is left out the next time.

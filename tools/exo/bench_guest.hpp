@@ -7,6 +7,7 @@
 
 #include "exo/bench_row.hpp"
 #include "exo/bench_sample.hpp"
+#include "exo/machine.hpp"
 
 namespace exo {
 
@@ -14,6 +15,7 @@ namespace exo {
 struct BenchPlan {
   bool icount = true;   // count instructions, with the plugin if this QEMU takes it; else take the host's time
   int limit_s = 120;    // for a row on ExOS; on Linux of the guest's time
+  Accelerator timed_with = Accelerator::tcg;  // instructions are always counted under emulation
 };
 
 // Linux as its distributor ships it, and with everything off that ExOS has no counterpart of.
@@ -30,6 +32,10 @@ struct ProfiledRow {
 [[nodiscard]] Result<ProfiledRow> profile_row_on_exos(const Locations& at, const BenchRow& row);
 [[nodiscard]] Result<Samples> run_rows_on_linux(const Locations& at, const std::vector<BenchRow>& rows,
                                                 const BenchPlan& plan, LinuxTuning tuning);
+
+// The machine as the plan has it, with `plugin` (empty: none) for counting. Linux is asked to do without some of the processor's features.
+void apply_plan(MachinePlan& machine, const BenchPlan& plan, const std::string& plugin);
+[[nodiscard]] std::string features_without(LinuxTuning tuning, const BenchPlan& plan);
 
 // The path of Debian's kernel for virtual machines, fetched with apt-get on first use into the build folder.
 [[nodiscard]] Result<std::string> find_linux_kernel(const Locations& at);

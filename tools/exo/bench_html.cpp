@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <cmath>
 
 #include "exo/bench_report.hpp"
 #include "exo/bench_statistics.hpp"
@@ -18,8 +20,6 @@ std::optional<double> count_of(const Sample& sample) {
   return sample.counts.empty() ? std::nullopt : std::optional{sample.least()};
 }
 
-bool is_met(const KernelResult& r) { return r.counted.instructions <= r.aim; }
-
 std::string verdict_mark(const std::string& verdict, const std::string& words) {
   return "<span class=\"verdict " + verdict + "\">" + escaped(words) + "</span>";
 }
@@ -29,7 +29,7 @@ std::string tile(const std::string& figure, const std::string& words) { return "
 std::string summary(const BenchReport& report) {
   std::size_t kernel_aims = 0, kernel_met = 0, exos_aims = 0, exos_met = 0, failed = 0, fewer = 0;
   for (const KernelResult& r : report.kernel)
-    if (r.aim != 0) ++kernel_aims, kernel_met += is_met(r) ? 1 : 0;
+    if (r.aim != 0) ++kernel_aims, kernel_met += r.is_met() ? 1 : 0;
   for (const RowResult& r : report.exos) {
     if (r.row.aim != 0) ++exos_aims, exos_met += std::string_view{r.verdict()} == "met" ? 1 : 0;
     if (!r.exos.failure.empty()) ++failed;
@@ -48,11 +48,23 @@ std::string machine_part(const BenchReport& report) {
 
 std::string kernel_card(const KernelResult& r) {
   std::string text = "<div class=\"card\">";
-  if (r.aim != 0) text += verdict_mark(is_met(r) ? "met" : "missed", (is_met(r) ? "met: at most " : "missed: at most ") + grouped(r.aim));
+  if (r.aim != 0) text += verdict_mark(r.is_met() ? "met" : "missed", (r.is_met() ? "met: at most " : "missed: at most ") + grouped(r.aim));
   text += "<h3>" + escaped(r.title) + "</h3>";
   if (!r.comparison.empty()) text += "<small>" + escaped(r.comparison) + "</small>";
   const std::array group{html::Bar{"kernel", "kernel", r.counted.ring0, {}}, html::Bar{"library", "library", r.counted.ring3, {}}};
-  return text + html::bars(group) + "</div>";
+  const std::array whole{html::Bar{"kernel", "in all", r.counted.instructions, {}}};  // shares are not known, or it is no count
+  return text + (r.counted.ring0 ? html::bars(group) : html::bars(whole)) + "</div>";
+}
+
+std::string boot_part(const BenchReport& report) {
+  if (!report.boot) return "";
+  std::string text = "<h2>Boot</h2><p>To the first instruction of <code>busybox true</code>, 64 MiB, one processor.</p><div class=\"wide\"><table>";
+  for (const BootFigure& one : figures_of(*report.boot)) {
+    text += "<tr><td>" + escaped(one.title) + "</td><td class=\"n\">" + grouped(one.figure) + "</td><td>";
+    if (one.aim != 0) text += std::string{one.figure <= one.aim ? "<span class=\"met\">met" : "<span class=\"missed\">missed"} + ": under " + grouped(one.aim) + "</span>";
+    text += "</td></tr>";
+  }
+  return text + "</table></div>";
 }
 
 std::string kernel_part(const BenchReport& report) {
@@ -85,6 +97,19 @@ std::string exos_part(const BenchReport& report) {
   return text + "</div>";
 }
 
+// What the guest of the suite kernel asked to be plotted: series over milliseconds.
+std::string plot_card(const std::string& name, const Plot& plot) {
+  static constexpr std::array kinds{"fairest", "stock", "exos"};
+  std::vector<html::Curve> group;
+  for (const auto& [series, points] : plot) {
+    html::Curve curve{kinds[group.size() % kinds.size()], series, {}};
+    for (const Point& point : points) curve.points[point.x] = point.y;
+    group.push_back(std::move(curve));
+  }
+  const std::string title = name == "stride" ? "stride scheduler: iterations of three over milliseconds (figure 3 of 1995)" : name;
+  return html::curves(title, group, html::Scale::linear);
+}
+
 std::string curves_part(const BenchReport& report) {
   std::string text;
   for (const RowResult& r : report.exos) {
@@ -92,8 +117,20 @@ std::string curves_part(const BenchReport& report) {
     const std::array group{html::Curve{"exos", "ExOS", r.exos.curve}, html::Curve{"stock", "Linux", r.stock.curve}, html::Curve{"fairest", "fairest", r.fairest.curve}};
     text += html::curves(r.row.title, group);
   }
-  return text.empty() ? "" : "<h2>How it grows</h2><p>Instructions over N, both axes logarithmic.</p><div class=\"grid\">" + text + "</div>";
+  for (const KernelResult& r : report.kernel) {
+    const std::array group{html::Curve{"kernel", "kernel", r.curve}};
+    if (!r.curve.empty()) text += html::curves("kernel: " + r.title, group);
+  }
+  for (const auto& [name, plot] : report.plots) text += plot_card(name, plot);
+  return text.empty() ? "" : "<h2>How it grows</h2><p>Instructions over N, both axes logarithmic; what runs over milliseconds has linear axes from zero.</p><div class=\"grid\">" + text + "</div>";
 }
+
+std::string capitalised(std::string text) {
+  text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+  return text;
+}
+
+std::string nanoseconds_text(const std::vector<double>& values) { return grouped(std::round(median(values))) + " ns"; }
 
 std::string times_part(const BenchReport& report) {
   std::vector<std::pair<const RowResult*, Estimate>> found;
@@ -104,10 +141,10 @@ std::string times_part(const BenchReport& report) {
       least = std::min(least, ratio->low), most = std::max(most, ratio->high);
     }
   if (found.empty()) return "";
-  std::string text = "<h2>Emulated time</h2><p>How many times as long the fairest Linux takes: ratio of medians of alternating runs, with the 95 % interval of the bootstrap. "
-                     "The line is 1, the axis logarithmic from " + times_text(least) + " to " + times_text(most) + ". Emulation makes some things dear that hardware does not.</p><div class=\"grid\">";
+  std::string text = "<h2>" + capitalised(time_words(report)) + "</h2><p>How many times as long the fairest Linux takes: ratio of medians of alternating runs, with the 95 % interval of the bootstrap. "
+                     "The line is 1, the axis logarithmic from " + times_text(least) + " to " + times_text(most) + (report.timed_with == Accelerator::tcg ? ". Emulation makes some things dear that hardware does not." : ".") + "</p><div class=\"grid\">";
   for (const auto& [r, ratio] : found) {
-    text += "<div class=\"card\">" + verdict_mark("", times_text(ratio.middle)) + "<h3>" + escaped(r->row.title) + "</h3><small>" + times_text(ratio.low) + " to " + times_text(ratio.high) + "</small>";
+    text += "<div class=\"card\">" + verdict_mark("", times_text(ratio.middle)) + "<h3>" + escaped(r->row.title) + "</h3><small>" + times_text(ratio.low) + " to " + times_text(ratio.high) + "; medians " + nanoseconds_text(r->exos_ns) + " beside " + nanoseconds_text(r->fairest_ns) + "</small>";
     text += html::interval({ratio.low, ratio.middle, ratio.high}, least, most) + "</div>";
   }
   return text + "</div>";
@@ -120,7 +157,7 @@ std::string distributions_part(const BenchReport& report) {
     const std::array group{html::Strip{"exos", "ExOS", r.exos_ns}, html::Strip{"stock", "Linux", r.stock_ns}, html::Strip{"fairest", "fairest", r.fairest_ns}};
     text += "<div class=\"card\"><h3>" + escaped(r.row.title) + "</h3>" + html::strips(group) + "</div>";
   }
-  return text.empty() ? "" : "<h2>Distributions</h2><p>Emulated nanoseconds of one operation, a tick for each batch, logarithmic.</p>" + std::string{key} + "<div class=\"grid\">" + text + "</div>";
+  return text.empty() ? "" : "<h2>Distributions</h2><p>Nanoseconds of one operation (" + time_words(report) + "), a tick for each batch, logarithmic.</p>" + std::string{key} + "<div class=\"grid\">" + text + "</div>";
 }
 
 std::string cell(const std::string& text) { return "<td class=\"n\">" + text + "</td>"; }
@@ -135,8 +172,11 @@ std::string measured_row(const RowResult& r) {
 
 std::string paper_row(const BenchReport& report, const PaperRow& row) {
   if (!row.missing.empty()) return "<tr><td>" + escaped(row.title) + "</td><td colspan=\"4\">missing: " + escaped(row.missing) + "</td></tr>";
-  if (const KernelResult* k = report.find_kernel(row.kernel))
-    return "<tr><td>kernel: " + escaped(k->title) + "</td>" + cell(grouped(k->counted.instructions)) + "<td></td><td></td><td></td></tr>";
+  if (const KernelResult* k = report.find_kernel(row.kernel)) {
+    std::string text = "<tr><td>kernel: " + escaped(k->title) + (k->comparison.empty() ? "" : " (" + escaped(k->comparison) + ")") + "</td>" + cell(grouped(k->counted.instructions)) + "<td></td><td></td><td></td></tr>";
+    for (const auto& [n, count] : k->curve) text += "<tr class=\"point\"><td>N = " + grouped(n) + "</td>" + cell(grouped(count)) + "<td></td><td></td><td></td></tr>";
+    return text;
+  }
   if (const RowResult* r = report.find_exos(row.exos))
     return measured_row(*r);
   return "<tr><td>" + escaped(row.kernel + row.exos) + "</td><td colspan=\"4\">not measured</td></tr>";
@@ -170,7 +210,7 @@ std::string html_of(const BenchReport& report) {
   return "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
          "<meta name=\"color-scheme\" content=\"light dark\"><title>What Aegis and ExOS cost</title><style>" + std::string{html::style} + "</style></head><body>"
          "<h1>What Aegis and ExOS cost</h1><p>Counted guest instructions repeat; emulated time does not, and has its interval.</p>" +
-         summary(report) + exos_part(report) + curves_part(report) + times_part(report) + distributions_part(report) + kernel_part(report) +
+         summary(report) + boot_part(report) + exos_part(report) + curves_part(report) + times_part(report) + distributions_part(report) + kernel_part(report) +
          papers_part(report) + failures_part(report) + machine_part(report) + "</body></html>\n";
 }
 

@@ -37,13 +37,14 @@ struct Strip {
 };
 [[nodiscard]] std::string strips(std::span<const Strip> group);
 
-// Curves on logarithmic axes, with the figures at their last points.
+// Curves with the figures at their last points.
+enum class Scale { logarithmic, linear };
 struct Curve {
   const char* kind;
   std::string name;
   std::map<double, double> points;
 };
-[[nodiscard]] std::string curves(const std::string& title, std::span<const Curve> group);
+[[nodiscard]] std::string curves(const std::string& title, std::span<const Curve> group, Scale scale = Scale::logarithmic);
 
 // Style sheet of the page: light and dark, wide and narrow.
 extern const char* const style;

@@ -22,13 +22,20 @@ double log_place(double value, double least, double most) {
 constexpr double left = 10, right = 296, top = 12, bottom = 170, width = 400, height = 200;
 
 struct Axes {
+  Scale scale;
   double least_x, most_x, least_y, most_y;
-  [[nodiscard]] double x(double value) const { return left + log_place(value, least_x, most_x) * (right - left); }
-  [[nodiscard]] double y(double value) const { return bottom - log_place(value, least_y, most_y) * (bottom - top); }
+  [[nodiscard]] double place(double value, double least, double most) const {
+    if (scale == Scale::logarithmic) return log_place(value, least, most);
+    return most > least ? (value - least) / (most - least) : 0.5;
+  }
+  [[nodiscard]] double x(double value) const { return left + place(value, least_x, most_x) * (right - left); }
+  [[nodiscard]] double y(double value) const { return bottom - place(value, least_y, most_y) * (bottom - top); }
 };
 
-Axes axes_of(std::span<const Curve> group) {
-  Axes axes{1e300, 0, 1e300, 0};
+// Linear axes begin at zero, so that what is small looks small.
+Axes axes_of(std::span<const Curve> group, Scale scale) {
+  const double least = scale == Scale::linear ? 0 : 1e300;
+  Axes axes{scale, least, 0, least, 0};
   for (const Curve& curve : group)
     for (const auto& [x, y] : curve.points) {
       axes.least_x = std::min(axes.least_x, x), axes.most_x = std::max(axes.most_x, x);
@@ -116,13 +123,13 @@ std::string strips(std::span<const Strip> group) {
   return text + "</div>";
 }
 
-std::string curves(const std::string& title, std::span<const Curve> group) {
+std::string curves(const std::string& title, std::span<const Curve> group, Scale scale) {
   std::vector<Curve> shown;
   for (const Curve& curve : group)
     if (!curve.points.empty()) shown.push_back(curve);
   std::string text = "<figure><figcaption>" + escaped(title) + "</figcaption>";
   if (shown.empty()) return text + "<p>not measured</p></figure>";
-  const Axes axes = axes_of(shown);
+  const Axes axes = axes_of(shown, scale);
   append_format(text, "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\">", width, height);
   append_format(text, "<path class=\"frame\" d=\"M%.0f %.0fV%.0fH%.0f\"/>", left, top, bottom, right);
   append_format(text, "<text x=\"%.0f\" y=\"%.0f\">%s</text>", left, bottom + 16, grouped(axes.least_x).c_str());
@@ -152,7 +159,7 @@ p{margin:.25rem 0;color:var(--soft)}a{color:var(--exos)}
 .one{top:0;bottom:0;width:1px;background:var(--soft)}.range{top:.45rem;height:.2rem;min-width:2px;background:var(--exos);opacity:.55}.middle{top:.2rem;width:.3rem;height:.7rem;margin-left:-.15rem;background:var(--exos)}
 .tick{top:.15rem;width:2px;height:.8rem;opacity:.6}.ends{display:flex;justify-content:space-between;color:var(--soft)}
 figcaption{font-weight:600}svg{display:block;width:100%;max-width:34rem;height:auto}svg text{font-size:10px;fill:var(--soft)}.end{text-anchor:end}
-.line{fill:none;stroke-width:2}.line.exos{stroke:var(--exos)}.line.stock{stroke:var(--stock)}.line.fairest{stroke:var(--fairest)}circle.exos{fill:var(--exos)}circle.stock{fill:var(--stock)}circle.fairest{fill:var(--fairest)}.frame{fill:none;stroke:var(--rule)}
+.line{fill:none;stroke-width:2}.line.exos,.line.kernel{stroke:var(--exos)}.line.stock{stroke:var(--stock)}.line.fairest{stroke:var(--fairest)}circle.exos,circle.kernel{fill:var(--exos)}circle.stock{fill:var(--stock)}circle.fairest{fill:var(--fairest)}.frame{fill:none;stroke:var(--rule)}
 .key{display:flex;flex-wrap:wrap;gap:.25rem 1rem;font-size:.85rem}.key i{display:inline-block;width:.8rem;height:.8rem;margin-right:.3rem;vertical-align:-.1rem}
 table{border-collapse:collapse;width:100%;font-size:.85rem}td,th{padding:.25rem .4rem;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .wide{overflow-x:auto}.quoted{font-style:italic}.point td:first-child{padding-left:1.5rem}.point{color:var(--soft)}pre{overflow-x:auto;font-size:.75rem;background:var(--card);border:1px solid var(--rule);padding:.5rem}

@@ -33,9 +33,16 @@ Json side_of(const Sample& sample, const std::vector<double>& nanoseconds) {
   return side;
 }
 
+Json boot_of(const BootCost& cost) {
+  Json boot = Json::object();
+  for (const BootFigure& one : figures_of(cost)) boot[one.key] = rounded(one.figure);
+  boot["emulated_ns"] = cost.ns;
+  return boot;
+}
+
 }  // namespace
 
-// The figures of a run: `machine`, `kernel` (a row: key, title, aim, total, ring0, ring3, nanoseconds), `rows` (of ExOS and Linux: name, title,
+// The figures of a run: `machine`, `nanoseconds` (what they are of), `boot` (figures by key), `kernel` (a row: key, title, aim, total, ring0, ring3, nanoseconds, curve), `rows` (of ExOS and Linux: name, title,
 // why, source, aim and a side each: instructions, batches, share, curve, nanoseconds, or failure and log).
 std::string json_of(const BenchReport& report) {
   Json machine = Json::object(), kernel = Json::array(), rows = Json::array();
@@ -46,6 +53,7 @@ std::string json_of(const BenchReport& report) {
     if (r.counted.ring0) row["ring0"] = rounded(*r.counted.ring0);
     if (r.counted.ring3) row["ring3"] = rounded(*r.counted.ring3);
     if (r.nanoseconds) row["nanoseconds"] = rounded(*r.nanoseconds);
+    for (const auto& [n, count] : r.curve) row["curve"].push_back({rounded(n), rounded(count)});
     row["comparison"] = r.comparison;
     kernel.push_back(std::move(row));
   }
@@ -57,7 +65,9 @@ std::string json_of(const BenchReport& report) {
     row["linux_fairest"] = side_of(r.fairest, r.fairest_ns);
     rows.push_back(std::move(row));
   }
-  const Json all{{"unit", "guest instructions of one operation, -icount shift=0"}, {"machine", std::move(machine)}, {"kernel", std::move(kernel)}, {"rows", std::move(rows)}};
+  Json all{{"unit", "guest instructions of one operation, -icount shift=0"}, {"nanoseconds", time_words(report)}, {"machine", std::move(machine)}};
+  if (report.boot) all["boot"] = boot_of(*report.boot);
+  all["kernel"] = std::move(kernel), all["rows"] = std::move(rows);
   return all.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

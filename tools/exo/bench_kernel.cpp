@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <sstream>
 
@@ -21,59 +22,10 @@ namespace {
 
 constexpr int limit_ms = 120'000;
 
-constexpr double zeroed_page = 512;  // rep stosq counts once for each of its 512 words
-
-constexpr double more_contexts = 63;   // than one
-// What program_run copies for each: the context in; zeros, and then the result, out. A word of 8 bytes counts once.
-constexpr double copied_result = 6, copied_word = 1 + copied_result, copied_packet = 8 + copied_result;
-
-constexpr KernelRow rows[] = {
-    {"nop", "null Aegis call, round trip", 60, "Linux getpid 322"},
-    {"exception", "exception to the handler's first instruction", 80, "Aegis 1995: 18 (MIPS)"},
-    {"protection_fault", "page-protection fault, handler, fixed, back", 350, "Linux SIGSEGV + mprotect 16,190"},
-    {"dirty", "dirty query", 10, "Linux pagemap 32,730"},
-    {"protect_1", "protect 1 page", 250, "Linux mprotect 9,290"},
-    {"protect_1_pair", "protect 1 page, unprotect it", 500, ""},
-    {"protect_1_list", "protect 1 page by a list of one operation", 0, ""},
-    {"protect_100", "protect 100 pages", 2500, "Linux mprotect 25,406"},
-    {"unprotect_100", "unprotect 100 pages", 2500, "Linux mprotect 25,406"},
-    {"appel1", "Appel1: trap, protect another, unprotect; per page", 700, "Linux 21,492"},
-    {"appel2", "Appel2: protect 100, trap, unprotect; per page", 450, "Linux 13,146"},
-    {"map_unmap", "map a fresh page, unmap it (zeroing apart)", 500, "Linux mmap + touch + munmap 18,825", zeroed_page},
-    {"map_unmap_100", "the same for 100 pages (zeroing apart)", 0, "", 100 * zeroed_page},
-    {"map_again", "map an own frame, unmap it, one call", 0, ""},
-    {"frame_alloc_free", "allocate a frame, free it (zeroing apart)", 0, "", zeroed_page},
-    {"transfer_registers", "synchronous transfer, one way, message in registers", 150, "seL4: call 775, reply 646 cycles"},
-    {"transfer", "synchronous transfer, one way, 10 words", 150, "seL4: call 775, reply 646 cycles"},
-    {"transfer_served", "the same there and back, with a handler in C++", 0, ""},
-    {"foreign", "foreign call reflected to the library, and back", 120, "Linux getpid 322"},
-    {"foreign_rewritten", "foreign call from a rewritten site, and back", 40, "Linux getpid 322"},
-    {"env_create_destroy", "env create + destroy", 15000, "Linux fork + exit + wait 272,414"},
-    {"domain_create_destroy", "account, space, table, env: create + destroy", 0, "Linux fork + exit + wait 272,414"},
-    {"yield_same_space", "directed yield, same space, one way", 0, "Linux sched_yield switch 1,767"},
-    {"yield_other_space", "directed yield, other space, one way", 0, "Linux sched_yield switch 1,767"},
-    {"wake_sleep", "wake a sleeper, yield to it, it sleeps", 0, "Linux futex ping-pong 8,980"},
-    {"wake", "wake one that does not sleep", 0, ""},
-    {"wait_word", "env_wait for a word that is true already", 0, ""},
-    {"ring", "ring: put and take 64 bytes, nobody sleeps", 0, "Linux pipe round trip 11,241"},
-    {"program_load", "load a program of 4,096 instructions", 5'000'000, ""},
-    {"program_run", "program_run, one comparison, whole call", 0, ""},
-    {"predicate", "predicate of one comparison (copying apart)", 40, "", copied_word, {"program_run", more_contexts}},
-    {"filter_run", "program_run, filter of ten comparisons", 0, ""},
-    {"filter", "filter of ten comparisons (copying apart)", 60, "", copied_packet, {"filter_run", more_contexts}},
-    {"watch_true", "env_watch by a predicate that is true already", 0, ""},
-    {"page_signal", "page_signal, nobody waits", 0, ""},
-    {"watch_look", "page_signal, for each sleeper on a predicate", 0, "", 0, {"page_signal", 64}},
-    {"cap_derive", "derive a capability", 0, ""},
-    {"cap_drop", "drop a capability", 0, ""},
-    {"cap_revoke", "revoke, for each derived capability", 0, ""},
-    {"cap_read", "read a capability", 0, ""},
-    {"account_read", "read an account", 0, ""},
-};
-
 struct BootPlan {
   bool icount = false;
-  std::string plugin, shares;  // the plugin and the file that it writes; empty: without
+  std::string plugin, shares;  // the plugin with its arguments, and the file that it writes; empty: without
+  Accelerator accelerator = Accelerator::tcg;
 };
 
 Result<std::string> run_guest(const Locations& at, const BootPlan& plan) {
@@ -81,6 +33,7 @@ Result<std::string> run_guest(const Locations& at, const BootPlan& plan) {
   TRY_VOID(require_built(program));
   const Archive archive = TRY(make_bare_archive(program.string()));
   Machine machine = TRY(start_machine({.qemu = TRY(find_qemu("")),
+                                       .accelerator = plan.accelerator,
                                        .console = Console::none,
                                        .memory = 64u << 20,
                                        .cpus = 1,
@@ -101,7 +54,7 @@ Result<std::string> run_guest(const Locations& at, const BootPlan& plan) {
 // Of each row what another row tells by itself.
 void take_parts_off(Measurements& all) {
   const Measurements whole = all;
-  for (const KernelRow& row : rows) {
+  for (const KernelRow& row : kernel_rows()) {
     const auto found = all.find(row.key);
     if (row.less.key == nullptr || found == all.end() || !whole.contains(row.less.key)) continue;
     Measured& m = found->second;
@@ -113,17 +66,19 @@ void take_parts_off(Measurements& all) {
   }
 }
 
+Result<KernelCount> read_count(const std::string& log, const std::string& shares) { return KernelCount{.rows = TRY(read_measurements(log, shares)), .plots = read_plots(log)}; }
+
 // Instructions, with the shares if this QEMU takes the plugin.
-Result<Measurements> count(const Locations& at) {
+Result<KernelCount> count(const Locations& at) {
   const fs::path plugin = at.build / "bench/rings.so";
   const ScratchFolder scratch;
   if (fs::exists(plugin)) {
     const BootPlan plan{.icount = true, .plugin = plugin.string(), .shares = scratch.file("shares")};
     const auto log = run_guest(at, plan);
-    if (log.has_value()) return read_measurements(*log, contents_of(plan.shares));
+    if (log.has_value()) return read_count(*log, contents_of(plan.shares));
     std::fprintf(stderr, "exo: counting without the shares of the rings: this QEMU did not take %s\n", plugin.c_str());
   }
-  return read_measurements(TRY(run_guest(at, {.icount = true})), "");
+  return read_count(TRY(run_guest(at, {.icount = true})), "");
 }
 
 void print_table(const Measurements& counted, const Measurements* timed) {
@@ -131,7 +86,7 @@ void print_table(const Measurements& counted, const Measurements* timed) {
               timed != nullptr ? "; emulated time in a run without it" : "");
   std::printf("%-50s %8s %8s %8s %8s %9s  %s\n", "operation", "aim", "total", "ring 0", "ring 3", "time, ns",
               "to compare");
-  for (const KernelRow& row : rows) {
+  for (const KernelRow& row : kernel_rows()) {
     const auto found = counted.find(row.key);
     if (found == counted.end()) {
       std::printf("%-50s %8s %8s\n", row.title, row.aim == 0 ? "" : grouped(row.aim).c_str(), "not there");
@@ -167,7 +122,7 @@ std::string json_number(double value) {
 void print_json(const Measurements& counted, const Measurements* timed) {
   std::printf("{\n  \"unit\": \"guest instructions, -icount shift=0\",\n  \"rows\": [");
   const char* separator = "\n";
-  for (const KernelRow& row : rows) {
+  for (const KernelRow& row : kernel_rows()) {
     const auto found = counted.find(row.key);
     if (found == counted.end()) continue;
     const Measured& m = found->second;
@@ -183,58 +138,96 @@ void print_json(const Measurements& counted, const Measurements* timed) {
   std::printf("\n  ]\n}\n");
 }
 
+// A line `row KEY OPERATIONS COUNTER NANOSECONDS INTERVAL` or `figure KEY NUMERATOR DENOMINATOR`.
+struct KernelLine {
+  std::string key;
+  std::uint64_t operations = 0, counter = 0, ns = 0, interval = 0;
+};
+
+Measured measured_of(const KernelLine& line, const KernelLine& empty, std::span<const CountedInterval> intervals) {
+  const auto each = [&](std::uint64_t sum, std::uint64_t nothing) { return (static_cast<double>(sum) - static_cast<double>(nothing)) / static_cast<double>(line.operations); };
+  Measured m{.instructions = each(line.counter, empty.counter), .ring0 = {}, .ring3 = {}, .nanoseconds = each(line.ns, empty.ns),
+             .operations = static_cast<double>(line.operations), .interval = line.interval};
+  if (!intervals.empty()) {
+    m.ring0 = each(intervals[line.interval].ring0, intervals[empty.interval].ring0);
+    m.ring3 = each(intervals[line.interval].ring3, intervals[empty.interval].ring3);
+  }
+  return m;
+}
+
+// KEY@N is a place of a curve; the first of them is KEY's own figure.
+void add_measured(Measurements& all, const std::string& key, const Measured& m) {
+  all.emplace(key, m);
+  if (const std::size_t at = key.find('@'); at != std::string::npos) all.emplace(key.substr(0, at), m);
+}
+
+Result<std::optional<KernelLine>> read_line(const std::string& text, std::size_t intervals) {
+  std::istringstream words{text};
+  std::string what;
+  KernelLine line;
+  if (!(words >> what >> line.key) || what != "row") return std::nullopt;
+  if (!(words >> line.operations >> line.counter >> line.ns >> line.interval) || line.operations == 0)
+    return fail(own_failure, "the measuring guest said \"" + text + "\"");
+  if (intervals != 0 && line.interval >= intervals)
+    return fail(own_failure, "the plugin counted " + std::to_string(intervals) + " intervals, too few");
+  return line;
+}
+
+void add_figure(Measurements& all, const std::string& text) {
+  std::istringstream words{text};
+  std::string what, key;
+  double above = 0, below = 0;
+  if (words >> what >> key >> above >> below && what == "figure" && below > 0) all.emplace(key, Measured{.instructions = above / below, .ring0 = {}, .ring3 = {}});
+}
+
 }  // namespace
 
 Result<Measurements> read_measurements(const std::string& log, const std::string& shares) {
   const auto sections = read_sections(shares);
   const std::vector<CountedInterval> intervals = sections.empty() ? std::vector<CountedInterval>{} : sections.front();
   Measurements out;
-  double empty_counter = 0, empty_ns = 0;
-  CountedInterval empty{};
+  KernelLine empty;
   std::istringstream lines{log};
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words{line};
-    std::string what, key;
-    std::uint64_t operations = 0, counter = 0, ns = 0, interval = 0;
-    if (!(words >> what >> key) || what != "row") continue;
-    if (!(words >> operations >> counter >> ns >> interval) || operations == 0)
-      return fail(own_failure, "the measuring guest said \"" + line + "\"");
-    if (!intervals.empty() && interval >= intervals.size())
-      return fail(own_failure, "the plugin counted " + std::to_string(intervals.size()) + " intervals, too few");
-    const CountedInterval share = intervals.empty() ? CountedInterval{} : intervals[interval];
-    if (key == "empty") {
-      empty_counter = static_cast<double>(counter), empty_ns = static_cast<double>(ns), empty = share;
-      continue;
-    }
-    const auto each = [&](double sum) { return sum / static_cast<double>(operations); };
-    Measured m{.instructions = each(static_cast<double>(counter) - empty_counter),
-               .ring0 = {},
-               .ring3 = {},
-               .nanoseconds = each(static_cast<double>(ns) - empty_ns)};
-    if (!intervals.empty()) {
-      m.ring0 = each(static_cast<double>(share.ring0) - static_cast<double>(empty.ring0));
-      m.ring3 = each(static_cast<double>(share.ring3) - static_cast<double>(empty.ring3));
-    }
-    out.emplace(key, m);
+  for (std::string text; std::getline(lines, text);) {
+    add_figure(out, text);
+    const std::optional<KernelLine> line = TRY(read_line(text, intervals.size()));
+    if (line && line->key == "empty") empty = *line;
+    else if (line) add_measured(out, line->key, measured_of(*line, empty, intervals));
   }
   if (out.empty()) return fail(own_failure, "the measuring guest told no figures");
   take_parts_off(out);
   return out;
 }
 
-std::span<const KernelRow> kernel_rows() { return rows; }
+std::map<double, double> curve_in(const Measurements& all, const std::string& key) {
+  std::map<double, double> curve;
+  for (auto at = all.lower_bound(key + "@"); at != all.end() && at->first.starts_with(key + "@"); ++at)
+    curve[std::strtod(at->first.c_str() + key.size() + 1, nullptr)] = at->second.instructions;
+  return curve;
+}
 
-Result<Measurements> count_kernel(const Locations& at) {
-  Measurements all = TRY(count(at));
-  for (const KernelRow& row : rows)
-    if (const auto found = all.find(row.key); found != all.end()) {
+Result<KernelCount> count_kernel(const Locations& at) {
+  KernelCount all = TRY(count(at));
+  for (const KernelRow& row : kernel_rows())
+    if (const auto found = all.rows.find(row.key); found != all.rows.end()) {
       found->second.instructions -= row.apart;
       if (found->second.ring0) *found->second.ring0 -= row.apart;
     }
   return all;
 }
 
-Result<Measurements> time_kernel(const Locations& at) { return read_measurements(TRY(run_guest(at, {})), ""); }
+Result<Measurements> time_kernel(const Locations& at, Accelerator accelerator) { return read_measurements(TRY(run_guest(at, {.accelerator = accelerator})), ""); }
+
+Result<KernelProfile> profile_kernel_row(const Locations& at, const std::string& key) {
+  const Measurements rows = TRY(read_measurements(TRY(run_guest(at, {.icount = true})), ""));
+  const auto row = rows.find(key);
+  if (row == rows.end() || row->second.operations == 0) return fail(own_failure, "there is no row " + key + " in the suite kernel whose instructions could be told apart");
+  const ScratchFolder scratch;
+  const fs::path plugin = at.build / "bench/profile.so";
+  const BootPlan plan{.icount = true, .plugin = plugin.string() + ",skip=" + std::to_string(row->second.interval) + ",take=1", .shares = scratch.file("counts")};
+  TRY(run_guest(at, plan));
+  return KernelProfile{.operations = row->second.operations, .counts = contents_of(plan.shares)};
+}
 
 Result<int> bench_kernel(const Locations& at, const std::vector<std::string>& words) {
   bool json = false, times = true, twice = false;
@@ -248,10 +241,10 @@ Result<int> bench_kernel(const Locations& at, const std::vector<std::string>& wo
     else
       return fail(own_failure, "unknown option " + word + ": `exo bench kernel [--json] [--no-times] [--twice]`");
   }
-  const Measurements counted = TRY(count(at));
-  if (twice) TRY_VOID(compare(counted, TRY(count(at))));
+  const Measurements counted = TRY(count(at)).rows;
+  if (twice) TRY_VOID(compare(counted, TRY(count(at)).rows));
   std::optional<Measurements> timed;
-  if (times) timed = TRY(time_kernel(at));
+  if (times) timed = TRY(time_kernel(at, Accelerator::tcg));
   (json ? print_json : print_table)(counted, timed ? &*timed : nullptr);
   return 0;
 }

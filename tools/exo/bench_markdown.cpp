@@ -37,13 +37,25 @@ std::string machine_part(const BenchReport& report) {
   return text;
 }
 
+const char* verdict_at_most(double figure, double aim) { return aim == 0 ? "" : figure <= aim ? "met" : "**missed**"; }
+
+std::string boot_part(const BenchReport& report) {
+  if (!report.boot) return "";
+  std::string text = "\n## Boot\n\nTo the first instruction of `busybox true`, 64 MiB, one processor.\n\n| figure | | aim: under | |\n|---|---:|---:|---|\n";
+  for (const BootFigure& one : figures_of(*report.boot))
+    append_format(text, "| %s | %s | %s | %s |\n", one.title, grouped(one.figure).c_str(), one.aim == 0 ? "" : grouped(one.aim).c_str(), verdict_at_most(one.figure, one.aim));
+  return text;
+}
+
 std::string kernel_part(const BenchReport& report) {
+  if (report.kernel.empty()) return "";
   std::string text = "\n## Kernel\n\nGuest instructions of one operation, one way unless it says otherwise.\n\n"
                      "| operation | total | aim | | kernel | library | to compare |\n|---|---:|---:|---|---:|---:|---|\n";
-  for (const KernelResult& r : report.kernel)
+  for (const KernelResult& r : report.kernel) {
     append_format(text, "| %s | %s | %s | %s | %s | %s | %s |\n", r.title.c_str(), grouped(r.counted.instructions).c_str(), r.aim == 0 ? "" : grouped(r.aim).c_str(),
-                  r.aim == 0 ? "" : (r.counted.instructions <= r.aim ? "met" : "**missed**"), grouped(r.counted.ring0).c_str(), grouped(r.counted.ring3).c_str(),
-                  r.comparison.c_str());
+                  verdict_at_most(r.counted.instructions, r.aim), grouped(r.counted.ring0).c_str(), grouped(r.counted.ring3).c_str(), r.comparison.c_str());
+    for (const auto& [n, count] : r.curve) append_format(text, "| &emsp;N = %s | %s | | | | | |\n", grouped(n).c_str(), grouped(count).c_str());
+  }
   return text;
 }
 
@@ -73,7 +85,7 @@ std::string exos_part(const BenchReport& report) {
 std::string markdown_of(const BenchReport& report) {
   return "# What it costs\n\nMade by `./exo bench --no-times --markdown docs/performance.md`. Instructions are counted by `-icount shift=0` and repeat; they leave out what "
          "cache and translation misses cost. Rows that are lost are here like the others.\n\n" +
-         machine_part(report) + kernel_part(report) + exos_part(report);
+         machine_part(report) + boot_part(report) + kernel_part(report) + exos_part(report);
 }
 
 }  // namespace exo

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "abi/address_map.hpp"
 #include "exo/bench_guest.hpp"
+#include "exo/bench_kernel.hpp"
 #include "exo/bench_text.hpp"
 #include "exo/child.hpp"
 #include "exo/scratch_folder.hpp"
@@ -24,12 +26,22 @@ struct Place {
   const char* name;
   fs::path file;  // with symbols; empty: none
 };
+using PlaceOf = std::function<Place(std::uint64_t address)>;
 
-Place place_of(const Locations& at, const BenchRow& row, std::uint64_t address) {
-  if (address >> 63 != 0) return {"kernel", at.kernel};
-  if (address >= abi::map::image_base && address < abi::map::state_base) return {"library", at.library};
-  if (address < abi::map::image_base) return {"program", row.program};
-  return {"other", {}};  // init, and what is made at run time
+bool is_kernel(std::uint64_t address) { return address >> 63 != 0; }
+
+PlaceOf places_of_row(const Locations& at, const BenchRow& row) {
+  return [&](std::uint64_t address) -> Place {
+    if (is_kernel(address)) return {"kernel", at.kernel};
+    if (address >= abi::map::image_base && address < abi::map::state_base) return {"library", at.library};
+    if (address < abi::map::image_base) return {"program", row.program};
+    return {"other", {}};  // init, and what is made at run time
+  };
+}
+
+// The guest of the suite kernel is the library and what measures it, in one.
+PlaceOf places_of_kernel_rows(const Locations& at) {
+  return [&](std::uint64_t address) { return is_kernel(address) ? Place{"kernel", at.kernel} : Place{"library", at.build / "bench/kernel.elf"}; };
 }
 
 Counts read_counts(const std::string& text, double operations) {
@@ -56,15 +68,15 @@ Result<std::map<std::uint64_t, Chain>> symbolise(const fs::path& file, const std
   return read_symbols(contents_of(scratch.file("out")));
 }
 
-Result<ChainCounts> name_all(const Locations& at, const BenchRow& row, const Counts& counts) {
+Result<ChainCounts> name_all(const PlaceOf& place_of, const Counts& counts) {
   std::map<std::string, std::vector<std::uint64_t>> of_file;
-  for (const auto& [address, count] : counts) of_file[place_of(at, row, address).file.string()].push_back(address);
+  for (const auto& [address, count] : counts) of_file[place_of(address).file.string()].push_back(address);
   std::map<std::uint64_t, Chain> names;
   for (const auto& [file, addresses] : of_file)
     if (!file.empty()) names.merge(TRY(symbolise(file, addresses)));
   ChainCounts chains;
   for (const auto& [address, count] : counts) {
-    Chain chain{place_of(at, row, address).name};
+    Chain chain{place_of(address).name};
     const Chain& functions = names[address];
     chain.insert(chain.end(), functions.begin(), functions.end());
     if (chain.size() == 1) chain.emplace_back("?");
@@ -78,19 +90,33 @@ std::string without(std::string text, std::string_view part) {
   return text;
 }
 
-// Without what distinguishes overloads, instances and versions, which makes names too long to read.
-std::string shortened(const std::string& name) {
+// What stands outside of all brackets, up to the parameters.
+std::string without_brackets(std::string_view name) {
   std::string out;
   int depth = 0;
-  for (const char c : without(without(name, "(anonymous namespace)::"), "std::__1::")) {
+  for (const char c : name) {
     if (c == '(' && depth == 0) break;
     if (c == '<' || c == '[') ++depth;
     if (depth == 0 && c != ';') out += c;
     if (c == '>' || c == ']') --depth;
   }
-  const std::size_t type = out.rfind(' ');  // of a template's result
-  if (out.empty() || depth != 0 || out.find("operator") != std::string::npos) return name;
-  return type == std::string::npos ? out : out.substr(type + 1);
+  return depth == 0 ? out : std::string{name};
+}
+
+std::string without_type(const std::string& name) { return name.substr(name.rfind(' ') + 1); }  // of a template's result; npos + 1 is 0
+
+// Without what distinguishes overloads, instances and versions, which makes names too long to read.
+std::string shortened(const std::string& full) {
+  const std::string name = without(without(without(full, "(anonymous namespace)::"), "std::__1::"), "friend ");
+  const std::size_t symbol = name.find("operator");
+  if (symbol == std::string::npos) {
+    const std::string out = without_type(without_brackets(name));
+    return out.empty() ? full : out;
+  }
+  const std::size_t parameters = name.find('(', symbol + (name.compare(symbol, 10, "operator()") == 0 ? 10 : 0));
+  std::string of = without_type(without_brackets(name.substr(0, symbol)));
+  if (!of.empty() && !of.ends_with("::")) of += "::";
+  return of + name.substr(symbol, parameters - symbol);
 }
 
 }  // namespace
@@ -114,7 +140,12 @@ Result<ChainCounts> profile_row(const Locations& at, const BenchRow& row) {
   const auto [sample, counted] = TRY(profile_row_on_exos(at, row));
   if (!sample.failure.empty()) return fail(own_failure, row.name + " failed: " + sample.failure + "\n" + sample.log);
   if (counted.empty()) return fail(own_failure, "this QEMU did not take the plugin " + (at.build / "bench/profile.so").string());
-  return name_all(at, row, read_counts(counted, sample.operations * static_cast<double>(sample.counts.size())));
+  return name_all(places_of_row(at, row), read_counts(counted, sample.operations * static_cast<double>(sample.counts.size())));
+}
+
+Result<ChainCounts> profile_kernel(const Locations& at, const std::string& key) {
+  const KernelProfile profile = TRY(profile_kernel_row(at, key));
+  return name_all(places_of_kernel_rows(at), read_counts(profile.counts, profile.operations));
 }
 
 std::string profile_table_of(const ChainCounts& counts, std::size_t most) {

@@ -15,6 +15,8 @@ using Chain = std::vector<std::string>;
 using ChainCounts = std::map<Chain, double>;
 
 [[nodiscard]] Result<ChainCounts> profile_row(const Locations& at, const BenchRow& row);
+// The same of a row of the suite kernel: places are "kernel" and "library"; what a row leaves apart is in it.
+[[nodiscard]] Result<ChainCounts> profile_kernel(const Locations& at, const std::string& key);
 
 // The functions by share, largest first, inlined ones apart; at most `most`.
 [[nodiscard]] std::string profile_table_of(const ChainCounts& counts, std::size_t most);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "exo/bench.hpp"
 #include "exo/bench_exos.hpp"
 #include "exo/bench_kernel.hpp"
 #include "exo/bench_papers.hpp"
@@ -18,7 +19,9 @@ struct KernelResult {
   std::string key, title, comparison;
   double aim = 0;                      // instructions; 0: none
   Measured counted;
-  std::optional<double> nanoseconds;   // emulated
+  std::optional<double> nanoseconds;
+  std::map<double, double> curve;      // instructions over N; empty: none
+  [[nodiscard]] bool is_met() const { return counted.instructions <= aim; }
 };
 
 struct BenchReport {
@@ -26,13 +29,17 @@ struct BenchReport {
   std::vector<KernelResult> kernel;
   std::vector<RowResult> exos;
   std::vector<PaperTable> papers;
-  std::map<std::string, ChainCounts> profiles;  // by row of the suite exos
+  std::map<std::string, ChainCounts> profiles;  // by "exos/ROW" and "kernel/ROW"
+  std::map<std::string, Plot> plots;            // that rows of the suite kernel asked for
+  std::optional<BootCost> boot;
+  Accelerator timed_with = Accelerator::tcg;    // what all nanoseconds are from
   [[nodiscard]] const KernelResult* find_kernel(const std::string& key) const;
   [[nodiscard]] const RowResult* find_exos(const std::string& name) const;
 };
 
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> describe_machine(const Locations& at);
 
+[[nodiscard]] std::string time_words(const BenchReport& report);  // "emulated time" or "time under KVM"
 [[nodiscard]] std::string kernel_table_of(const BenchReport& report);
 [[nodiscard]] std::string papers_table_of(const BenchReport& report);
 [[nodiscard]] std::string json_of(const BenchReport& report);

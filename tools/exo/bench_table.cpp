@@ -18,7 +18,7 @@ std::string count_of(const Sample& sample) {
 void add_row(std::string& text, const RowResult& r) {
   append_format(text, "%-52.52s %10s %10s %10s %7s %5s %-6s", r.row.title.c_str(), count_of(r.exos).c_str(), count_of(r.stock).c_str(),
       count_of(r.fairest).c_str(), times_text(r.ratio()).c_str(), r.row.aim == 0 ? "" : grouped(r.row.aim).c_str(), r.verdict());
-  if (const auto time = estimate_ratio(r.fairest_ns, r.exos_ns)) append_format(text, "  %.2f (%.2f to %.2f)", time->middle, time->low, time->high);
+  if (const auto time = estimate_ratio(r.fairest_ns, r.exos_ns)) append_format(text, "  %.2f (%.2f to %.2f) of %s ns", time->middle, time->low, time->high, grouped(std::round(median(r.exos_ns))).c_str());
   text += "\n";
 }
 
@@ -57,7 +57,7 @@ void add_paper_row(std::string& text, const RowResult& r) {
 
 std::string exos_table_of(const std::vector<RowResult>& results) {
   std::string text = "guest instructions of one operation, -icount shift=0, one processor, 512 MiB, warm, the least of the batches\n";
-  append_format(text, "%-52s %10s %10s %10s %7s %5s %-6s  %s\n", "operation", "ExOS", "Linux", "fairest", "times", "aim", "", "emulated time, times (95 %)");
+  append_format(text, "%-52s %10s %10s %10s %7s %5s %-6s  %s\n", "operation", "ExOS", "Linux", "fairest", "times", "aim", "", "time, times (95 %)");
   for (const RowResult& r : results) {
     add_row(text, r);
     add_points(text, r, "  ");
@@ -75,13 +75,17 @@ std::string exos_table_of(const std::vector<RowResult>& results) {
   return text;
 }
 
+std::string time_words(const BenchReport& report) { return report.timed_with == Accelerator::kvm ? "time under KVM" : "emulated time"; }
+
 std::string kernel_table_of(const BenchReport& report) {
-  std::string text = "guest instructions under -icount shift=0, one processor, warm; emulated time in a run without it\n";
+  std::string text = "guest instructions under -icount shift=0, one processor, warm; " + time_words(report) + " in a run without it\n";
   append_format(text, "%-50s %9s %9s %8s %8s %9s  %s\n", "operation", "aim", "total", "ring 0", "ring 3", "time, ns", "to compare");
-  for (const KernelResult& r : report.kernel)
+  for (const KernelResult& r : report.kernel) {
     append_format(text, "%-50s %9s %9s %8s %8s %9s  %s\n", r.title.c_str(), r.aim == 0 ? "" : grouped(r.aim).c_str(),
                   grouped(r.counted.instructions).c_str(), grouped(r.counted.ring0).c_str(), grouped(r.counted.ring3).c_str(),
                   r.nanoseconds ? grouped(std::round(*r.nanoseconds)).c_str() : "", r.comparison.c_str());
+    for (const auto& [n, count] : r.curve) append_format(text, "%-50s %9s %9s\n", ("  N = " + grouped(n)).c_str(), "", grouped(count).c_str());
+  }
   return text;
 }
 
@@ -92,7 +96,7 @@ std::string papers_table_of(const BenchReport& report) {
     for (const PaperRow& row : table.rows) {
       if (!row.missing.empty()) append_format(text, "  %-60.60s missing: %s\n", row.title.c_str(), row.missing.c_str());
       else if (const KernelResult* kernel = report.find_kernel(row.kernel))
-        append_format(text, "  %-60.60s %10s\n", ("kernel: " + kernel->title).c_str(), grouped(kernel->counted.instructions).c_str());
+        append_format(text, "  %-60.60s %10s  %s\n", ("kernel: " + kernel->title).c_str(), grouped(kernel->counted.instructions).c_str(), kernel->comparison.c_str());
       else if (const RowResult* exos = report.find_exos(row.exos)) add_paper_row(text, *exos);
       else append_format(text, "  %-60.60s not measured\n", (row.kernel + row.exos).c_str());
     }

@@ -29,7 +29,9 @@ using Words = std::vector<std::string>;
 
 void add(Words& words, std::initializer_list<std::string> more) { words.insert(words.end(), more); }
 
-void add_board(Words& words, const MachinePlan& plan) {
+}  // namespace
+
+void add_board(std::vector<std::string>& words, const MachinePlan& plan) {
   const bool is_microvm = plan.kind == MachineKind::microvm;
   add(words, {"-M", is_microvm ? "microvm,isa-serial=on,rtc=on,pit=on,pic=on" : "q35"});
   add(words, {"-accel", plan.accelerator == Accelerator::kvm ? "kvm" : "tcg", "-cpu", "max" + plan.without});
@@ -39,6 +41,8 @@ void add_board(Words& words, const MachinePlan& plan) {
   if (plan.icount) add(words, {"-icount", "shift=" + std::to_string(plan.icount_shift) + ",sleep=off"});
   if (!plan.plugin.empty()) add(words, {"-plugin", plan.plugin});
 }
+
+namespace {
 
 void add_payload(Words& words, const MachinePlan& plan) {
   if (!plan.iso.empty()) {

@@ -42,6 +42,8 @@ struct Machine {
 
 // The path of QEMU: as asked for, or on PATH.
 [[nodiscard]] Result<std::string> find_qemu(const std::string& asked);
+// The part of QEMU's command line that says what the machine is and how it runs.
+void add_board(std::vector<std::string>& words, const MachinePlan& plan);
 [[nodiscard]] Result<Machine> start_machine(const MachinePlan& plan);
 // isa-debug-exit: the code that the guest wrote, from QEMU's wait status; nothing when QEMU ended otherwise.
 [[nodiscard]] std::optional<int> debug_exit_code(int wait_status);

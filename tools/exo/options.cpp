@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "base/bits.hpp"
+#include "exo/accelerator.hpp"
 #include "exo/size.hpp"
 
 namespace exo {
@@ -69,10 +70,7 @@ Status interpret(const Raw& raw, RunOptions& options) {
   if (raw.machine == "microvm") options.machine = MachineKind::microvm;
   else if (raw.machine != "q35") return fail(own_failure, "--machine " + raw.machine + ": wants q35 or microvm");
   using enum RunOptions::Acceleration;
-  if (raw.acceleration == "tcg") options.acceleration = tcg;
-  else if (raw.acceleration == "kvm") options.acceleration = kvm;
-  else if (raw.acceleration != "auto")
-    return fail(own_failure, "--accel " + raw.acceleration + ": wants auto, tcg or kvm");
+  options.acceleration = TRY(read_acceleration(raw.acceleration));
   if (options.cpus < 1 || options.cpus > 64) return fail(own_failure, "--cpus wants a number from 1 to 64");
   if (options.icount && options.cpus > 1) return fail(own_failure, "--icount counts one processor: leave --cpus out");
   if (options.icount && options.acceleration == kvm) return fail(own_failure, "--icount needs emulation: --accel tcg");

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "exo/accelerator.hpp"
 #include "exo/crash.hpp"
 #include "exo/gdb.hpp"
 #include "exo/kvm_probe.hpp"
@@ -98,15 +99,14 @@ Result<std::uint64_t> choose_memory(const RunOptions& options, std::uint64_t arc
   return base::align_down(*options.memory, base::page_size);
 }
 
-Result<Accelerator> choose_accelerator(const RunOptions& options) {
-  if (options.acceleration == RunOptions::Acceleration::tcg) return Accelerator::tcg;
-  const KvmAnswer answer = probe_kvm();
-  if (answer.works) return Accelerator::kvm;
-  if (options.acceleration == RunOptions::Acceleration::kvm)
-    return fail(own_failure, "--accel kvm: " + answer.reason + "; leave it out to run under emulation");
-  if (answer.is_new || options.verbose)
-    std::fprintf(stderr, "exo: running under emulation: %s\n", answer.reason.c_str());
-  return Accelerator::tcg;
+// Says once why it is not KVM.
+Result<Accelerator> choose_and_tell(const RunOptions& options) {
+  return choose_accelerator(options.acceleration, [&] {
+    KvmAnswer answer = probe_kvm();
+    const bool is_told = options.acceleration == RunOptions::Acceleration::automatic && (answer.is_new || options.verbose);
+    if (!answer.works && is_told) std::fprintf(stderr, "exo: running under emulation: %s\n", answer.reason.c_str());
+    return answer;
+  });
 }
 
 void tell(const Failure& failure) { std::fprintf(stderr, "exo: %s\n", failure.text.c_str()); }
@@ -178,7 +178,7 @@ Result<Prepared> prepare(const Locations& at, const RunOptions& options) {
 
   Archive archive = TRY(make_archive(at, packer.tree(), describe_run(options, program, options.folder, places)));
   machine.memory = TRY(choose_memory(options, archive.size)) + choose_swap(options);
-  machine.accelerator = TRY(choose_accelerator(options));
+  machine.accelerator = TRY(choose_and_tell(options));
   machine.archive = archive.file.get();
   machine.command_line = "wall=" + std::to_string(wall_ns());
   return Prepared{.packer = std::move(packer), .archive = std::move(archive), .machine = std::move(machine)};
