@@ -103,9 +103,12 @@ Result<Env*> resolve_target(Kernel& k, const Cpu& cpu, Env* target) {
   return fail(end_of_chain(*target).state == RunState::running ? Error::busy : Error::wrong_state);
 }
 
+// The slice's time is used up, and what is left is the env's to put things in order: nobody else has anything of it.
+bool is_over(const Cpu& cpu) { return cpu.phase != Phase::running || cpu.deferred; }
+
 // The current env is out of the way; who gets the rest?
 void pass_on(Kernel& k, Cpu& cpu, Env* target) {
-  if (cpu.phase != Phase::running || target == nullptr) return give_rest_to_owner(k, cpu);
+  if (is_over(cpu) || target == nullptr) return give_rest_to_owner(k, cpu);
   give_processor(cpu, *target);
 }
 
@@ -168,7 +171,7 @@ void note_in_time(const Cpu& cpu, Env& left) {
 void give_rest_to_owner(Kernel& k, Cpu& cpu) {
   cpu.current = nullptr;
   Env* owner = k.frames.live<Env>(cpu.slice_owner);
-  Env* env = cpu.phase == Phase::running && owner != nullptr ? runnable_behind(k, *owner) : nullptr;
+  Env* env = !is_over(cpu) && owner != nullptr ? runnable_behind(k, *owner) : nullptr;
   if (env != nullptr) return give_processor(cpu, *env);
   end_slice(cpu);
 }
@@ -180,7 +183,7 @@ Status yield_to(Kernel& k, Cpu& cpu, Env* target) {
   // point of no return
   const bool owner = k.frames.live<Env>(cpu.slice_owner) == &self;
   self.set_state(RunState::ready);
-  if (cpu.phase == Phase::grace || (to == nullptr && owner)) end_slice(cpu);
+  if (is_over(cpu) || (to == nullptr && owner)) end_slice(cpu);
   else pass_on(k, cpu, to);
   note_in_time(cpu, self);
   notice_ready(k, self);

@@ -159,6 +159,21 @@ TEST_F(Scheduler, TheEndOfASliceWaitsOnceAndNotForLong) {
   EXPECT_EQ(w.current(), &first());
 }
 
+TEST_F(Scheduler, WhoIsYieldedToWhileTheEndWaitsHasASliceOfItsOwn) {
+  for (std::uint64_t p = 0; p < 64; ++p) bind(p, p % 2 == 0 ? 20 : abi::boot::self.raw());
+  while (w.current() != &a()) w.pass(slice);
+  area_of(0).defer = 1;
+  w.pass(slice);
+  area_of(0).defer = area_of(0).deferred = 0;
+  ASSERT_EQ(w.current(), &a());
+  ASSERT_EQ(w.call(Call::env_yield, {abi::boot::self.raw()}).error, Error::none);
+  ASSERT_EQ(w.current(), &first());
+  w.pass(slice - 1);
+  EXPECT_EQ(w.current(), &first()) << "not what was left of the other's";
+  w.pass(1);
+  EXPECT_NE(w.current(), &first());
+}
+
 TEST_F(Scheduler, PositionsOnSeveralProcessors) {
   bind(64, 20);
   for (std::uint64_t p = 0; p < 64; ++p) bind(p, 20);
