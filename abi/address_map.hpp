@@ -8,7 +8,7 @@
 //   129    0x4080_0000_0000 ..   ExOS state of one container: data, heap, stacks, user areas   ExOS
 //   130    0x4100_0000_0000 ..   the boot archive                         nobody
 //   170    0x5555_5555_4000 ..   position-independent programs, brk       the program
-//   255    .. 0x7fff_ffff_f000   stack, and mmap downwards from below it  the program
+//   255    .. 0x7fff_ffff_f000   the vDSO, below it the stack, and mmap downwards from below that  the program
 #pragma once
 
 #include "abi/space.hpp"

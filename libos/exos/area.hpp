@@ -30,6 +30,8 @@ struct TaskArea {
   std::uint32_t env;             // its capability slot: who holds the container lock
   std::uint64_t exception_rax, upcall_rax;  // scratch of those entries
   std::uint64_t exit_rip;        // where the way back jumps to
+  // Ends of slices that found the program, and the library, running; not yet added to the task's time (sched.cpp).
+  std::uint32_t program_ends, library_ends;
   std::uint64_t call_entry;      // exos_call_entry, for the vDSO
   Processor* processor;          // whose root env gives it time now (sched.cpp sets it)
   std::array<std::uint32_t, quick_answers> quick;   // by QuickAnswer; no_quick_answer: not this way

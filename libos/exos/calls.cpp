@@ -226,6 +226,7 @@ std::uint64_t exos_attention(Frame* frame) {
 std::uint64_t exos_preempted(Frame* frame) {
   Task& task = current();
   task.frame = frame;
+  ++task_area(*task.area).program_ends;
   sched::ask_attention(task, attention_resched);
   return exit_full;
 }

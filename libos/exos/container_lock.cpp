@@ -71,6 +71,7 @@ void wake_waiting() {
 void take_deferred_end() {
   TaskArea& area = current_area();
   area.self->deferred = 0;
+  ++area.library_ends;
   std::atomic_ref{area.attention}.fetch_or(attention_resched, std::memory_order_relaxed);
 }
 

@@ -126,9 +126,10 @@ extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_entr
       // A quick call has looked at it already, perhaps: it has answered, or it is not quick after all.
       "lea exos_quick_return(%%rip), %%rax\n cmp %%rax, %%gs:%c[upcall_rip]\n ja 6f\n je 4f\n"
       "lea exos_call_entry(%%rip), %%rax\n cmp %%rax, %%gs:%c[upcall_rip]\n jb 6f\n"
-      "mov %%rax, %%gs:%c[upcall_rip]\n jmp 2f\n"
+      "mov %%rax, %%gs:%c[upcall_rip]\n incl %%gs:%c[library_ends]\n jmp 2f\n"
       "4: mov %%rcx, %%gs:%c[upcall_rip]\n jmp 5b\n"
-      "6:"
+      // If this end was deferred, the lock's release is not to take it for another one.
+      "6: incl %%gs:%c[library_ends]\n movq $0, %%gs:%c[deferred]\n"
       "lea exos_exit_begin(%%rip), %%rax\n cmp %%rax, %%gs:%c[upcall_rip]\n jb 2f\n"
       "lea exos_exit_end(%%rip), %%rax\n cmp %%rax, %%gs:%c[upcall_rip]\n jae 2f\n"
       "movq $0, %%gs:%c[upcall_busy]\n jmp exos_exit_slow\n"
@@ -146,7 +147,8 @@ extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_entr
       "exos_upcall_return: iretq\n"
       :
       : EVENT_OPERANDS(exception, exception_at), EVENT_OPERANDS(upcall, upcall_at), AREA(self), AREA(stack_top), AREA(user_rsp),
-        AREA(frame), AREA(attention), AREA(exception_rax), AREA(upcall_rax),
+        AREA(frame), AREA(attention), AREA(exception_rax), AREA(upcall_rax), AREA(library_ends),
+        [deferred] "i"(offsetof(abi::UserArea, deferred)),
         [foreign_rip] "i"(offsetof(abi::UserArea, foreign_rip)), [library_text] "i"(abi::map::image_base >> 26),
         [resched] "i"(attention_resched), [upcall_stack] "i"(area_upcall_stack_top),
         [env_yield] "i"(abi::call_base + static_cast<std::uint64_t>(abi::Call::env_yield)),

@@ -159,7 +159,7 @@ struct Program {
 void place_stack(Memory& memory) {
   const std::uint64_t wanted = current_process().limits[3][0];  // RLIMIT_STACK
   const std::uint64_t size = base::align_up(std::clamp(wanted, smallest_stack, largest_stack), abi::page_size);
-  memory.stack_top = abi::map::program_end;
+  memory.stack_top = abi::map::program_end - vdso_size;
   memory.stack_limit = memory.stack_top - size;
   memory.mmap_top = memory.stack_limit - stack_gap;
 }

@@ -2,6 +2,7 @@
 // Processes: the first one, the end of each, and stopping and continuing for job control.
 #include "abi/container.hpp"
 #include "libos/exos/call_summary.hpp"
+#include "libos/exos/cpu_timers.hpp"
 #include "libos/exos/exec.hpp"
 #include "libos/exos/jobs.hpp"
 #include "libos/exos/link.hpp"
@@ -98,7 +99,6 @@ void end_process(Process& process, Task& last) {
   strace_end(process);
   cancel(process.alarm);
   delete_timers(process);
-  process.user_ns += last.cpu_ns;
   last.dead_memory = std::move(process.memory);
   process.memory = {};
   discard_pending(process.pending);
@@ -131,7 +131,7 @@ void end_process(Process& process, Task& last) {
 }
 
 void remove_process(Process& process) {
-  if (process.parent != nullptr) process.parent->children_ns += process.user_ns + process.children_ns;
+  if (process.parent != nullptr) process.parent->children += usage_with_children(process);
   if (process.handle) {
     process.handle->process = nullptr;
     process.handle->changed.wake_all();

@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "abi/info.hpp"
+#include "libos/exos/cpu_time.hpp"
 #include "libos/exos/errno.hpp"
 #include "libos/exos/own.hpp"
 
@@ -24,7 +25,8 @@ struct Processor {
   std::atomic<bool> wants_lock{false};
   bool idle = false;                         // the root env sleeps, or is about to; under the container lock, as what follows
   abi::Nanoseconds looks_at = abi::forever;  // while idle: when it wakes by itself, to look at the timers
-  std::uint64_t busy_ns = 0;                 // time that tasks had here
+  CpuTime busy;                              // time that tasks had here
+  CpuSplit told_busy;
   // Counted by the root env: turns given to tasks, waits for the lock, yields that were refused.
   std::uint64_t turns = 0, lock_waits = 0, refusals = 0;
 };

@@ -6,6 +6,7 @@
 #include "libos/exos/container_lock.hpp"
 #include "libos/exos/crash.hpp"
 #include "libos/exos/link.hpp"
+#include "libos/exos/load_average.hpp"
 #include "libos/exos/own.hpp"
 #include "libos/exos/pager.hpp"
 #include "libos/exos/processor.hpp"
@@ -47,9 +48,15 @@ void reap() {
 
 void account_time(Task& task) {
   const std::uint64_t time = now().raw(), used = time - task.started_ns;
-  task.cpu_ns += used;
-  own_processor().busy_ns += used;
+  CpuTime& busy = own_processor().busy;
+  task.cpu.ns += used;
+  busy.ns += used;
   task.started_ns = time;
+  TaskArea& area = task_area(*task.area);
+  if ((area.program_ends | area.library_ends) == 0) [[likely]] return;
+  const CpuTime ends{0, std::exchange(area.program_ends, 0), std::exchange(area.library_ends, 0)};
+  task.cpu += ends;
+  busy += ends;
 }
 
 // The first ready task that may run there.
@@ -191,6 +198,7 @@ void yield_current() {
 void end_turn() {
   // By way of the root env, who looks at the console and the timers between two tasks.
   Task& self = current();
+  ++self.preemptions;
   make_ready(self);
   account_time(self);
   leave_until_chosen(self, nullptr);
@@ -203,6 +211,7 @@ Status block(abi::Nanoseconds deadline, Interruptible interruptible) {
   const bool may_interrupt = interruptible == Interruptible::yes;
   if (self.exiting || (may_interrupt && signal_pending(self))) return Fail{Errno::restart_sys};
   if (deadline <= now()) return Fail{Errno::timedout};
+  ++self.waits;
   self.timed_out = false;
   self.interruptible = may_interrupt;
   self.state = TaskState::waiting;
@@ -253,6 +262,15 @@ bool runs_elsewhere(const Memory& memory) {
   return false;
 }
 
+void look_at_load() {
+  const std::uint64_t time = now().raw();
+  if (!load_average::is_due(time)) return;
+  std::uint64_t tasks = 0;
+  for ([[maybe_unused]] const Task& task : ready) ++tasks;
+  for (const Processor& processor : processors()) tasks += processor.running != nullptr && processor.running->state == TaskState::running;
+  load_average::look(time, tasks);
+}
+
 namespace {
 
 // The env that is to run here cannot: it is about to leave another processor, or has been stopped there for a moment; or the
@@ -275,6 +293,7 @@ void find_work(Processor& self) {
   run_timers();
   reap();
   if (self.index == 0) pager::service();
+  sched::look_at_load();
   Task* next = take_ready(self);
   if (next != nullptr) {
     choose(self, *next);

@@ -30,6 +30,7 @@ void interrupt(Task& task);         // a signal or an order to exit came: wakes 
 void bury(Task& task);              // hands a dead task to the reaper
 
 [[noreturn]] void root_loop();
+void look_at_load();                 // for load_average.hpp, when a look is due
 [[nodiscard]] bool idle();           // nobody else is ready
 // A program's thread may be at work in that memory on another processor while the caller holds the lock.
 [[nodiscard]] bool runs_elsewhere(const Memory& memory);

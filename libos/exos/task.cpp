@@ -49,6 +49,16 @@ Status build(Task& task, const Memory& memory) {
   return {};
 }
 
+// What it used stays the process's.
+void leave_usage(const Task& self) {
+  const TaskArea& area = task_area(*self.area);
+  CpuTime& cpu = self.process->ended_cpu;
+  cpu += self.cpu;
+  cpu += {now().raw() - self.started_ns, area.program_ends, area.library_ends};
+  self.process->ended_waits += self.waits;
+  self.process->ended_preemptions += self.preemptions;
+}
+
 // The program's view of a task that is gone: its robust locks, and the word that pthread_join waits for.
 void announce_end(Task& self) {
   futex::end_robust_list(self);
@@ -157,12 +167,12 @@ void exit_task(std::uint32_t code) {
   self.paths = {};
   discard_pending(self.signals.pending);
   self.in_process.unlink();
+  leave_usage(self);
   if (--process.tasks_alive == 0) {
     if (!process.group_exit) process.exit_status = (code & 0xff) << 8;
     end_process(process, self);
   } else {
     self.dead_memory = process.memory;   // its env is in the space until it is buried
-    process.user_ns += self.cpu_ns;
     if (process.tasks_alive == 1) process.children_changed.wake_all();  // exec waits for that
   }
   self.process = nullptr;

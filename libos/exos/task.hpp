@@ -6,6 +6,7 @@
 #include "abi/syscall.hpp"
 #include "base/list.hpp"
 #include "libos/exos/area.hpp"
+#include "libos/exos/cpu_time.hpp"
 #include "libos/exos/file.hpp"
 #include "libos/exos/memory.hpp"
 #include "libos/exos/process_handle.hpp"
@@ -50,7 +51,10 @@ struct Task {
   std::uint64_t rseq_area = 0;              // of the program; 0: not registered
   std::uint32_t rseq_signature = 0, rseq_processor = 0;
   std::uint64_t fs_base = 0;
-  std::uint64_t cpu_ns = 0, started_ns = 0;
+  CpuTime cpu;                              // without the current stay on a processor
+  CpuSplit told_cpu;
+  std::uint64_t started_ns = 0;
+  std::uint64_t waits = 0, preemptions = 0;
   Ref<Descriptors> files;
   Ref<PathContext> paths;
   std::uint64_t set_child_tid = 0;          // written by the new task itself, into its own memory
@@ -82,7 +86,10 @@ struct Process {
   std::uint32_t death_signal = 0;           // PR_SET_PDEATHSIG
   std::uint64_t limits[16][2]{};            // rlimits: soft, hard
   std::uint64_t start_ns = 0;
-  std::uint64_t user_ns = 0, children_ns = 0;
+  CpuTime ended_cpu;                        // of tasks that ended
+  CpuSplit told_cpu;
+  std::uint64_t ended_waits = 0, ended_preemptions = 0;
+  Usage children;                           // of those that were waited for, and theirs
   std::uint64_t minor_faults = 0;
   bool dumpable = true;
   Timer alarm;                              // ITIMER_REAL

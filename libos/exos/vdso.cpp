@@ -25,7 +25,7 @@ constinit Image* image = nullptr;
 
 Result<Image*> make_image() {
   const auto size = static_cast<std::size_t>(exos_vdso_end - exos_vdso_begin);
-  Image* made = make<Image>(TRY(make_shared_memory(abi::page_size)), Ref<MappedPath>{make<MappedPath>()});
+  Image* made = make<Image>(TRY(make_shared_memory(vdso_size)), Ref<MappedPath>{make<MappedPath>()});
   if (made == nullptr) return Fail{Errno::nomem};
   const auto fill = [&]() -> Status {
     if (!made->path) return Fail{Errno::nomem};
@@ -44,7 +44,7 @@ Result<Image*> make_image() {
 
 CallResult map_vdso(Memory& memory) {
   if (image == nullptr) image = TRY(make_image());
-  const std::uint64_t at = TRY(memory.map(0, abi::page_size, prot_read | prot_exec, map_private, image->inode, 0));
+  const std::uint64_t at = TRY(memory.map(memory.stack_top, vdso_size, prot_read | prot_exec, map_private | map_fixed, image->inode, 0));
   memory.find(at)->path = image->path;
   return at;
 }

@@ -8,7 +8,9 @@ namespace exos {
 
 inline constexpr std::string_view vdso_name = "[vdso]";
 
-// Where it is in the memory of a program that starts.
+inline constexpr std::uint64_t vdso_size = abi::page_size;
+
+// Above the stack of a program that starts, so that both are under one page table.
 [[nodiscard]] CallResult map_vdso(Memory& memory);
 
 }  // namespace exos

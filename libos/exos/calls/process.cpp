@@ -97,16 +97,15 @@ void acknowledge(const Changed& changed, std::uint32_t options) {
 
 struct UserUsage {
   Timeval user, system;
-  std::int64_t largest_resident_kib, unused1[3], minor_faults, major_faults, unused2[8];
+  std::int64_t largest_resident_kib, unused1[3], minor_faults, major_faults, unused2[6], waits, preemptions;
 };
 static_assert(sizeof(UserUsage) == 144);
 
-UserUsage usage(std::uint64_t ns, std::uint64_t faults) {
-  UserUsage out{};
-  out.user = to_timeval(ns);
-  out.minor_faults = static_cast<std::int64_t>(faults);
-  out.largest_resident_kib = static_cast<std::int64_t>(faults * 4);
-  return out;
+UserUsage to_user(const Usage& used) {
+  const auto faults = static_cast<std::int64_t>(used.minor_faults);
+  return {.user = to_timeval(used.cpu.user_ns), .system = to_timeval(used.cpu.system_ns), .largest_resident_kib = faults * 4,
+          .minor_faults = faults, .major_faults = static_cast<std::int64_t>(used.major_faults),
+          .waits = static_cast<std::int64_t>(used.waits), .preemptions = static_cast<std::int64_t>(used.preemptions)};
 }
 
 std::uint32_t wait_status(const Changed& changed) {
@@ -151,7 +150,7 @@ CallResult linux_wait4(const Arguments& a) {
   if (!changed) return 0;
   const std::uint32_t child_pid = changed->child->pid;
   const std::uint32_t status = wait_status(*changed);
-  const UserUsage used = usage(process_time_ns(*changed->child) + changed->child->children_ns, changed->child->minor_faults);
+  const UserUsage used = to_user(usage_with_children(*changed->child));
   acknowledge(*changed, options);
   if (a.b != 0) TRY_VOID(write_user(a.b, status));
   if (a.d != 0) TRY_VOID(write_user(a.d, used));
@@ -184,7 +183,7 @@ CallResult linux_waitid(const Arguments& a) {
   const std::optional<Changed>& changed = *waited;
   UserUsage used{};
   if (changed) {
-    const Process& child = *changed->child;
+    Process& child = *changed->child;
     const std::uint32_t status = child.exit_status;
     info.signo = static_cast<std::int32_t>(sig_chld);
     info.child.pid = static_cast<std::int32_t>(child.pid);
@@ -197,7 +196,7 @@ CallResult linux_waitid(const Arguments& a) {
       case Change::stopped: info.code = 5; info.child.status = static_cast<std::int32_t>(child.stop_signal); break;
       case Change::continued: info.code = 6; info.child.status = static_cast<std::int32_t>(sig_cont); break;
     }
-    used = usage(process_time_ns(*changed->child), child.minor_faults);
+    used = to_user(usage_with_children(child));
     acknowledge(*changed, options);
   }
   if (a.c != 0) TRY_VOID(write_user(a.c, info));
@@ -239,9 +238,9 @@ CallResult linux_setrlimit(const Arguments& a) { return linux_prlimit64({0, a.a,
 CallResult linux_getrusage(const Arguments& a) {
   Process& process = current_process();
   switch (as_i32(a.a)) {
-    case 0: return nothing(write_user(a.b, usage(process_time_ns(process), process.minor_faults)));
-    case -1: return nothing(write_user(a.b, usage(process.children_ns, 0)));
-    case 1: return nothing(write_user(a.b, usage(current().cpu_ns + now().raw() - current().started_ns, process.minor_faults)));
+    case 0: return nothing(write_user(a.b, to_user(usage_of(process))));
+    case -1: return nothing(write_user(a.b, to_user(process.children)));
+    case 1: return nothing(write_user(a.b, to_user(usage_of(current()))));
     default: return Fail{Errno::inval};
   }
 }
@@ -250,7 +249,8 @@ CallResult linux_times(const Arguments& a) {
   constexpr std::uint64_t tick = ns_per_second / 100;
   Process& process = current_process();
   if (a.a != 0) {
-    const std::array<std::uint64_t, 4> ticks{process_time_ns(process) / tick, 0, process.children_ns / tick, 0};
+    const CpuSplit own = usage_of(process).cpu, children = process.children.cpu;
+    const std::array<std::uint64_t, 4> ticks{own.user_ns / tick, own.system_ns / tick, children.user_ns / tick, children.system_ns / tick};
     TRY_VOID(write_user(a.a, ticks));
   }
   return now().raw() / tick;

@@ -89,8 +89,12 @@ IntervalValue alarm_value(const Process& process) {
 CpuTimer* cpu_timer(Process& process, std::uint32_t which) {
   return which == 1 ? &process.virtual_timer : which == 2 ? &process.profiling_timer : nullptr;
 }
+// The time that it runs on: the program's alone, or all.
+std::uint64_t cpu_timer_time(Process& process, const CpuTimer& timer) {
+  return &timer == &process.virtual_timer ? usage_of(process).cpu.user_ns : process_time_ns(process);
+}
 IntervalValue cpu_timer_value(Process& process, const CpuTimer& timer) {
-  const std::uint64_t time = process_time_ns(process);
+  const std::uint64_t time = cpu_timer_time(process, timer);
   const std::uint64_t left = timer.due_ns == 0 ? 0 : timer.due_ns > time ? timer.due_ns - time : 1000;
   return {to_timeval(timer.interval_ns), to_timeval(left)};
 }
@@ -224,7 +228,7 @@ CallResult linux_setitimer(const Arguments& a) {
     interval = TRY(to_ns(fresh.interval));
   }
   if (a.c != 0) TRY_VOID(write_user(a.c, old));
-  if (cpu != nullptr) *cpu = {value == 0 ? 0 : process_time_ns(process) + value, interval};
+  if (cpu != nullptr) *cpu = {value == 0 ? 0 : cpu_timer_time(process, *cpu) + value, interval};
   else set_alarm(process, value, interval);
   return 0;
 }

@@ -182,7 +182,14 @@ CallResult TextFile::read(Buffer& buffer) {
   position += done;
   return done;
 }
+Status TextFile::refresh() {
+  text_ = TRY(make_text());
+  unread_ = true;
+  return {};
+}
 CallResult TextFile::read_at(std::uint64_t offset, Buffer& buffer) {
+  if (offset == 0 && !unread_) TRY_VOID(refresh());
+  unread_ = false;
   if (offset >= text_.size()) return 0;
   const std::size_t left = text_.size() - static_cast<std::size_t>(offset);
   const std::size_t n = left < buffer.left() ? left : buffer.left();

@@ -24,17 +24,21 @@ template <typename T, typename... Args>
 
 [[nodiscard]] Result<FileRef> open_regular(Inode& inode, std::uint32_t flags);
 
-// A text made when it was opened, as /proc files are: all reads of one open see the same.
+// A text made when it is opened, and again whenever its start is read anew: who looks twice keeps it open (procps' `top`).
 class TextFile : public File {
  public:
-  explicit TextFile(String text) : text_{std::move(text)} {}
   CallResult read(Buffer& buffer) override;
   CallResult write(Buffer&) override { return Fail{Errno::badf}; }
   CallResult read_at(std::uint64_t offset, Buffer& buffer) override;
   CallResult seek(std::int64_t offset, std::uint32_t whence) override;
 
+ protected:
+  [[nodiscard]] Status refresh();
+
  private:
+  virtual Result<String> make_text() = 0;
   String text_;
+  bool unread_ = false;   // as it was made last
 };
 
 }  // namespace exos

@@ -8,11 +8,13 @@
 namespace exos {
 namespace {
 
-// A text that may also be written: what comes is handed over as it is.
-class WritableText final : public TextFile {
+// What is written to it, where it may be, is handed over as it is.
+class MadeText final : public TextFile {
  public:
-  WritableText(String text, TextTaker take, const Subject& subject) : TextFile{std::move(text)}, take_{take}, subject_{subject} {}
+  MadeText(const TextEntry& entry, const Subject& subject) : make_{entry.make}, take_{entry.take}, subject_{subject} {}
+  [[nodiscard]] Status start() { return refresh(); }
   CallResult write(Buffer& buffer) override {
+    if (take_ == nullptr) return Fail{Errno::badf};
     char text[256];
     const std::size_t n = buffer.left() < sizeof text ? buffer.left() : sizeof text;
     TRY_VOID(buffer.take(text, n));
@@ -23,26 +25,29 @@ class WritableText final : public TextFile {
   CallResult write_at(std::uint64_t, Buffer& buffer) override { return write(buffer); }
 
  private:
+  Result<String> make_text() override {
+    Report report;
+    TRY_VOID(make_(report, subject_));
+    return report.take();
+  }
+  TextMaker make_;
   TextTaker take_;
   Subject subject_;
 };
 
 class TextInode final : public SpecialInode {
  public:
-  TextInode(const TextEntry& entry, const Subject& subject) : make_{entry.make}, take_{entry.take}, subject_{subject} {}
+  TextInode(const TextEntry& entry, const Subject& subject) : entry_{entry}, subject_{subject} {}
   Status truncate(std::uint64_t) override { return {}; }   // O_TRUNC of a writable one
   Result<FileRef> open(std::uint32_t flags) override {
-    if ((flags & o_accmode) != o_rdonly && take_ == nullptr) return Fail{Errno::acces};
-    Report report;
-    TRY_VOID(make_(report, subject_));
-    String text = TRY(report.take());
-    if (take_ != nullptr) return make_file<WritableText>(*this, flags, std::move(text), take_, subject_);
-    return make_file<TextFile>(*this, flags, std::move(text));
+    if ((flags & o_accmode) != o_rdonly && entry_.take == nullptr) return Fail{Errno::acces};
+    FileRef file = TRY(make_file<MadeText>(*this, flags, entry_, subject_));
+    TRY_VOID(static_cast<MadeText&>(*file).start());
+    return file;
   }
 
  private:
-  TextMaker make_;
-  TextTaker take_;
+  TextEntry entry_;
   Subject subject_;
 };
 

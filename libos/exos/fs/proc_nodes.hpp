@@ -32,8 +32,8 @@ class Report {
   Status status_;
 };
 
-// What a node is about: a process (and one of its tasks), or nothing.
-struct Subject { std::uint32_t pid = 0, tid = 0; };
+// What a node is about: a process (by its first task, or in /task one of its tasks), or nothing.
+struct Subject { std::uint32_t pid = 0, tid = 0; bool of_task = false; };
 
 using TextMaker = Status (*)(Report& out, const Subject& subject);
 using TextTaker = Status (*)(std::string_view text, const Subject& subject);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 // /proc/PID: texts and links about one process, as procps, shells and C libraries parse them. [proc(5)]
 #include "libos/exos/fs/proc_nodes.hpp"
+#include "libos/exos/cpu_timers.hpp"
+#include "libos/exos/memory_internal.hpp"
 #include "libos/exos/memory_visit.hpp"
+#include "libos/exos/pager_internal.hpp"
 #include "libos/exos/patch.hpp"
 #include "libos/exos/processor.hpp"
 #include "libos/exos/task.hpp"
@@ -37,14 +40,13 @@ std::uint64_t threads_of(Process& process) {
   return count;
 }
 
-// Present pages can be counted in the own space only; another one's tables are not mapped here.
 std::uint64_t resident_pages(const Process& process) {
-  if (!process.memory || process.memory.get() != current_process().memory.get()) return 0;
-  std::uint64_t pages = 0, looked_at = 0;
-  constexpr std::uint64_t most = 1 << 16;
+  if (!process.memory) return 0;
+  pager::Visitor visitor;
+  visitor.go(process.memory->space);
+  std::uint64_t pages = 0;
   for (const Vma* area : process.memory->areas)
-    for (std::uint64_t va = area->start; va < area->end && looked_at < most; va += base::page_size, ++looked_at)
-      if (rt::own_entry(va) != 0) ++pages;
+    for_each_present(area->start, area->end, [&](std::uint64_t, std::uint64_t) { return ++pages != 0; });
   return pages;
 }
 
@@ -105,12 +107,14 @@ Status make_stat(Report& out, const Subject& subject) {
   Process& process = *TRY(process_of(subject));
   Task* task = task_of(process, subject);
   const Memory* memory = process.memory.get();
-  const std::uint64_t cpu = task != nullptr ? task->cpu_ns : process.user_ns;
+  const Usage used = subject.of_task && task != nullptr ? usage_of(*task) : usage_of(process);
+  const Usage& gone = process.children;
   out.print("{} ({}) {} {} {} {} {} {} 4194304 ", subject.tid, name_of(task), state_of(process, task),
             process.parent != nullptr ? process.parent->pid : 0, process.group, process.session,
             process.terminal ? process.terminal->device : 0, process.terminal ? static_cast<std::int64_t>(process.terminal->group) : -1);
-  out.print("{} 0 0 0 {} 0 {} 0 20 {} {} 0 {} ", process.minor_faults, ticks(cpu), ticks(process.children_ns), process.nice,
-            threads_of(process), ticks(process.start_ns));
+  out.print("{} {} {} {} {} {} {} {} ", used.minor_faults, gone.minor_faults, used.major_faults, gone.major_faults,
+            ticks(used.cpu.user_ns), ticks(used.cpu.system_ns), ticks(gone.cpu.user_ns), ticks(gone.cpu.system_ns));
+  out.print("{} {} {} 0 {} ", 20 + process.nice, process.nice, threads_of(process), ticks(process.start_ns));
   out.print("{} {} 18446744073709551615 {} {} {} 0 0 ", total_pages(process) * base::page_size, resident_pages(process),
             memory != nullptr ? memory->auxv_entry : 0, memory != nullptr ? memory->auxv_entry : 0,
             memory != nullptr ? memory->stack_top : 0);
@@ -136,6 +140,18 @@ Status make_statm(Report& out, const Subject& subject) {
   out.print("{} {} {} {} 0 {} 0\n", total_pages(process), resident, shared < resident ? shared : resident, text,
             total_pages(process) - text);
   return {};
+}
+
+// "0-2,5"
+void add_list(Report& out, std::uint64_t set) {
+  for (std::string_view comma; set != 0; comma = ",") {
+    const auto first = static_cast<std::uint32_t>(std::countr_zero(set));
+    const auto count = static_cast<std::uint32_t>(std::countr_one(set >> first));
+    out.add(comma);
+    if (count == 1) out.print("{}", first);
+    else out.print("{}-{}", first, first + count - 1);
+    set = count == 64 ? 0 : set & ~(((std::uint64_t{1} << count) - 1) << first);
+  }
 }
 
 Status make_status(Report& out, const Subject& subject) {
@@ -170,8 +186,11 @@ Status make_status(Report& out, const Subject& subject) {
   const std::uint64_t capabilities = process.euid == 0 ? 0x1ff'ffff'ffff : 0;
   out.print("CapInh:\t0000000000000000\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\nCapBnd:\t000001ffffffffff\nCapAmb:\t0000000000000000\n",
             capabilities, capabilities);
-  out.print("NoNewPrivs:\t{}\nSeccomp:\t0\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n", process.no_new_privileges ? 1u : 0u);
-  out.print("Mems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
+  const std::uint64_t allowed = (task != nullptr ? task->affinity : ~std::uint64_t{0}) & ((std::uint64_t{2} << (processors().size() - 1)) - 1);
+  out.print("NoNewPrivs:\t{}\nSeccomp:\t0\nCpus_allowed:\t{:x}\nCpus_allowed_list:\t", process.no_new_privileges ? 1u : 0u, allowed);
+  add_list(out, allowed);
+  out.print("\nMems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t{}\nnonvoluntary_ctxt_switches:\t{}\n",
+            task != nullptr ? task->waits : 0, task != nullptr ? task->preemptions : 0);
   return {};
 }
 
@@ -208,7 +227,7 @@ Status make_exos(Report& out, const Subject& subject) {
   out.print("patched_sites {}\ntrapped_calls {}\ndirect_calls {}\n", patched_sites(), process.trapped_calls,
             process.system_calls - process.trapped_calls);
   for (const Processor& processor : processors()) 
-    out.print("processor{} busy_ns {} turns {} lock_waits {} refusals {}\n", processor.index, processor.busy_ns, processor.turns,
+    out.print("processor{} busy_ns {} turns {} lock_waits {} refusals {}\n", processor.index, processor.busy.ns, processor.turns,
               processor.lock_waits, processor.refusals);
   return {};
 }
@@ -343,7 +362,7 @@ class TaskDirectory final : public SyntheticDirectory {
     Process& process = *TRY(process_of(subject));
     if (tid.has_value())
       for (const Task& task : process.tasks)
-        if (task.tid == *tid) return make_process_directory({subject.pid, *tid}, InodeRef{this});
+        if (task.tid == *tid) return make_process_directory({subject.pid, *tid, true}, InodeRef{this});
     return Fail{Errno::noent};
   }
   Status list(std::uint64_t position, EntrySink& sink) override {

@@ -2,11 +2,14 @@
 // /proc and /sys about the whole container: memory, processors, kernel names and limits. [proc(5)]
 #include "abi/address_map.hpp"
 #include "abi/info.hpp"
+#include "libos/exos/cpu_timers.hpp"
 #include "libos/exos/fs/proc_nodes.hpp"
+#include "libos/exos/load_average.hpp"
 #include "libos/exos/pager.hpp"
 #include "libos/exos/processor.hpp"
 #include "libos/exos/random.hpp"
 #include "libos/exos/run_description.hpp"
+#include "libos/exos/sched.hpp"
 #include "libos/exos/swap.hpp"
 #include "libos/exos/task.hpp"
 
@@ -15,19 +18,24 @@ namespace {
 
 const abi::SystemInfo& system_info() { return *reinterpret_cast<const abi::SystemInfo*>(abi::map::state_system_info); }
 
-struct Tally { std::uint64_t processes = 0, running = 0, last_pid = 0, cpu_ns = 0; };
+struct Tally { std::uint64_t tasks = 0, running = 0, last_pid = 0; };
 Tally tally() {
   Tally t;
   for (Process& process : processes()) {
-    ++t.processes;
-    t.cpu_ns += process.user_ns;
     if (process.pid > t.last_pid) t.last_pid = process.pid;
     for (const Task& task : process.tasks) {
-      t.cpu_ns += task.cpu_ns;
-      if (task.state != TaskState::waiting) ++t.running;
+      ++t.tasks;
+      t.running += task.state == TaskState::ready || task.state == TaskState::running;
     }
   }
   return t;
+}
+
+// Of all processors.
+CpuSplit busy_time() {
+  CpuSplit sum;
+  for (Processor& processor : processors()) sum += busy_time(processor);
+  return sum;
 }
 
 Status make_meminfo(Report& out, const Subject&) {
@@ -81,26 +89,37 @@ Status make_cpuinfo(Report& out, const Subject&) {
 Status make_stat(Report& out, const Subject&) {
   const Tally t = tally();
   constexpr std::uint64_t tick_ns = 10'000'000;
-  const std::uint64_t up = now().raw() / tick_ns, used = t.cpu_ns / tick_ns, all = up * processors().size();
-  out.print("cpu  {} 0 0 {} 0 0 0 0 0 0\n", used, all > used ? all - used : 0);
-  for (const Processor& processor : processors()) {
-    const std::uint64_t busy = processor.busy_ns / tick_ns;
-    out.print("cpu{} {} 0 0 {} 0 0 0 0 0 0\n", processor.index, busy, up > busy ? up - busy : 0);
+  const std::uint64_t up = now().raw() / tick_ns;
+  const auto add_line = [&](const CpuSplit& busy, std::uint64_t all) {
+    out.print(" {} 0 {} {} 0 0 0 0 0 0\n", busy.user_ns / tick_ns, busy.system_ns / tick_ns, all - std::min(all, busy.sum() / tick_ns));
+  };
+  out.add("cpu ");
+  add_line(busy_time(), up * processors().size());
+  std::uint64_t turns = 0;
+  for (Processor& processor : processors()) {
+    out.print("cpu{}", processor.index);
+    add_line(busy_time(processor), up);
+    turns += processor.turns;
   }
-  out.print("intr 0\nctxt 0\nbtime {}\nprocesses {}\nprocs_running {}\nprocs_blocked 0\n",
-            (wall_now_ns() - now().raw()) / 1'000'000'000, t.last_pid, t.running);
+  out.print("intr 0\nctxt {}\nbtime {}\nprocesses {}\nprocs_running {}\nprocs_blocked 0\n",
+            turns, (wall_now_ns() - now().raw()) / 1'000'000'000, t.last_pid, t.running);
   return {};
 }
 
 Status make_uptime(Report& out, const Subject&) {
-  const std::uint64_t up = now().raw() / 10'000'000, used = tally().cpu_ns / 10'000'000, all = up * processors().size();
+  const std::uint64_t up = now().raw() / 10'000'000, used = busy_time().sum() / 10'000'000, all = up * processors().size();
   const std::uint64_t idle = all > used ? all - used : 0;
   out.print("{}.{:02} {}.{:02}\n", up / 100, up % 100, idle / 100, idle % 100);
   return {};
 }
 Status make_loadavg(Report& out, const Subject&) {
   const Tally t = tally();
-  out.print("0.00 0.00 0.00 {}/{} {}\n", t.running, t.processes, t.last_pid);
+  sched::look_at_load();
+  for (const std::uint64_t average : load_average::averages()) {
+    const std::uint64_t hundredths = (average * 100 + (1 << (load_average::point_bits - 1))) >> load_average::point_bits;
+    out.print("{}.{:02} ", hundredths / 100, hundredths % 100);
+  }
+  out.print("{}/{} {}\n", t.running, t.tasks, t.last_pid);
   return {};
 }
 Status make_version(Report& out, const Subject&) {
