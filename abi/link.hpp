@@ -15,11 +15,12 @@ enum class Channel : std::uint8_t {
   files = 5,     // guest to host: the cpio archive of a `-v ...:rw` directory at the program's end
   crash = 6,     // guest to host: a CrashRecord and its blobs, to be turned into a backtrace
   terminal = 7,  // guest to host: for the terminal that is standard input, when neither output nor error is one
+  core = 8,      // guest to host: core files, one after the other, see Core
 };
 
 struct Header {
   Channel channel;
-  std::uint8_t kind;        // control: a Control; files: the index of the volume; otherwise 0
+  std::uint8_t kind;        // control: a Control; files: the index of the volume; core: a Core; otherwise 0
   std::uint16_t reserved;
   std::uint32_t size;       // of the payload that follows; at most max_payload
 };
@@ -35,6 +36,13 @@ enum class Control : std::uint8_t {
   // host to guest
   window_size = 16,   // u16 rows, u16 columns
   // 17 was a signal from the terminal: the guest makes them from what is typed
+};
+
+enum class Core : std::uint8_t {
+  begin = 1,   // the name that the file would have
+  data = 2,
+  skip = 3,    // u64: so many zeros
+  end = 4,     // it is whole; without this it is not to be kept
 };
 
 // Figures of the start, for `exo bench boot` and the line that `exo run` prints.

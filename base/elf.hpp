@@ -41,7 +41,7 @@ struct Symbol {
 static_assert(sizeof(Symbol) == 24);
 
 inline constexpr std::uint16_t type_exec = 2, type_dyn = 3, machine_x86_64 = 62;
-inline constexpr std::uint32_t pt_load = 1, pt_dynamic = 2, pt_interp = 3, pt_phdr = 6, pt_tls = 7,
+inline constexpr std::uint32_t pt_load = 1, pt_dynamic = 2, pt_interp = 3, pt_note = 4, pt_phdr = 6, pt_tls = 7,
                                pt_gnu_eh_frame = 0x6474e550, pt_gnu_stack = 0x6474e551;
 inline constexpr std::uint32_t pf_x = 1, pf_w = 2, pf_r = 4;
 inline constexpr std::uint32_t sht_symtab = 2, sht_strtab = 3, sht_dynsym = 11;

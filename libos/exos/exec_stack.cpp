@@ -100,7 +100,8 @@ CallResult build_stack(Memory& memory, const ExecRequest& request, std::string_v
   const std::size_t words = 1 + argv.size() + envp.size();
   writer.align();
   if (words % 2 != 0) static_cast<void>(TRY(writer.bytes("\0\0\0\0\0\0\0", 8)));
-  static_cast<void>(TRY(writer.bytes(vector.data(), sizeof vector)));
+  memory.auxv_start = TRY(writer.bytes(vector.data(), sizeof vector));
+  memory.auxv_end = memory.auxv_start + sizeof vector;
   static_cast<void>(TRY(writer.bytes(envp.data(), envp.size() * 8)));
   static_cast<void>(TRY(writer.bytes(argv.data(), argv.size() * 8)));
   const std::uint64_t count = request.arguments.size();

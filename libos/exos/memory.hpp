@@ -89,7 +89,7 @@ class Memory {
   std::uint64_t arguments_start = 0, arguments_end = 0, environment_start = 0, environment_end = 0;  // /proc/self/cmdline, environ
   String executable;             // /proc/self/exe
   InodeRef executable_inode;
-  std::uint64_t auxv_entry = 0;
+  std::uint64_t auxv_entry = 0, auxv_start = 0, auxv_end = 0;   // program's entry; where its auxiliary vector lies
   std::uint64_t next_parking = 0;
   std::uint64_t minor_faults = 0, major_faults = 0;
   SwapMap swapped;               // pages of private areas that lie in the swap object, by their address in the area

@@ -233,6 +233,8 @@ Result<Ref<Memory>> Memory::fork() {
   child->executable = TRY(String::from(executable.view()));
   child->executable_inode = executable_inode;
   child->auxv_entry = auxv_entry;
+  child->auxv_start = auxv_start;
+  child->auxv_end = auxv_end;
   child->next_parking = next_parking;
   child->unpatched = unpatched;
   TRY_VOID(swap::copy(*this, *child));

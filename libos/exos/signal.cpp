@@ -2,6 +2,7 @@
 // Sending and choosing signals. What a handler sees is made in signal_frame.cpp.
 #include "libos/exos/signal.hpp"
 
+#include "libos/exos/core_dump.hpp"
 #include "libos/exos/crash.hpp"
 #include "libos/exos/jobs.hpp"
 #include "libos/exos/posix_timers.hpp"
@@ -115,8 +116,8 @@ bool is_pointless(const Process& process, const Task& task, std::uint32_t signal
   Process& process = current_process();
   const std::uint32_t signal = number(info);
   const bool dumps = (core_signals & bit(signal)) != 0 && process.dumpable;
-  strace_killed(info, false);
   if (dumps) report_program_crash(current(), info);
+  strace_killed(info, dumps && dump_core(info));
   exit_process(signal);
 }
 

@@ -4,6 +4,7 @@
 
 #include "abi/container.hpp"
 #include "libos/exos/capability_slots.hpp"
+#include "libos/exos/core_dump.hpp"
 #include "libos/exos/futex.hpp"
 #include "libos/exos/own.hpp"
 #include "libos/exos/quick_calls.hpp"
@@ -161,6 +162,7 @@ void exit_task(std::uint32_t code) {
   Task& self = current();
   Process& process = *self.process;
   self.exiting = true;
+  if (process.core != nullptr) [[unlikely]] add_to_core(*process.core, self);
   announce_end(self);
   end_of_vfork(self);
   self.files = {};

@@ -19,6 +19,7 @@
 namespace exos {
 
 struct Process;
+class CoreNotes;
 
 // All registers of the program as the entry code saved them on the library stack; what the program continues with.
 struct Frame {
@@ -112,6 +113,7 @@ struct Process {
   CpuTimer virtual_timer, profiling_timer;  // ITIMER_VIRTUAL, ITIMER_PROF
   std::uint64_t next_xcpu_ns = 0;           // RLIMIT_CPU's next signal
   Ref<ProcessHandle> handle;                // with the first pidfd
+  CoreNotes* core = nullptr;                // while a core is made of it: threads that end say what they were
 };
 
 [[nodiscard]] Task& current();

@@ -13,7 +13,7 @@ FrameDecoder::Step FrameDecoder::next(Frame& out) {
     return Step::more;
   }
   std::memcpy(&header, bytes_.data() + at_, sizeof header);
-  if (header.channel > link::Channel::terminal || header.reserved != 0 || header.size > link::max_payload)
+  if (header.channel > link::Channel::core || header.reserved != 0 || header.size > link::max_payload)
     return Step::broken;
   if (left - sizeof header < header.size) {
     bytes_.erase(0, at_);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "exo/bench_command.hpp"
+#include "exo/debug_core.hpp"
 #include "exo/download_command.hpp"
 #include "exo/gdb.hpp"
 #include "exo/image.hpp"
@@ -24,6 +25,7 @@ constexpr const char* help = R"(exo: runs programs on Aegis
   exo run [options] -- PROGRAM [ARGS]     run a program in a guest of its own (exo run --help)
   exo test [NAME...] [--long] [--list]    run the tests
   exo gdb [options] -- PROGRAM [ARGS]     the same as run, stopped, under gdb
+  exo debug core FILE [PROGRAM]           a core file of run --core in gdb
   exo bench [SUITE...] [options]          what things cost, beside Linux: kernel, exos, papers (exo bench --help)
   exo bench boot                          what a start costs
   exo bench guard [--accept]              has a chosen row become dearer by more than 3 %?
@@ -46,6 +48,7 @@ Result<int> dispatch(const Words& words) {
   const std::string& name = words[0];
   const Words rest{words.begin() + 1, words.end()};
   if (name == "program") return exo::download_command(rest);
+  if (name == "debug") return exo::debug_core(rest);
   const Locations at = TRY(Locations::find());
   if (name == "run" || name == "gdb") return run_or_debug(at, name, rest);
   if (name == "test") return exo::test(at, rest);

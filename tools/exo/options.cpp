@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 
 #include "base/bits.hpp"
 #include "exo/accelerator.hpp"
@@ -39,6 +40,9 @@ void declare(CLI::App& app, RunOptions& options, Raw& raw) {
                "Print the program's Linux calls on standard error: all, or with =LIST those of the classes file, desc, process, network, "
                "signal, memory, ipc, or by name, all others with a ! in front");
   app.add_flag("--syscall-summary", options.syscall_summary, "Count them, and print a table at the end");
+  app.add_option("--core", options.core_folder,
+                 "Keep a core file, DIR/core.NAME.PID, of each program that crashes; exo debug core FILE opens it")
+      ->type_name("DIR");
   app.add_flag("--gdb", options.gdb, "Stop before the first instruction and wait for gdb");
   app.add_option("--machine", raw.machine, "q35 or microvm")->type_name("NAME");
   app.add_option("--accel", raw.acceleration, "auto, tcg or kvm")->type_name("NAME");
@@ -75,6 +79,8 @@ Status interpret(const Raw& raw, RunOptions& options) {
   if (options.icount && options.cpus > 1) return fail(own_failure, "--icount counts one processor: leave --cpus out");
   if (options.icount && options.acceleration == kvm) return fail(own_failure, "--icount needs emulation: --accel tcg");
   if (options.icount) options.acceleration = tcg;
+  if (!options.core_folder.empty() && !std::filesystem::is_directory(options.core_folder))
+    return fail(own_failure, "--core " + options.core_folder + ": is not a directory");
   if (!options.folder.starts_with('/')) return fail(own_failure, "-w " + options.folder + ": wants an absolute path");
   return {};
 }

@@ -29,6 +29,7 @@ struct RunOptions {
   std::optional<std::uint64_t> swap;
   std::vector<Reclaim> reclaims;
   std::string folder = "/";
+  std::string core_folder;                // where core files go; empty: nowhere
   std::string strace;                     // which calls to show, as the guest reads it; empty: none
   bool syscall_summary = false, gdb = false, icount = false, verbose = false;
   MachineKind machine = MachineKind::q35;

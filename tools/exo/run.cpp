@@ -79,6 +79,7 @@ RunDescription describe_run(const RunOptions& options, const std::string& progra
     run.add("cols", size->columns);
   }
   if (!options.strace.empty()) run.add("strace", options.strace);
+  if (!options.core_folder.empty()) run.add("core", "1");
   if (options.syscall_summary) run.add("syscall_summary", "1");
   for (std::size_t i = 0; i < places.size(); ++i)
     run.add("volume", std::to_string(i) + ":" + places[i] + (options.volumes[i].is_writable ? ":rw" : ":ro"));
@@ -198,7 +199,7 @@ Result<int> run(const Locations& at, const RunOptions& options) {
     const char* accelerator = ready.machine.accelerator == Accelerator::kvm ? "KVM" : "emulation (TCG)";
     Session session{machine, {.show_log = options.verbose, .announce = options.verbose,
                               .announcement = show_size(ready.machine.memory) + " of memory, " + accelerator,
-                              .told = "init: reclaim: "}};
+                              .told = "init: reclaim: ", .core_folder = options.core_folder}};
     end = session.run();
   }
   const auto host_file = [&](const std::string& guest) -> std::string {

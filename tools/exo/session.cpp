@@ -55,7 +55,7 @@ std::string announce_start(const link::BootFigures& figures, const std::string& 
 }  // namespace
 
 Session::Session(Machine& machine, const SessionPlan& plan)
-    : machine_{machine}, plan_{plan}, out_{plan.out}, err_{plan.err}, same_{same_file(plan.out, plan.err)} {
+    : machine_{machine}, plan_{plan}, cores_{plan.core_folder}, out_{plan.out}, err_{plan.err}, same_{same_file(plan.out, plan.err)} {
   const sigset_t signals = watched_signals();
   ::sigprocmask(SIG_BLOCK, &signals, &old_mask_);
   signals_ = Descriptor{::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)};
@@ -151,8 +151,15 @@ void Session::take(const Frame& frame) {
     case link::Channel::terminal: return to_terminal(frame.payload);
     case link::Channel::files: end_.volumes[frame.kind].append(frame.payload); return;
     case link::Channel::crash: end_.crash.append(frame.payload); return;
+    case link::Channel::core: return take_core(frame);
     case link::Channel::in: return finish(SessionEnd::Kind::broken_link);  // goes the other way only
   }
+}
+
+void Session::take_core(const Frame& frame) {
+  const CoreReceiver::Taken taken = cores_.take(frame);
+  if (!taken.has_value()) return finish(SessionEnd::Kind::broken_link);
+  if (!taken->empty()) err().push("exo: " + *taken + "\n");
 }
 
 // Echo, when nothing but standard input is a terminal.

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "exo/core_receiver.hpp"
 #include "exo/link_codec.hpp"
 #include "exo/machine.hpp"
 #include "exo/sink.hpp"
@@ -20,6 +21,7 @@ struct SessionPlan {
   bool announce = false;      // one line when the program starts
   std::string announcement;   // its end: memory and accelerator
   std::string told;           // lines of the log that begin so go to `err` even if the log does not
+  std::string core_folder;    // for core files; empty: the guest may send none
   int timeout_ms = -1;
 };
 
@@ -55,6 +57,7 @@ class Session {
   void read_link();
   void take(const Frame& frame);
   void take_control(const Frame& frame);
+  void take_core(const Frame& frame);
   void to_terminal(std::string_view bytes) const;
   void send(abi::link::Channel channel, std::uint8_t kind, std::string_view payload);
   void flush_link();
@@ -73,6 +76,7 @@ class Session {
   SessionEnd end_;
   bool ended_ = false;
   FrameDecoder decoder_;
+  CoreReceiver cores_;
   Sink out_, err_;
   bool same_;                 // standard output and error are one file: one queue keeps their order
   Terminal terminal_;

@@ -2,6 +2,7 @@
 // /proc and /sys about the whole container: memory, processors, kernel names and limits. [proc(5)]
 #include "abi/address_map.hpp"
 #include "abi/info.hpp"
+#include "libos/exos/core_dump.hpp"
 #include "libos/exos/cpu_timers.hpp"
 #include "libos/exos/fs/proc_nodes.hpp"
 #include "libos/exos/load_average.hpp"
@@ -184,6 +185,11 @@ Status make_file_max(Report& out, const Subject&) { out.add("1048576\n"); return
 Status make_pipe_max(Report& out, const Subject&) { out.add("1048576\n"); return {}; }
 Status make_somaxconn(Report& out, const Subject&) { out.add("4096\n"); return {}; }
 Status make_entropy(Report& out, const Subject&) { out.add("256\n"); return {}; }
+Status make_core_pattern(Report& out, const Subject&) { out.add(core_pattern()).add("\n"); return {}; }
+Status take_core_pattern(std::string_view text, const Subject&) {
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  return set_core_pattern(text);
+}
 Status make_zero(Report& out, const Subject&) { out.add("0\n"); return {}; }
 Status make_processors(Report& out, const Subject&) {
   const std::size_t count = processors().size();
@@ -206,7 +212,7 @@ Status fill_proc(FixedTree& tree) {
       {"sys/kernel", {"osrelease", make_osrelease}}, {"sys/kernel", {"ostype", make_ostype}}, {"sys/kernel", {"version", make_kernel_version}},
       {"sys/kernel", {"hostname", make_hostname}}, {"sys/kernel", {"pid_max", make_pid_max}}, {"sys/kernel", {"ngroups_max", make_ngroups_max}},
       {"sys/kernel", {"cap_last_cap", make_cap_last_cap}}, {"sys/kernel", {"threads-max", make_threads_max}},
-      {"sys/kernel", {"randomize_va_space", make_zero}},
+      {"sys/kernel", {"randomize_va_space", make_zero}}, {"sys/kernel", {"core_pattern", make_core_pattern, 0644, take_core_pattern}},
       {"sys/kernel/random", {"uuid", make_uuid}}, {"sys/kernel/random", {"boot_id", make_boot_id}}, {"sys/kernel/random", {"entropy_avail", make_entropy}},
       {"sys/vm", {"overcommit_memory", make_one}}, {"sys/vm", {"max_map_count", make_map_count}}, {"sys/vm", {"swappiness", make_zero}},
       {"sys/fs", {"file-max", make_file_max}}, {"sys/fs", {"nr_open", make_file_max}}, {"sys/fs", {"pipe-max-size", make_pipe_max}},
