@@ -50,6 +50,8 @@ TEST(BenchReport, HoldsTheBootAndCurvesOfTheKernel) {
   const std::string json = json_of(report), markdown = markdown_of(report), page = html_of(report);
   EXPECT_TRUE(holds(json, "\"boot_instructions\": 1400000.0") && holds(json, "\"boot_memory\": 2.0"));
   EXPECT_TRUE(holds(markdown, "| 1,400,000 | 6,000,000 | met |") && holds(markdown, "| 2 | 4 | met |"));
+  EXPECT_TRUE(holds(markdown, "3 of 5 aims are met; missed are"));  // two of the boot, one row; another and the null call are not
+  EXPECT_TRUE(holds(markdown, "- a slow one: 1.20 times fewer than the fairest Linux, aim 3") && holds(markdown, "- null call: 75, aim at most 60"));
   EXPECT_TRUE(holds(page, "1,400,000"));
   for (const std::string& text : {kernel_table_of(report), markdown}) EXPECT_TRUE(holds(text, "N = 512"));
   EXPECT_TRUE(holds(*changes_since(R"({"boot":{"boot_instructions":1000000.0}})", report), "boot/boot_instructions"));
@@ -61,6 +63,23 @@ TEST(BenchReport, ShowsACurveAtEachOfItsPoints) {
   EXPECT_TRUE(holds(markdown_of(report), "| &emsp;N = 14 | 200 | - | 300 | 1.50 | | |"));
   EXPECT_TRUE(holds(papers_table_of(report), "N = 14"));
   EXPECT_TRUE(holds(html_of(report), "<td>N = 14</td>"));
+}
+
+TEST(BenchReport, SaysWhereTheInstructionsOfMissedAimsGo) {
+  BenchReport report = made_up();
+  report.profiles["exos/slow"] = {{{"kernel", "outer", "inner"}, 30}, {{"library", "f"}, 70}};
+  report.profiles["kernel/nop"] = {{{"kernel", "entry"}, 60}, {{"library", "stub"}, 15}};
+  const std::string markdown = markdown_of(report), page = html_of(report);
+  EXPECT_TRUE(holds(markdown, "of ExOS's: `f` 70 (70.0 %), `inner` 30 (30.0 %)"));
+  EXPECT_TRUE(holds(markdown, "- null call\n  - `entry` 60 (80.0 %), `stub` 15 (20.0 %)"));
+  EXPECT_TRUE(holds(page, "70, 70.0 %") && holds(page, ">inner<"));
+}
+
+TEST(BenchReport, AimsAreJudgedAsTheirFiguresAreShown) {
+  KernelResult r{.aim = 60, .counted = {.instructions = 60.001}};
+  EXPECT_TRUE(r.is_met());
+  r.counted.instructions = 60.1;
+  EXPECT_FALSE(r.is_met());
 }
 
 TEST(BenchReport, SaysWhatTimesAreTakenWith) {
@@ -107,7 +126,7 @@ TEST(BenchPapers, RowsAreOneThing) {
 TEST(BenchHtml, LongestBarIsTheMeasure) {
   const std::array group{html::Bar{"exos", "a", 50.0, {}}, html::Bar{"stock", "b", 100.0, {}}, html::Bar{"fairest", "c", {}, "crashed"}};
   const std::string text = html::bars(group);
-  EXPECT_TRUE(holds(text, "width:37.50%") && holds(text, "width:75.00%") && holds(text, "failed: crashed"));
+  EXPECT_TRUE(holds(text, "width:31.00%") && holds(text, "width:62.00%") && holds(text, "failed: crashed"));
 }
 
 TEST(BenchHtml, IntervalsLieOnALogarithmicAxis) {

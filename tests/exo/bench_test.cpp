@@ -56,6 +56,16 @@ TEST(BenchApps, StepsAndPartsAreRowsOfTheirOwn) {
     EXPECT_FALSE(read_app("a", head + wrong).has_value()) << wrong;
 }
 
+TEST(BenchApps, SayWhichOfTheirIntervalsCount) {
+  const auto marks = [](const std::string& driver, std::vector<BenchRow> parts, std::map<std::string, std::string> files) {
+    const AppMarks m = marks_of({.row = {}, .parts = std::move(parts), .copies = {}, .driver = driver, .files = std::move(files)});
+    return std::tuple{m.skip, m.take, m.operations};
+  };
+  EXPECT_EQ(marks("script", {}, {}), (std::tuple{5, 3, 3.0}));
+  EXPECT_EQ(marks("steps", {{}, {}}, {}), (std::tuple{6, 6, 3.0}));  // four of nothing, two steps of warm-up
+  EXPECT_EQ(marks("pool", {}, {{"pools", "7 1\n14 2\n"}}), (std::tuple{1, 2, 21.0}));
+}
+
 std::string lines(const std::string& line, int times) {
   std::string text;
   for (int i = 0; i < times; ++i) text += line + "\n";
@@ -98,6 +108,23 @@ TEST(BenchSamples, OfARowWithPointsAreOfTheFirst) {
   EXPECT_EQ(samples.at("one").failure, "");
   EXPECT_EQ(samples.at("one").least(), 100);
   EXPECT_EQ(samples.at("one").curve, (std::map<double, double>{{1, 100}, {16, 300}}));
+}
+
+// ExOS's guest runs one row and its plugin's file has no sections; Linux's runs many. Warm-up is left out and what lies far off is kept, on both.
+TEST(BenchSamples, OfBothSystemsAreReadAlike) {
+  std::string batches;
+  for (int i = 0; i < row_warm_up + row_batches; ++i) batches += "batch 10 " + std::to_string(i < row_warm_up ? 5000 : i == 9 ? 9000 : 1100) + " 45\n";
+  const std::string row = lines("batch 0 100 5", row_warm_up + row_batches) + batches, intervals = lines("1 2 3 4 5 6 7", 2 * (row_warm_up + row_batches));
+  const Samples exos = read_samples("begin one\n" + row + "end one 0\n", intervals);
+  std::string with_returns;
+  for (const char c : row) with_returns += c == '\n' ? "\r\n" : std::string{c};
+  const Samples linux_ = read_samples("noise\nbegin other\nend other 1\nbegin one\r\n" + with_returns + "end one 0\r\n", "section\nsection\n" + intervals);
+  EXPECT_EQ(exos.at("one").counts, linux_.at("one").counts);
+  EXPECT_EQ(exos.at("one").nanoseconds, linux_.at("one").nanoseconds);
+  EXPECT_EQ(exos.at("one").counts.size(), static_cast<std::size_t>(row_batches));
+  EXPECT_EQ(std::ranges::count(exos.at("one").counts, 890), 1);  // kept: it moves neither the least nor the median
+  EXPECT_EQ(exos.at("one").least(), 100);
+  EXPECT_EQ(median(exos.at("one").counts), 100);
 }
 
 // Two steps, two batches of each (the first is warm-up): the sum consists of both steps' intervals, and what has none has no share.

@@ -80,15 +80,14 @@ Result<BootCost> measure_boot(const Locations& at) {
                   .archive_frames = base::pages_for(ready.archive.size), .free_frames = f.free_frames, .ring0_lines = count_code_lines(at.source / "kernel"), .status = end.status};
 }
 
-std::vector<BootFigure> figures_of(const BootCost& cost) {
+std::vector<Figure> figures_of(const BootCost& cost) {
   const auto frames = [](std::uint64_t count) { return static_cast<double>(count); };
-  return {{"boot_instructions", "instructions from entry to the first of `busybox true`", static_cast<double>(cost.instructions), boot_aim_instructions},
+  return {{"boot_instructions", "instructions from entry to the first of busybox true", static_cast<double>(cost.instructions), boot_aim_instructions},
           {"boot_memory", "memory in use then, MiB, of 64", cost.used_mib(), boot_aim_mib},
           {"boot_frames_kernel", "frames of the kernel", frames(cost.kernel_frames), 0},
           {"boot_frames_library", "frames of the library", frames(cost.library_frames), 0},
           {"boot_frames_program", "frames of the program", frames(cost.program_frames), 0},
-          {"boot_frames_archive", "frames of the archive, which text is mapped from", frames(cost.archive_frames), 0},
-          {"ring0_lines", "lines of ring-0 code", static_cast<double>(cost.ring0_lines), ring0_aim_lines}};
+          {"boot_frames_archive", "frames of the archive, which text is mapped from", frames(cost.archive_frames), 0}};
 }
 
 std::string boot_table_of(const BootCost& cost) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "exo/bench_aims.hpp"
 #include "exo/failure.hpp"
 #include "exo/locations.hpp"
 
@@ -19,12 +20,7 @@ struct BootCost {
 };
 [[nodiscard]] Result<BootCost> measure_boot(const Locations& at);
 
-// The same as rows.
-struct BootFigure {
-  const char *key, *title;
-  double figure, aim;                      // at most; 0: no aim
-};
-[[nodiscard]] std::vector<BootFigure> figures_of(const BootCost& cost);
+[[nodiscard]] std::vector<Figure> figures_of(const BootCost& cost);
 [[nodiscard]] std::string boot_table_of(const BootCost& cost);
 
 [[nodiscard]] Result<int> bench_boot(const Locations& at, const std::vector<std::string>& words);

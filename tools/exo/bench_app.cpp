@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <sstream>
 
 #include "exo/scratch_folder.hpp"
 
@@ -100,6 +101,17 @@ Result<BenchApp> app_of(const std::string& name, const toml::table& table) {
 }
 
 }  // namespace
+
+AppMarks marks_of(const BenchApp& app) {
+  constexpr int warm_up = 1, batches = 3;  // as bench/drivers/driver.h has them; a pool has none and one
+  const auto parts = static_cast<int>(app.parts.size());
+  if (app.driver == "steps") return {.skip = warm_up + batches + parts * warm_up, .take = parts * batches, .operations = batches};
+  if (app.driver == "script") return {.skip = warm_up + batches + warm_up, .take = batches, .operations = batches};
+  AppMarks marks{.skip = 1};
+  std::istringstream pools{app.files.at("pools")};
+  for (double jobs = 0, at_once = 0; pools >> jobs >> at_once; ++marks.take) marks.operations += jobs;
+  return marks;
+}
 
 Result<BenchApp> read_app(const std::string& name, const std::string& text) {
   try {

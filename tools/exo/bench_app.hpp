@@ -21,10 +21,18 @@ struct BenchApp {
   std::map<std::string, std::string> files;  // of /app, by name
 };
 
+// Which of the driver's marked intervals count, and for how many operations they stand.
+struct AppMarks {
+  int skip = 0, take = 0;
+  double operations = 0;
+};
+[[nodiscard]] AppMarks marks_of(const BenchApp& app);
+
 [[nodiscard]] Result<BenchApp> read_app(const std::string& name, const std::string& text);
 [[nodiscard]] Result<std::vector<BenchApp>> load_apps(const Locations& at, const std::string& folder);
 
 // On ExOS (no tuning) or on Linux, the same tree of files on both. Samples of the row and of its parts; when it fails, of the row alone.
 [[nodiscard]] Result<Samples> run_app(const Locations& at, const BenchApp& app, const BenchPlan& plan, std::optional<LinuxTuning> tuning);
+[[nodiscard]] Result<ProfiledRow> profile_app_on_exos(const Locations& at, const BenchApp& app);
 
 }  // namespace exo

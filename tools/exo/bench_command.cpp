@@ -3,11 +3,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <set>
 
 #include "exo/accelerator.hpp"
 #include "exo/bench.hpp"
+#include "exo/bench_app.hpp"
 #include "exo/bench_guard.hpp"
 #include "exo/bench_profile.hpp"
 #include "exo/bench_report.hpp"
@@ -38,7 +40,7 @@ void declare(CLI::App& app, BenchOptions& options) {
   app.add_option("--html", options.html, "Write a page with plots, which needs nothing else")->type_name("FILE");
   app.add_option("--markdown", options.markdown, "Write what docs/performance.md is")->type_name("FILE");
   app.add_option("--compare", options.compare, "Say what has changed since a file of --json")->type_name("OLD.json");
-  app.add_option("--profile", options.profile, "Where the instructions of a row of the suites exos and kernel go, by function")->type_name("[SUITE/]ROW");
+  app.add_option("--profile", options.profile, "Where the instructions of a row go, by function")->type_name("[SUITE/]ROW");
   app.add_option("--flame", options.flame, "With --profile: write a flame graph")->type_name("FILE.svg");
   app.add_option("--folded", options.folded, "With --profile: write its lines for other tools")->type_name("FILE");
   app.add_option("--folder", options.exos.folder, "Where the rows lie in the source tree")->type_name("DIR");
@@ -94,12 +96,43 @@ std::string waiting_rows(const std::vector<PaperTable>& papers, const std::strin
   return "missing, " + reason + ":\n" + text;
 }
 
-// docs/performance.md says why an aim is missed.
-Status profile_missed(const Locations& at, BenchReport& report) {
+struct Profiled {
+  std::string title;
+  ChainCounts counts;
+};
+
+// ROW, exos/ROW or kernel/ROW; without the suite, of exos if it is there.
+Result<Profiled> profile_named(const Locations& at, const std::string& folder, const std::string& asked) {
+  const std::size_t slash = asked.find('/');
+  const std::string suite = slash == std::string::npos ? "" : asked.substr(0, slash), name = slash == std::string::npos ? asked : asked.substr(slash + 1);
+  if (name.starts_with(app_prefix)) {
+    const std::vector<BenchApp> apps = TRY(load_apps(at, "bench/apps"));
+    const auto app = std::ranges::find(apps, name, [](const BenchApp& one) { return app_prefix + one.row.name; });
+    if (app != apps.end()) return Profiled{app->row.title, TRY(profile_app(at, *app))};
+  }
+  const std::vector<BenchRow> rows = TRY(load_rows(at, folder));
+  const auto row = std::ranges::find(rows, name, &BenchRow::name);
+  if (suite != "kernel" && row != rows.end()) return Profiled{row->title, TRY(profile_row(at, *row))};
+  const auto kernel_row = std::ranges::find(kernel_rows(), name, [](const KernelRow& r) { return std::string{r.key}; });
+  if (suite != "exos" && kernel_row != kernel_rows().end()) return Profiled{kernel_row->title, TRY(profile_kernel(at, name))};
+  return fail(own_failure, "there is no row " + asked + " in " + folder + ", bench/apps or the suite kernel");
+}
+
+// docs/performance.md and the page say why an aim is missed.
+Status profile_missed(const Locations& at, const BenchOptions& options, BenchReport& report) {
   for (const RowResult& r : report.exos)
-    if (std::string_view{r.verdict()} == "missed" && !r.row.name.starts_with(app_prefix)) report.profiles["exos/" + r.row.name] = TRY(profile_row(at, r.row));
+    if (std::string_view{r.verdict()} == "missed") report.profiles["exos/" + r.row.name] = TRY(profile_named(at, options.exos.folder, r.row.name)).counts;
   for (const KernelResult& r : report.kernel)
     if (r.aim != 0 && !r.is_met() && r.counted.operations != 0) report.profiles["kernel/" + r.key] = TRY(profile_kernel(at, r.key));
+  return {};
+}
+
+// What stands beside the figures in a document.
+Status add_background(const Locations& at, const BenchOptions& options, BenchReport& report) {
+  TRY_VOID(profile_missed(at, options, report));
+  report.sizes = measure_sizes(at);
+  report.tested = TRY(read_tested_aims(contents_of(at.source / "bench/aims.toml")));
+  report.peers = TRY(read_peers(contents_of(at.source / "bench/peers.toml")));
   return {};
 }
 
@@ -124,7 +157,14 @@ void add_apps_of(const std::vector<PaperTable>& papers, BenchOptions& options) {
   options.words.push_back("apps");
 }
 
+std::string passed_text(std::chrono::steady_clock::time_point since) {
+  std::string text;
+  append_format(text, "\nall of it took %.0f s\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count());
+  return text;
+}
+
 Result<int> run_suites(const Locations& at, BenchOptions options) {
+  const auto started = std::chrono::steady_clock::now();
   BenchReport report{.machine = describe_machine(at), .timed_with = options.exos.timed_with};
   const bool is_quiet = options.json == "-" || options.html == "-" || options.markdown == "-";
   const auto print = [&](const std::string& text) { is_quiet ? 0 : std::fputs(text.c_str(), stdout); };
@@ -153,26 +193,10 @@ Result<int> run_suites(const Locations& at, BenchOptions options) {
   for (const auto& [suite, reason] : {std::pair{"net", "no packets yet"}, {"disk", "no disks yet"}})
     if (options.asks_for(suite)) print(std::string{"\n"} + suite + ": " + waiting_rows(TRY(load_paper_tables(at.source / "bench/papers")), reason));
   report.machine = describe_machine(at);  // now with the kernel that may have been fetched
-  if (!options.markdown.empty()) TRY_VOID(profile_missed(at, report));
+  if (!options.markdown.empty() || !options.html.empty()) TRY_VOID(add_background(at, options, report));
   TRY_VOID(write_forms(options, report));
+  print(passed_text(started));
   return std::ranges::any_of(report.exos, [](const RowResult& r) { return !r.exos.failure.empty(); }) ? 1 : 0;
-}
-
-struct Profiled {
-  std::string title;
-  ChainCounts counts;
-};
-
-// ROW, exos/ROW or kernel/ROW; without the suite, of exos if it is there.
-Result<Profiled> profile_named(const Locations& at, const std::string& folder, const std::string& asked) {
-  const std::size_t slash = asked.find('/');
-  const std::string suite = slash == std::string::npos ? "" : asked.substr(0, slash), name = slash == std::string::npos ? asked : asked.substr(slash + 1);
-  const std::vector<BenchRow> rows = TRY(load_rows(at, folder));
-  const auto row = std::ranges::find(rows, name, &BenchRow::name);
-  if (suite != "kernel" && row != rows.end()) return Profiled{row->title, TRY(profile_row(at, *row))};
-  const auto kernel_row = std::ranges::find(kernel_rows(), name, [](const KernelRow& r) { return std::string{r.key}; });
-  if (suite != "exos" && kernel_row != kernel_rows().end()) return Profiled{kernel_row->title, TRY(profile_kernel(at, name))};
-  return fail(own_failure, "there is no row " + asked + " in " + folder + " or the suite kernel");
 }
 
 Result<int> show_profile(const Locations& at, const BenchOptions& options) {

@@ -13,6 +13,8 @@ namespace {
 
 void append(std::vector<double>& all, const std::vector<double>& more) { std::ranges::copy(more, std::back_inserter(all)); }
 
+constexpr int interrupted = 128;  // and the signal's number: a failure that is not the row's
+
 // A side of the table in one go over all rows.
 struct Side {
   Sample RowResult::*counted;
@@ -140,7 +142,9 @@ Result<std::vector<RowResult>> measure_apps(const Locations& at, const ExosBench
     for (const BenchRow& part : app.parts) rows.push_back({.row = part});
     for (int round = 0; round <= bench.rounds; ++round)  // the first one counts
       for (const Side& side : asked) {
-        const Samples samples = TRY(run_app(at, app, {.icount = round == 0, .limit_s = bench.limit_s, .timed_with = bench.timed_with}, side.tuning));
+        auto ran = run_app(at, app, {.icount = round == 0, .limit_s = bench.limit_s, .timed_with = bench.timed_with}, side.tuning);
+        if (!ran.has_value() && ran.error().status >= interrupted) return base::Unexpected{ran.error()}; 
+        const Samples samples = ran.has_value() ? std::move(*ran) : Samples{{app.row.name, Sample{.failure = ran.error().text}}};
         progress.step(1);
         for (RowResult& result : rows) take(result, side, round == 0, samples);
       }

@@ -113,6 +113,24 @@ Result<Prepared> prepare_row(const Locations& at, const BenchRow& row) {
   return ready;
 }
 
+// The scripts lie in a folder that the guest sees as /app; it must live until the tree has been read.
+Result<Prepared> prepare_app(const Locations& at, const BenchApp& app, const ScratchFolder& scratch) {
+  for (const auto& [name, text] : app.files) TRY_VOID(write_text(scratch.file(name.c_str()), text));
+  RunOptions options = options_of(app.row);
+  options.volumes = {Volume{.host = scratch.path(), .guest = "/app"}};
+  options.copies = {"sh"};
+  for (const std::string& copy : app.copies) options.copies.push_back(copy.starts_with('@') ? first_line_of(copy.substr(1)) : copy);
+  Prepared ready = TRY(prepare(at, options));
+  ready.machine.command_line = fixed_wall;
+  return ready;
+}
+
+Result<ProfiledRow> profile_machine(const Locations& at, const BenchRow& row, MachinePlan machine, int skip, int take, int limit_s) {
+  machine.plugin = ",skip=" + std::to_string(skip) + ",take=" + std::to_string(take);
+  Output output = TRY(run_machine(at, machine, {}, limit_s * 1000, profile_plugin));
+  return ProfiledRow{.sample = read_samples(as_log(row, output), "").at(row.name), .counts = std::move(output.plugin)};
+}
+
 }  // namespace
 
 Result<Sample> run_row_on_exos(const Locations& at, const BenchRow& row, const BenchPlan& plan) {
@@ -121,31 +139,29 @@ Result<Sample> run_row_on_exos(const Locations& at, const BenchRow& row, const B
   return read_samples(as_log(row, output), output.plugin).at(row.name);
 }
 
-// The scripts lie in a folder that the guest sees as /app.
 Result<Samples> run_app(const Locations& at, const BenchApp& app, const BenchPlan& plan, std::optional<LinuxTuning> tuning) {
   const ScratchFolder scratch;
-  for (const auto& [name, text] : app.files) TRY_VOID(write_text(scratch.file(name.c_str()), text));
-  RunOptions options = options_of(app.row);
-  options.volumes = {Volume{.host = scratch.path(), .guest = "/app"}};
-  options.copies = {"sh"};
-  for (const std::string& copy : app.copies) options.copies.push_back(copy.starts_with('@') ? first_line_of(copy.substr(1)) : copy);
-  Prepared ready = TRY(prepare(at, options));
+  const Prepared ready = TRY(prepare_app(at, app, scratch));
   if (tuning) {
     auto samples = run_linux_once(at, {app.row}, plan, *tuning, &ready.packer.tree());
     return samples.has_value() ? *samples : Samples{{app.row.name, Sample{.failure = samples.error().text}}};
   }
-  ready.machine.command_line = fixed_wall;
   const Output output = TRY(run_machine(at, ready.machine, plan, plan.limit_s * 1000));
   return read_samples(as_log(app.row, output), output.plugin);
 }
 
+Result<ProfiledRow> profile_app_on_exos(const Locations& at, const BenchApp& app) {
+  const ScratchFolder scratch;
+  const Prepared ready = TRY(prepare_app(at, app, scratch));
+  const AppMarks marks = marks_of(app);
+  constexpr int limit_s = 600;  // counting by address takes its time
+  return profile_machine(at, app.row, ready.machine, marks.skip, marks.take, limit_s);
+}
+
 Result<ProfiledRow> profile_row_on_exos(const Locations& at, const BenchRow& row) {
-  Prepared ready = TRY(prepare_row(at, row));
+  const Prepared ready = TRY(prepare_row(at, row));
   // All batches of nothing, and the first of the work, are warm-up.
-  ready.machine.plugin = ",skip=" + std::to_string(2 * row_warm_up + row_batches) + ",take=" + std::to_string(row_batches);
-  const BenchPlan plan;
-  Output output = TRY(run_machine(at, ready.machine, plan, plan.limit_s * 1000, profile_plugin));
-  return ProfiledRow{.sample = read_samples(as_log(row, output), "").at(row.name), .counts = std::move(output.plugin)};
+  return profile_machine(at, row, ready.machine, 2 * row_warm_up + row_batches, row_batches, BenchPlan{}.limit_s);
 }
 
 void apply_plan(MachinePlan& machine, const BenchPlan& plan, const std::string& plugin) {

@@ -24,6 +24,8 @@ std::string verdict_mark(const std::string& verdict, const std::string& words) {
   return "<span class=\"verdict " + verdict + "\">" + escaped(words) + "</span>";
 }
 
+std::string head(const std::string& title, const std::string& verdict) { return "<div class=\"head\"><h3>" + escaped(title) + "</h3>" + verdict + "</div>"; }
+
 std::string tile(const std::string& figure, const std::string& words) { return "<div class=\"tile\"><b>" + figure + "</b>" + words + "</div>"; }
 
 std::string summary(const BenchReport& report) {
@@ -47,9 +49,7 @@ std::string machine_part(const BenchReport& report) {
 }
 
 std::string kernel_card(const KernelResult& r) {
-  std::string text = "<div class=\"card\">";
-  if (r.aim != 0) text += verdict_mark(r.is_met() ? "met" : "missed", (r.is_met() ? "met: at most " : "missed: at most ") + grouped(r.aim));
-  text += "<h3>" + escaped(r.title) + "</h3>";
+  std::string text = "<div class=\"card\">" + head(r.title, r.aim == 0 ? "" : verdict_mark(r.is_met() ? "met" : "missed", (r.is_met() ? "met: at most " : "missed: at most ") + grouped(r.aim)));
   if (!r.comparison.empty()) text += "<small>" + escaped(r.comparison) + "</small>";
   const std::array group{html::Bar{"kernel", "kernel", r.counted.ring0, {}}, html::Bar{"library", "library", r.counted.ring3, {}}};
   const std::array whole{html::Bar{"kernel", "in all", r.counted.instructions, {}}};  // shares are not known, or it is no count
@@ -58,10 +58,12 @@ std::string kernel_card(const KernelResult& r) {
 
 std::string boot_part(const BenchReport& report) {
   if (!report.boot) return "";
-  std::string text = "<h2>Boot</h2><p>To the first instruction of <code>busybox true</code>, 64 MiB, one processor.</p><div class=\"wide\"><table>";
-  for (const BootFigure& one : figures_of(*report.boot)) {
+  std::string text = "<h2>Boot and size</h2><p>To the first instruction of <code>busybox true</code>, 64 MiB, one processor; lines of code.</p><div class=\"wide\"><table>";
+  std::vector<Figure> figures = figures_of(*report.boot);
+  figures.insert(figures.end(), report.sizes.begin(), report.sizes.end());
+  for (const Figure& one : figures) {
     text += "<tr><td>" + escaped(one.title) + "</td><td class=\"n\">" + grouped(one.figure) + "</td><td>";
-    if (one.aim != 0) text += std::string{one.figure <= one.aim ? "<span class=\"met\">met" : "<span class=\"missed\">missed"} + ": under " + grouped(one.aim) + "</span>";
+    if (one.aim != 0) text += std::string{one.is_met() ? "<span class=\"met\">met" : "<span class=\"missed\">missed"} + ": under " + grouped(one.aim) + "</span>";
     text += "</td></tr>";
   }
   return text + "</table></div>";
@@ -79,11 +81,11 @@ const char* const key =
     "<span><i class=\"bar fairest\"></i>Linux, fairest</span></div>";
 
 std::string exos_card(const RowResult& r) {
-  std::string text = "<div class=\"card\">";
   const std::string times = times_text(r.ratio()) + " times";
-  if (r.row.aim != 0 && r.ratio()) text += verdict_mark(r.verdict(), std::string{r.verdict()} + ": " + times + ", aim " + grouped(r.row.aim));
-  else if (r.ratio()) text += verdict_mark("", times);
-  text += "<h3>" + escaped(r.row.title) + "</h3><small>" + escaped(r.row.why) + " (" + escaped(r.row.source) + ")</small>";
+  std::string verdict;
+  if (r.row.aim != 0 && r.ratio()) verdict = verdict_mark(r.verdict(), std::string{r.verdict()} + ": " + times + ", aim " + grouped(r.row.aim));
+  else if (r.ratio()) verdict = verdict_mark("", times);
+  std::string text = "<div class=\"card\">" + head(r.row.title, verdict) + "<small>" + escaped(r.row.why) + " (" + escaped(r.row.source) + ")</small>";
   const std::array group{html::Bar{"exos", "ExOS", count_of(r.exos), r.exos.failure}, html::Bar{"stock", "Linux", count_of(r.stock), r.stock.failure},
                          html::Bar{"fairest", "fairest", count_of(r.fairest), r.fairest.failure}};
   return text + html::bars(group) + "</div>";
@@ -144,7 +146,7 @@ std::string times_part(const BenchReport& report) {
   std::string text = "<h2>" + capitalised(time_words(report)) + "</h2><p>How many times as long the fairest Linux takes: ratio of medians of alternating runs, with the 95 % interval of the bootstrap. "
                      "The line is 1, the axis logarithmic from " + times_text(least) + " to " + times_text(most) + (report.timed_with == Accelerator::tcg ? ". Emulation makes some things dear that hardware does not." : ".") + "</p><div class=\"grid\">";
   for (const auto& [r, ratio] : found) {
-    text += "<div class=\"card\">" + verdict_mark("", times_text(ratio.middle)) + "<h3>" + escaped(r->row.title) + "</h3><small>" + times_text(ratio.low) + " to " + times_text(ratio.high) + "; medians " + nanoseconds_text(r->exos_ns) + " beside " + nanoseconds_text(r->fairest_ns) + "</small>";
+    text += "<div class=\"card\">" + head(r->row.title, verdict_mark("", times_text(ratio.middle) + " times")) + "<small>" + times_text(ratio.low) + " to " + times_text(ratio.high) + "; medians " + nanoseconds_text(r->exos_ns) + " beside " + nanoseconds_text(r->fairest_ns) + "</small>";
     text += html::interval({ratio.low, ratio.middle, ratio.high}, least, most) + "</div>";
   }
   return text + "</div>";
@@ -196,6 +198,29 @@ std::string papers_part(const BenchReport& report) {
   return text;
 }
 
+std::string profile_card(const std::string& title, const ChainCounts& counts) {
+  constexpr std::size_t most = 8;
+  std::vector<html::Bar> group;
+  for (const FunctionShare& one : shares_of(counts, most)) {
+    std::string part;
+    append_format(part, "%.1f %%", one.part * 100);
+    group.push_back({one.place == "kernel" ? "kernel" : one.place == "library" ? "library" : "stock", one.function, one.count, {}, part});
+  }
+  return "<div class=\"card\"><h3>" + escaped(title) + "</h3>" + html::bars(group, "functions") + "</div>";
+}
+
+std::string profiles_part(const BenchReport& report) {
+  std::string text;
+  for (const KernelResult& r : report.kernel)
+    if (const auto found = report.profiles.find("kernel/" + r.key); found != report.profiles.end()) text += profile_card(r.title, found->second);
+  for (const RowResult& r : report.exos)
+    if (const auto found = report.profiles.find("exos/" + r.row.name); found != report.profiles.end()) text += profile_card(r.row.title, found->second);
+  if (text.empty()) return "";
+  return "<h2>Where the instructions go, for aims that are missed</h2><p>The eight functions of ours that take most, inlined ones apart. <code>exo bench --profile ROW</code> says more.</p>"
+         "<div class=\"key\"><span><i class=\"bar kernel\"></i>kernel</span><span><i class=\"bar library\"></i>library</span><span><i class=\"bar stock\"></i>program</span></div><div class=\"grid\">" +
+         text + "</div>";
+}
+
 std::string failures_part(const BenchReport& report) {
   std::string text;
   for (const RowResult& r : report.exos)
@@ -210,8 +235,8 @@ std::string html_of(const BenchReport& report) {
   return "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
          "<meta name=\"color-scheme\" content=\"light dark\"><title>What Aegis and ExOS cost</title><style>" + std::string{html::style} + "</style></head><body>"
          "<h1>What Aegis and ExOS cost</h1><p>Counted guest instructions repeat; emulated time does not, and has its interval.</p>" +
-         summary(report) + boot_part(report) + exos_part(report) + curves_part(report) + times_part(report) + distributions_part(report) + kernel_part(report) +
-         papers_part(report) + failures_part(report) + machine_part(report) + "</body></html>\n";
+         summary(report) + boot_part(report) + exos_part(report) + curves_part(report) + times_part(report) + distributions_part(report) + kernel_part(report) + profiles_part(report) +
+         papers_part(report) + peers_html(report.peers) + failures_part(report) + machine_part(report) + "</body></html>\n";
 }
 
 }  // namespace exo

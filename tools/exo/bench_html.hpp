@@ -19,9 +19,10 @@ struct Bar {
   std::string name;        // of the series
   std::optional<double> value;
   std::string failure;     // instead of a value
+  std::string note = {};   // behind it
 };
 // Bars from zero on, the longest of them as wide as the place.
-[[nodiscard]] std::string bars(std::span<const Bar> group);
+[[nodiscard]] std::string bars(std::span<const Bar> group, const std::string& classes = {});
 
 // A range on a logarithmic axis from `least` to `most`, with a mark in its middle and a line at 1.
 struct Range {

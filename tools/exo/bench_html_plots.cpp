@@ -19,7 +19,7 @@ double log_place(double value, double least, double most) {
 }
 
 // The plot's inner part, in SVG units.
-constexpr double left = 10, right = 296, top = 12, bottom = 170, width = 400, height = 200;
+constexpr double left = 8, right = 226, top = 14, bottom = 164, width = 360, height = 190;
 
 struct Axes {
   Scale scale;
@@ -55,7 +55,7 @@ void add_curve(std::string& text, const Axes& axes, const Curve& curve, double l
 
 // Labels at the curves' ends, moved apart where they would lie over one another.
 std::vector<double> label_places(const Axes& axes, std::span<const Curve> group) {
-  constexpr double line = 12;
+  constexpr double line = 14;
   std::vector<std::size_t> order(group.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::ranges::sort(order, {}, [&](std::size_t i) { return axes.y(group[i].points.rbegin()->second); });
@@ -82,16 +82,17 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-std::string bars(std::span<const Bar> group) {
+std::string bars(std::span<const Bar> group, const std::string& classes) {
+  const double longest = classes.empty() ? 0.62 : 0.34;  // of the place; the rest is for the figure behind it
   double most = 0;
   for (const Bar& bar : group) most = std::max(most, bar.value.value_or(0));
-  std::string text = "<div class=\"bars\">";
+  std::string text = "<div class=\"bars " + classes + "\">";
   for (const Bar& bar : group) {
     text += "<span class=\"name\">" + escaped(bar.name) + "</span><span class=\"place\">";
     if (!bar.failure.empty()) text += "<b class=\"bad\">failed: " + escaped(bar.failure) + "</b>";
     else if (bar.value)
       append_format(text, "<i class=\"bar %s\" style=\"width:%s\"></i><span class=\"value\">%s</span>", bar.kind,
-                    percent(most > 0 ? *bar.value / most * 0.75 : 0).c_str(), grouped(*bar.value).c_str());
+                    percent(most > 0 ? *bar.value / most * longest : 0).c_str(), (grouped(*bar.value) + (bar.note.empty() ? "" : ", " + bar.note)).c_str());
     else text += "<span class=\"value\">not measured</span>";
     text += "</span>";
   }
@@ -150,19 +151,19 @@ p{margin:.25rem 0;color:var(--soft)}a{color:var(--exos)}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.5rem;margin:1rem 0}
 .tile,.card,figure{background:var(--card);border:1px solid var(--rule);border-radius:.5rem;padding:.75rem;margin:0}
 .tile b{display:block;font-size:1.5rem}.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:.5rem}
-.card small{color:var(--soft)}.verdict{float:right;font-weight:600;margin-left:.5rem}.met{color:var(--good)}.missed,.bad{color:var(--bad)}
+.card small{color:var(--soft)}.head{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 .75rem}.verdict{font-weight:600}.met{color:var(--good)}.missed,.bad{color:var(--bad)}
 .bars{display:grid;grid-template-columns:5.5rem minmax(0,1fr);gap:.2rem .5rem;align-items:center;font-size:.85rem;margin-top:.4rem}
-.name{color:var(--soft);overflow:hidden;text-overflow:ellipsis;white-space:nowrap}.place{display:flex;align-items:center;min-width:0}
+.functions{grid-template-columns:minmax(0,11fr) minmax(0,9fr)}.functions .name{direction:rtl;text-align:left}.name{color:var(--soft);overflow:hidden;text-overflow:ellipsis;white-space:nowrap}.place{display:flex;align-items:center;min-width:0}
 .bar{height:.8rem;border-radius:0 .2rem .2rem 0;flex:none;min-width:2px}.value{margin-left:.4rem;white-space:nowrap;font-variant-numeric:tabular-nums}
 .bar.exos,.bar.kernel,.tick.exos{background:var(--exos)}.bar.stock,.tick.stock{background:var(--stock)}.bar.fairest,.tick.fairest{background:var(--fairest)}.bar.library{background:var(--library)}
 .axis{position:relative;display:block;height:1.1rem;border-bottom:1px solid var(--rule)}.axis i{position:absolute}
 .one{top:0;bottom:0;width:1px;background:var(--soft)}.range{top:.45rem;height:.2rem;min-width:2px;background:var(--exos);opacity:.55}.middle{top:.2rem;width:.3rem;height:.7rem;margin-left:-.15rem;background:var(--exos)}
 .tick{top:.15rem;width:2px;height:.8rem;opacity:.6}.ends{display:flex;justify-content:space-between;color:var(--soft)}
-figcaption{font-weight:600}svg{display:block;width:100%;max-width:34rem;height:auto}svg text{font-size:10px;fill:var(--soft)}.end{text-anchor:end}
+figcaption{font-weight:600}svg{display:block;width:100%;max-width:34rem;height:auto}svg text{font-size:12.5px;fill:var(--soft)}.end{text-anchor:end}
 .line{fill:none;stroke-width:2}.line.exos,.line.kernel{stroke:var(--exos)}.line.stock{stroke:var(--stock)}.line.fairest{stroke:var(--fairest)}circle.exos,circle.kernel{fill:var(--exos)}circle.stock{fill:var(--stock)}circle.fairest{fill:var(--fairest)}.frame{fill:none;stroke:var(--rule)}
 .key{display:flex;flex-wrap:wrap;gap:.25rem 1rem;font-size:.85rem}.key i{display:inline-block;width:.8rem;height:.8rem;margin-right:.3rem;vertical-align:-.1rem}
 table{border-collapse:collapse;width:100%;font-size:.85rem}td,th{padding:.25rem .4rem;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.wide{overflow-x:auto}.quoted{font-style:italic}.point td:first-child{padding-left:1.5rem}.point{color:var(--soft)}pre{overflow-x:auto;font-size:.75rem;background:var(--card);border:1px solid var(--rule);padding:.5rem}
+.wide{overflow-x:auto}@media (max-width:30rem){body{padding:.75rem}table{font-size:.78rem}td,th{padding:.2rem .25rem}td.n,th.n{white-space:normal}}.quoted{font-style:italic}.point td:first-child{padding-left:1.5rem}.point{color:var(--soft)}pre{overflow-x:auto;font-size:.75rem;background:var(--card);border:1px solid var(--rule);padding:.5rem}
 )";
 
 }  // namespace exo::html

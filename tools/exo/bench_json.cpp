@@ -33,16 +33,15 @@ Json side_of(const Sample& sample, const std::vector<double>& nanoseconds) {
   return side;
 }
 
-Json boot_of(const BootCost& cost) {
-  Json boot = Json::object();
-  for (const BootFigure& one : figures_of(cost)) boot[one.key] = rounded(one.figure);
-  boot["emulated_ns"] = cost.ns;
-  return boot;
+Json figures_json(const std::vector<Figure>& figures) {
+  Json json = Json::object();
+  for (const Figure& one : figures) json[one.key] = rounded(one.figure);
+  return json;
 }
 
 }  // namespace
 
-// The figures of a run: `machine`, `nanoseconds` (what they are of), `boot` (figures by key), `kernel` (a row: key, title, aim, total, ring0, ring3, nanoseconds, curve), `rows` (of ExOS and Linux: name, title,
+// The figures of a run: `machine`, `nanoseconds` (what they are of), `boot` and `sizes` (figures by key), `kernel` (a row: key, title, aim, total, ring0, ring3, nanoseconds, curve), `rows` (of ExOS and Linux: name, title,
 // why, source, aim and a side each: instructions, batches, share, curve, nanoseconds, or failure and log).
 std::string json_of(const BenchReport& report) {
   Json machine = Json::object(), kernel = Json::array(), rows = Json::array();
@@ -66,7 +65,8 @@ std::string json_of(const BenchReport& report) {
     rows.push_back(std::move(row));
   }
   Json all{{"unit", "guest instructions of one operation, -icount shift=0"}, {"nanoseconds", time_words(report)}, {"machine", std::move(machine)}};
-  if (report.boot) all["boot"] = boot_of(*report.boot);
+  if (report.boot) all["boot"] = figures_json(figures_of(*report.boot)), all["boot"]["emulated_ns"] = report.boot->ns;
+  if (!report.sizes.empty()) all["sizes"] = figures_json(report.sizes);
   all["kernel"] = std::move(kernel), all["rows"] = std::move(rows);
   return all.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

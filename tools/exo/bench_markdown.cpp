@@ -17,12 +17,8 @@ std::string share_text(const Share& s) {
 
 std::string functions_text(const ChainCounts& counts) {
   constexpr std::size_t most = 8;
-  std::map<std::string, double> functions;
-  for (const auto& [chain, count] : counts) functions[chain.back()] += count;
-  std::vector<std::pair<std::string, double>> sorted{functions.begin(), functions.end()};
-  std::ranges::stable_sort(sorted, std::greater{}, &std::pair<std::string, double>::second);
   std::string text;
-  for (std::size_t i = 0; i < std::min(most, sorted.size()); ++i) text += (i == 0 ? "`" : ", `") + sorted[i].first + "` " + grouped(sorted[i].second);
+  for (const FunctionShare& one : shares_of(counts, most)) append_format(text, "%s`%s` %s (%.1f %%)", text.empty() ? "" : ", ", one.function.c_str(), grouped(one.count).c_str(), one.part * 100);
   return text;
 }
 
@@ -37,13 +33,40 @@ std::string machine_part(const BenchReport& report) {
   return text;
 }
 
-const char* verdict_at_most(double figure, double aim) { return aim == 0 ? "" : figure <= aim ? "met" : "**missed**"; }
+const char* verdict_of(bool is_met) { return is_met ? "met" : "**missed**"; }
+
+std::string figures_table(const std::vector<Figure>& figures) {
+  std::string text = "| figure | | aim: under | |\n|---|---:|---:|---|\n";
+  for (const Figure& one : figures)
+    append_format(text, "| %s | %s | %s | %s |\n", one.title.c_str(), grouped(one.figure).c_str(), one.aim == 0 ? "" : grouped(one.aim).c_str(), one.aim == 0 ? "" : verdict_of(one.is_met()));
+  return text;
+}
 
 std::string boot_part(const BenchReport& report) {
-  if (!report.boot) return "";
-  std::string text = "\n## Boot\n\nTo the first instruction of `busybox true`, 64 MiB, one processor.\n\n| figure | | aim: under | |\n|---|---:|---:|---|\n";
-  for (const BootFigure& one : figures_of(*report.boot))
-    append_format(text, "| %s | %s | %s | %s |\n", one.title, grouped(one.figure).c_str(), one.aim == 0 ? "" : grouped(one.aim).c_str(), verdict_at_most(one.figure, one.aim));
+  std::string text;
+  if (report.boot) text += "\n## Boot\n\nTo the first instruction of `busybox true`, 64 MiB, one processor.\n\n" + figures_table(figures_of(*report.boot));
+  if (!report.sizes.empty()) text += "\n## Size\n\n" + figures_table(report.sizes);
+  return text;
+}
+
+// All aims in one place: how many are met, which are missed, and what tests assert instead of a figure.
+std::string aims_part(const BenchReport& report) {
+  std::vector<std::string> missed;
+  std::size_t met = 0;
+  const auto judge = [&](bool is_met, const std::string& title, const std::string& words) { is_met ? void(++met) : missed.push_back("- " + title + ": " + words); };
+  std::vector<Figure> figures = report.boot ? figures_of(*report.boot) : std::vector<Figure>{};
+  figures.insert(figures.end(), report.sizes.begin(), report.sizes.end());
+  for (const Figure& one : figures)
+    if (one.aim != 0) judge(one.is_met(), one.title, grouped(one.figure) + ", aim at most " + grouped(one.aim));
+  for (const KernelResult& r : report.kernel)
+    if (r.aim != 0) judge(r.is_met(), r.title, grouped(r.counted.instructions) + ", aim at most " + grouped(r.aim));
+  for (const RowResult& r : report.exos)
+    if (r.row.aim != 0) judge(std::string_view{r.verdict()} == "met", r.row.title, times_text(r.ratio()) + " times fewer than the fairest Linux, aim " + grouped(r.row.aim));
+  std::string text = "\n## Aims\n\n" + std::to_string(met) + " of " + std::to_string(met + missed.size()) + " aims are met" + (missed.empty() ? ".\n" : "; missed are, with their profiles further down:\n\n");
+  for (const std::string& line : missed) text += line + "\n";
+  if (report.tested.empty()) return text;
+  text += "\nAims that are no figure of a row are asserted by tests:\n\n| what | aim | `./exo test` |\n|---|---|---|\n";
+  for (const TestedAim& one : report.tested) text += "| " + one.what + " | " + one.wanted + " | " + one.test + " |\n";
   return text;
 }
 
@@ -53,7 +76,7 @@ std::string kernel_part(const BenchReport& report) {
                      "| operation | total | aim | | kernel | library | to compare |\n|---|---:|---:|---|---:|---:|---|\n";
   for (const KernelResult& r : report.kernel) {
     append_format(text, "| %s | %s | %s | %s | %s | %s | %s |\n", r.title.c_str(), grouped(r.counted.instructions).c_str(), r.aim == 0 ? "" : grouped(r.aim).c_str(),
-                  verdict_at_most(r.counted.instructions, r.aim), grouped(r.counted.ring0).c_str(), grouped(r.counted.ring3).c_str(), r.comparison.c_str());
+                  r.aim == 0 ? "" : verdict_of(r.is_met()), grouped(r.counted.ring0).c_str(), grouped(r.counted.ring3).c_str(), r.comparison.c_str());
     for (const auto& [n, count] : r.curve) append_format(text, "| &emsp;N = %s | %s | | | | | |\n", grouped(n).c_str(), grouped(count).c_str());
   }
   return text;
@@ -70,13 +93,22 @@ std::string exos_part(const BenchReport& report) {
     for (const CurvePoint& p : r.points())
       append_format(text, "| &emsp;N = %s | %s | %s | %s | %s | | |\n", grouped(p.n).c_str(), grouped(p.exos).c_str(), grouped(p.stock).c_str(), grouped(p.fairest).c_str(), times_text(p.ratio()).c_str());
   }
-  text += "\nWhere they go, for aims that are missed; by function, `./exo bench --profile ROW` says more:\n\n";
-  for (const RowResult& r : report.exos) {
-    if (std::string{r.verdict()} != "missed" || !r.exos.share) continue;
-    text += "- " + r.row.title + "\n  - ExOS: " + share_text(*r.exos.share) + "\n";
-    if (r.fairest.share) text += "  - Linux: " + share_text(*r.fairest.share) + "\n";
-    if (const auto profile = report.profiles.find(r.row.name); profile != report.profiles.end()) text += "  - of ExOS's: " + functions_text(profile->second) + "\n";
-  }
+  return text;
+}
+
+void add_exos_profile(std::string& text, const BenchReport& report, const RowResult& r) {
+  text += "- " + r.row.title + "\n";
+  if (r.exos.share) text += "  - ExOS: " + share_text(*r.exos.share) + "\n";
+  if (r.fairest.share) text += "  - Linux: " + share_text(*r.fairest.share) + "\n";
+  if (const auto profile = report.profiles.find("exos/" + r.row.name); profile != report.profiles.end()) text += "  - of ExOS's: " + functions_text(profile->second) + "\n";
+}
+
+std::string profiles_part(const BenchReport& report) {
+  std::string text = "\n## Where the instructions go, for aims that are missed\n\nBy function, inlined ones apart; `./exo bench --profile ROW` says more.\n\n";
+  for (const KernelResult& r : report.kernel)
+    if (const auto profile = report.profiles.find("kernel/" + r.key); profile != report.profiles.end()) text += "- " + r.title + "\n  - " + functions_text(profile->second) + "\n";
+  for (const RowResult& r : report.exos)
+    if (std::string_view{r.verdict()} == "missed") add_exos_profile(text, report, r);
   return text;
 }
 
@@ -85,7 +117,7 @@ std::string exos_part(const BenchReport& report) {
 std::string markdown_of(const BenchReport& report) {
   return "# What it costs\n\nMade by `./exo bench --no-times --markdown docs/performance.md`. Instructions are counted by `-icount shift=0` and repeat; they leave out what "
          "cache and translation misses cost. Rows that are lost are here like the others.\n\n" +
-         machine_part(report) + boot_part(report) + kernel_part(report) + exos_part(report);
+         machine_part(report) + aims_part(report) + boot_part(report) + kernel_part(report) + exos_part(report) + profiles_part(report) + peers_markdown(report.peers);
 }
 
 }  // namespace exo

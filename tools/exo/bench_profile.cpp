@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "abi/address_map.hpp"
+#include "exo/bench_app.hpp"
 #include "exo/bench_guest.hpp"
 #include "exo/bench_kernel.hpp"
 #include "exo/bench_text.hpp"
@@ -30,12 +31,22 @@ using PlaceOf = std::function<Place(std::uint64_t address)>;
 
 bool is_kernel(std::uint64_t address) { return address >> 63 != 0; }
 
+bool is_library(std::uint64_t address) { return address >= abi::map::image_base && address < abi::map::state_base; }
+
 PlaceOf places_of_row(const Locations& at, const BenchRow& row) {
   return [&](std::uint64_t address) -> Place {
     if (is_kernel(address)) return {"kernel", at.kernel};
-    if (address >= abi::map::image_base && address < abi::map::state_base) return {"library", at.library};
+    if (is_library(address)) return {"library", at.library};
     if (address < abi::map::image_base) return {"program", row.program};
     return {"other", {}};  // init, and what is made at run time
+  };
+}
+
+// Several programs at the same addresses have no names; what counts is what library and kernel do for them.
+PlaceOf places_of_app(const Locations& at) {
+  return [&](std::uint64_t address) -> Place {
+    if (is_kernel(address)) return {"kernel", at.kernel};
+    return is_library(address) ? Place{"library", at.library} : Place{"program", {}};
   };
 }
 
@@ -143,24 +154,38 @@ Result<ChainCounts> profile_row(const Locations& at, const BenchRow& row) {
   return name_all(places_of_row(at, row), read_counts(counted, sample.operations * static_cast<double>(sample.counts.size())));
 }
 
+Result<ChainCounts> profile_app(const Locations& at, const BenchApp& app) {
+  const auto [sample, counted] = TRY(profile_app_on_exos(at, app));
+  if (!sample.failure.empty()) return fail(own_failure, app.row.name + " failed: " + sample.failure + "\n" + sample.log);
+  return name_all(places_of_app(at), read_counts(counted, marks_of(app).operations));
+}
+
 Result<ChainCounts> profile_kernel(const Locations& at, const std::string& key) {
   const KernelProfile profile = TRY(profile_kernel_row(at, key));
   return name_all(places_of_kernel_rows(at), read_counts(profile.counts, profile.operations));
 }
 
-std::string profile_table_of(const ChainCounts& counts, std::size_t most) {
+std::vector<FunctionShare> shares_of(const ChainCounts& counts, std::size_t most) {
   std::map<std::pair<std::string, std::string>, double> functions;  // place and innermost function
+  double all = 0;
+  for (const auto& [chain, count] : counts) functions[{chain.front(), chain.back()}] += count, all += count;
+  std::vector<FunctionShare> shares;
+  for (const auto& [function, count] : functions) shares.push_back({.place = function.first, .function = function.second, .count = count, .part = all > 0 ? count / all : 0});
+  std::ranges::stable_sort(shares, std::greater{}, &FunctionShare::count);
+  shares.resize(std::min(most, shares.size()));
+  return shares;
+}
+
+std::string profile_table_of(const ChainCounts& counts, std::size_t most) {
   std::map<std::string, double> places;
   double all = 0;
-  for (const auto& [chain, count] : counts) functions[{chain.front(), chain.back()}] += count, places[chain.front()] += count, all += count;
-  std::vector<std::pair<std::pair<std::string, std::string>, double>> sorted{functions.begin(), functions.end()};
-  std::ranges::stable_sort(sorted, std::greater{}, &decltype(sorted)::value_type::second);
+  for (const auto& [chain, count] : counts) places[chain.front()] += count, all += count;
   std::string text;
   append_format(text, "%12s instructions of one operation:", grouped(all).c_str());
   for (const auto& [place, count] : places) append_format(text, " %s %s", place.c_str(), grouped(count).c_str());
   text += "\n";
-  for (std::size_t i = 0; i < std::min(most, sorted.size()); ++i)
-    append_format(text, "%12s %5.1f %%  %-8s %s\n", grouped(sorted[i].second).c_str(), sorted[i].second / all * 100, sorted[i].first.first.c_str(), sorted[i].first.second.c_str());
+  for (const FunctionShare& one : shares_of(counts, most))
+    append_format(text, "%12s %5.1f %%  %-8s %s\n", grouped(one.count).c_str(), one.part * 100, one.place.c_str(), one.function.c_str());
   return text;
 }
 

@@ -38,9 +38,10 @@ Figures figures_of(const nlohmann::json& json) {
   const auto list = [&](const char* name) { return json.contains(name) && json[name].is_array() ? json[name] : nlohmann::json::array(); };
   for (const auto& row : list("kernel"))
     if (row.is_object() && row.contains("total")) figures["kernel/" + row.value("key", "")] = row["total"];
-  if (json.contains("boot") && json["boot"].is_object())
-    for (const auto& [key, figure] : json["boot"].items())
-      if (figure.is_number()) figures["boot/" + key] = figure;
+  for (const char* part : {"boot", "sizes"})
+    if (json.contains(part) && json[part].is_object())
+      for (const auto& [key, figure] : json[part].items())
+        if (figure.is_number()) figures[part + ("/" + key)] = figure;
   for (const auto& row : list("rows"))
     for (const char* side : {"exos", "linux", "linux_fairest"})
       if (row.is_object() && row.contains(side) && row[side].contains("instructions"))
