@@ -74,6 +74,11 @@ std::string differences(const std::vector<RowResult>& results, const Side& side,
   return text;
 }
 
+Status expect_same(const std::vector<RowResult>& results, const Side& side, Samples& again) {
+  const std::string text = differences(results, side, again);
+  return text.empty() ? Status{} : fail(own_failure, "two runs differ, which counted instructions must not:" + text);
+}
+
 Result<std::vector<RowResult>> chosen_rows(const Locations& at, const ExosBench& bench) {
   std::vector<RowResult> results;
   for (BenchRow& row : TRY(load_rows(at, bench.folder)))
@@ -82,6 +87,29 @@ Result<std::vector<RowResult>> chosen_rows(const Locations& at, const ExosBench&
     if (!std::ranges::contains(results, name, [](const RowResult& r) { return r.row.name; }))
       return fail(own_failure, "there is no row " + name + " in " + bench.folder);
   return results;
+}
+
+// A program that could not even be packed is a row that has failed.
+Result<Samples> run_app_side(const Locations& at, const BenchApp& app, const BenchPlan& plan, const Side& side, Progress& progress) {
+  auto ran = run_app(at, app, plan, side.tuning);
+  progress.step(1);
+  if (!ran.has_value() && ran.error().status < interrupted) return Samples{{app.row.name, Sample{.failure = ran.error().text}}};
+  return ran;
+}
+
+Result<std::vector<RowResult>> measure_app(const Locations& at, const ExosBench& bench, const BenchApp& app, std::span<const Side> asked, Progress& progress) {
+  std::vector<RowResult> rows{{.row = app.row}};
+  for (const BenchRow& part : app.parts) rows.push_back({.row = part});
+  for (int round = 0; round <= bench.rounds; ++round)  // the first one counts
+    for (const Side& side : asked) {
+      const BenchPlan plan{.icount = round == 0, .limit_s = bench.limit_s, .timed_with = bench.timed_with};
+      const Samples samples = TRY(run_app_side(at, app, plan, side, progress));
+      for (RowResult& result : rows) take(result, side, plan.icount, samples);
+      if (!bench.twice || !plan.icount) continue;
+      Samples again = TRY(run_app_side(at, app, plan, side, progress));
+      TRY_VOID(expect_same(rows, side, again));
+    }
+  return rows;
 }
 
 }  // namespace
@@ -119,8 +147,7 @@ Result<std::vector<RowResult>> measure_rows(const Locations& at, const ExosBench
     for (RowResult& result : results) result.*side.counted = std::move(samples[result.row.name]);
     if (!bench.twice) continue;
     Samples again = TRY(run_side(at, rows, side, plan, progress));
-    if (const std::string text = differences(results, side, again); !text.empty())
-      return fail(own_failure, "two runs differ, which counted instructions must not:" + text);
+    TRY_VOID(expect_same(results, side, again));
   }
   for (int round = 0; round < bench.rounds; ++round)
     for (const Side& side : asked) {
@@ -135,19 +162,10 @@ Result<std::vector<RowResult>> measure_apps(const Locations& at, const ExosBench
   if (!bench.apps.empty()) std::erase_if(apps, [&](const BenchApp& app) { return !std::ranges::contains(bench.apps, app_prefix + app.row.name); });
   if (!bench.apps.empty() && apps.size() != bench.apps.size()) return fail(own_failure, "bench/apps does not hold all of " + joined(bench.apps));
   const std::span<const Side> asked{sides, bench.with_linux ? std::size(sides) : 1};
-  Progress progress{std::ssize(apps) * (1 + bench.rounds) * std::ssize(asked)};
+  Progress progress{std::ssize(apps) * ((bench.twice ? 2 : 1) + bench.rounds) * std::ssize(asked)};
   std::vector<RowResult> results;
   for (const BenchApp& app : apps) {
-    std::vector<RowResult> rows{{.row = app.row}};
-    for (const BenchRow& part : app.parts) rows.push_back({.row = part});
-    for (int round = 0; round <= bench.rounds; ++round)  // the first one counts
-      for (const Side& side : asked) {
-        auto ran = run_app(at, app, {.icount = round == 0, .limit_s = bench.limit_s, .timed_with = bench.timed_with}, side.tuning);
-        if (!ran.has_value() && ran.error().status >= interrupted) return base::Unexpected{ran.error()}; 
-        const Samples samples = ran.has_value() ? std::move(*ran) : Samples{{app.row.name, Sample{.failure = ran.error().text}}};
-        progress.step(1);
-        for (RowResult& result : rows) take(result, side, round == 0, samples);
-      }
+    std::vector<RowResult> rows = TRY(measure_app(at, bench, app, asked, progress));
     for (RowResult& result : rows) result.row.name.insert(0, app_prefix);
     std::ranges::move(rows, std::back_inserter(results));
   }

@@ -66,6 +66,7 @@ void add_host_jobs(const Locations& at, const Selection& selection, std::vector<
   add("bench/kernel", {(at.build / "tools/exo/exo").string(), "bench", "kernel", "--no-times", "--twice"}, 120);
   add("bench/exos", {(at.build / "tools/exo/exo").string(), "bench", "exos", "--no-linux", "--no-times", "--twice"}, 300);
   add("bench/guard", {(at.build / "tools/exo/exo").string(), "bench", "guard"}, 300);
+  if (selection.with_long) add("bench/apps", {(at.build / "tools/exo/exo").string(), "bench", "apps", "--no-linux", "--no-times", "--twice"}, 1200);
   if (selection.with_long)  // fetches Debian's kernel the first time
     add("bench/linux", {(at.build / "tools/exo/exo").string(), "bench", "exos", "--no-times", "--twice"}, 1200);
   add("unit/program", {(tests / "program/program_tests").string(), "--gtest_brief=1"}, 600);
