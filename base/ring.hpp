@@ -20,12 +20,12 @@ class ByteRing {
   [[nodiscard]] constexpr std::span<std::byte> write_window() const {
     const std::size_t at = index(head_);
     const std::size_t run = memory_.size() - at;
-    return memory_.subspan(at, run < room() ? run : room());
+    return {memory_.data() + at, run < room() ? run : room()};
   }
   [[nodiscard]] constexpr std::span<std::byte> read_window() const {
     const std::size_t at = index(tail_);
     const std::size_t run = memory_.size() - at;
-    return memory_.subspan(at, run < used() ? run : used());
+    return {memory_.data() + at, run < used() ? run : used()};
   }
   constexpr void commit(std::size_t n) { head_ += n; }
   constexpr void consume(std::size_t n) { tail_ += n; }

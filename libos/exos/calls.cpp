@@ -90,6 +90,8 @@ extern std::byte exos_copy_begin[], exos_copy_end[], exos_copy_failed[];
 
 namespace {
 
+static_assert(offsetof(Frame, rdi) + offsetof(Arguments, f) == offsetof(Frame, r9) && offsetof(Frame, r10) == offsetof(Frame, rdi) + offsetof(Arguments, d));
+
 // Answers to the entry code: whether rcx and r11 may be lost on the way back.
 constexpr std::uint64_t exit_full = 0, exit_fast = 1;
 
@@ -141,7 +143,8 @@ CallResult dispatch_with_room(std::uint64_t number, const Arguments& arguments, 
 }
 
 // For --strace and --syscall-summary.
-[[gnu::noinline]] CallResult run_watched(std::uint64_t number, const Arguments& arguments) {
+[[gnu::noinline]] CallResult run_watched(std::uint64_t number, const Arguments& given) {
+  const Arguments arguments = given;   // the call may replace the frame
   strace_enter(number, arguments);
   summary_count(number);
   const std::uint64_t begun_ns = now().raw(), failures = memory_failures;
@@ -159,7 +162,8 @@ CallResult dispatch_with_room(std::uint64_t number, const Arguments& arguments, 
   const bool stepping = (task.area->foreign_rflags & trap_flag) != 0;
   if (stepping) frame.rflags = task.area->foreign_rflags;
   ++task.process->trapped_calls;
-  patch_site(*task.process->memory, frame.rip - 2);
+  constexpr std::uint64_t rt_sigreturn = 15;   // by code that unwinders look for: it stays as it is (patch_file.cpp)
+  if (frame.call != rt_sigreturn) patch_site(*task.process->memory, frame.rip - 2);
   return stepping;
 }
 
@@ -183,15 +187,16 @@ void tell_out_of_memory() {
 }  // namespace
 
 [[clang::preserve_none]] std::uint64_t exos_call(Frame* frame) {
-  sched::lock();
-  Task& task = current();
+  abi::UserArea& area = current_user_area();
+  sched::lock(area);
+  Task& task = *task_area(area).task;
   task.frame = frame;
   ++task.process->system_calls;
   const std::uint64_t number = frame->call;
-  const Arguments arguments{frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9};
+  const auto& arguments = *reinterpret_cast<const Arguments*>(&frame->rdi);
   // Who came through the kernel has left its address there; who came by a stub has not.
   bool keeps_all = false;
-  if (task.area->foreign_rip == frame->rip) [[unlikely]] keeps_all = take_trapped(task, *frame);
+  if (area.foreign_rip == frame->rip) [[unlikely]] keeps_all = take_trapped(task, *frame);
   const std::uint64_t failures = memory_failures;
   CallResult result = watching ? run_watched(number, arguments) : call_handler(number, arguments);
   if (!result) [[unlikely]] result = settle_failure(task, number, arguments, result, memory_failures != failures);
@@ -201,7 +206,7 @@ void tell_out_of_memory() {
   } else {
     frame->rax = *result;
   }
-  sched::unlock();
+  sched::unlock(area);
   return keeps_all ? exit_full : exit_fast;
 }
 

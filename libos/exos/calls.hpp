@@ -7,7 +7,8 @@
 
 namespace exos {
 
-struct Arguments {
+// Usually the caller's registers where the entry has saved them.
+struct [[gnu::may_alias]] Arguments {
   std::uint64_t a, b, c, d, e, f;   // rdi rsi rdx r10 r8 r9
 };
 

@@ -19,19 +19,20 @@ void acquire_contended();
 void wake_waiting();
 void take_deferred_end();
 
-[[gnu::always_inline]] inline void acquire() {
-  abi::UserArea& area = current_user_area();
+// `area`: the current one.
+[[gnu::always_inline]] inline void acquire(abi::UserArea& area) {
   area.defer = 1;
   std::uint32_t nobody = 0;
   if (!owner.compare_exchange_strong(nobody, task_area(area).env, std::memory_order_seq_cst)) [[unlikely]] acquire_contended();
 }
-[[gnu::always_inline]] inline void release() {
-  abi::UserArea& area = current_user_area();
+[[gnu::always_inline]] inline void release(abi::UserArea& area) {
   owner.store(0, std::memory_order_seq_cst);
   if (waiting.load(std::memory_order_seq_cst) != 0) [[unlikely]] wake_waiting();
   area.defer = 0;
   if (area.deferred != 0) [[unlikely]] take_deferred_end();
 }
+[[gnu::always_inline]] inline void acquire() { acquire(current_user_area()); }
+[[gnu::always_inline]] inline void release() { release(current_user_area()); }
 // Of a root env whose task has left the processor because the lock is held.
 void sleep_until_free();
 

@@ -17,17 +17,18 @@ namespace {
 constexpr std::size_t exception_at = offsetof(abi::UserArea, exception), upcall_at = offsetof(abi::UserArea, upcall);
 
 // ss is pushed first, r15 last.
-static_assert(sizeof(Frame) == 192 && offsetof(Frame, r15) == 0 && offsetof(Frame, rdi) == 112);
+static_assert(sizeof(Frame) == 192 && offsetof(Frame, r15) == 0 && offsetof(Frame, rdi) == 56 && offsetof(Frame, r11) == 112);
 static_assert(offsetof(Frame, call) == 120 && offsetof(Frame, rip) == 152 && offsetof(Frame, rsp) == 176);
 
 }  // namespace
 
 #define PUSH_REGISTERS                                                                                        \
-  "push %%rdi\n push %%rsi\n push %%rdx\n push %%rcx\n push %%rax\n push %%r8\n push %%r9\n push %%r10\n"      \
-  "push %%r11\n push %%rbx\n push %%rbp\n push %%r12\n push %%r13\n push %%r14\n push %%r15\n cld\n"
-#define POP_REGISTERS                                                                                         \
-  "pop %%r15\n pop %%r14\n pop %%r13\n pop %%r12\n pop %%rbp\n pop %%rbx\n pop %%r11\n pop %%r10\n pop %%r9\n" \
-  "pop %%r8\n pop %%rax\n pop %%rcx\n pop %%rdx\n pop %%rsi\n pop %%rdi\n"
+  "push %%r11\n push %%rcx\n push %%r9\n push %%r8\n push %%r10\n push %%rdx\n push %%rsi\n push %%rdi\n"      \
+  "push %%rax\n push %%rbx\n push %%rbp\n push %%r12\n push %%r13\n push %%r14\n push %%r15\n cld\n"
+#define POP_KEPT_REGISTERS                                                                                    \
+  "pop %%r15\n pop %%r14\n pop %%r13\n pop %%r12\n pop %%rbp\n pop %%rbx\n pop %%rax\n pop %%rdi\n pop %%rsi\n" \
+  "pop %%rdx\n pop %%r10\n pop %%r8\n pop %%r9\n"
+#define POP_REGISTERS POP_KEPT_REGISTERS "pop %%rcx\n pop %%r11\n"
 // From an EventFrame at gs:`event` (an operand's name): all of the Frame above the registers.
 #define PUSH_EVENT(event)                                                                                     \
   "pushq $0x2b\n pushq %%gs:%c[" event "_rsp]\n pushq %%gs:%c[" event "_rflags]\n pushq $0x33\n"               \
@@ -74,9 +75,7 @@ extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_entr
       "exos_exit_begin:\n"
       "cmpl $0, %%gs:%c[attention]\n jne exos_exit_slow\n"
       "test %%eax, %%eax\n jz 1f\n"
-      "pop %%r15\n pop %%r14\n pop %%r13\n pop %%r12\n pop %%rbp\n pop %%rbx\n pop %%r11\n pop %%r10\n pop %%r9\n"
-      "pop %%r8\n pop %%rax\n pop %%rcx\n pop %%rdx\n pop %%rsi\n pop %%rdi\n"
-      "mov %c[rip_above](%%rsp), %%rcx\n mov %c[rsp_above](%%rsp), %%rsp\n jmp *%%rcx\n"
+      POP_KEPT_REGISTERS "mov %c[rip_above](%%rsp), %%rcx\n mov %c[rsp_above](%%rsp), %%rsp\n jmp *%%rcx\n"
       // Everything is kept. By a jump through memory: `iretq` costs more, and a fault besides on emulators that read its
       // operands as the kernel. Only it can restore TF and RF, so it stays for those.
       "1: testl %[flags_of_iret], %c[frame_rflags](%%rsp)\n jnz 3f\n"
@@ -155,8 +154,8 @@ extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_entr
         AREA(exit_rip), AREA(quick), [quick_numbers] "i"(quick_numbers), [flags_of_iret] "i"(1u << 8 | 1u << 16), [frame_rip] "i"(offsetof(Frame, rip)),
         [frame_rflags] "i"(offsetof(Frame, rflags)), [frame_rsp] "i"(offsetof(Frame, rsp)),
         [call_to_rflags] "i"(offsetof(Frame, rflags) - offsetof(Frame, call)),
-        [rip_above] "i"(offsetof(Frame, rip) - offsetof(Frame, call)),
-        [rsp_above] "i"(offsetof(Frame, rsp) - offsetof(Frame, call)));
+        [rip_above] "i"(offsetof(Frame, rip) - offsetof(Frame, rcx)),
+        [rsp_above] "i"(offsetof(Frame, rsp) - offsetof(Frame, rcx)));
 }
 
 void save_vector(std::byte* buffer) {

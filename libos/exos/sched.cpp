@@ -13,11 +13,14 @@
 
 namespace exos {
 
+constinit std::uint32_t sched::idle_count = 0;
+
 namespace {
+
+using sched::idle_count;
 
 constinit base::List<Task, &Task::in_queue> ready;
 constinit base::List<Task, &Task::in_queue> dead;
-constinit std::uint32_t idle_count = 0;      // processors whose root env sleeps
 constinit std::atomic<bool> ended{false};    // the container is to stop
 
 Processor& own_processor() { return *current_area().processor; }
@@ -154,7 +157,8 @@ void on_sleep_over(Timer& timer) {
 namespace sched {
 
 void lock() { container_lock::acquire(); }
-void unlock() { exos::unlock(Leaves::tasks_and_timers); }
+void unlock() { unlock(current_user_area()); }
+void unlock_and_wake() { exos::unlock(Leaves::tasks_and_timers); }
 
 bool idle() { return ready.empty(); }
 

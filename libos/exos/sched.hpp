@@ -4,6 +4,7 @@
 // it has given it up itself, so that one that holds the container lock is the first to go on. See docs/decisions/0012.
 #pragma once
 
+#include "libos/exos/container_lock.hpp"
 #include "libos/exos/task.hpp"
 
 namespace exos::sched {
@@ -12,6 +13,14 @@ namespace exos::sched {
 // is idle although somebody is ready.
 void lock();
 void unlock();
+void unlock_and_wake();
+extern constinit std::uint32_t idle_count;   // processors whose root env sleeps
+// The same for the way of a call, `area` the current one.
+[[gnu::always_inline]] inline void lock(abi::UserArea& area) { container_lock::acquire(area); }
+[[gnu::always_inline]] inline void unlock(abi::UserArea& area) {
+  if (idle_count != 0) [[unlikely]] return unlock_and_wake();
+  container_lock::release(area);
+}
 void begin();                        // a new task: waits until it has been chosen, and takes the lock
 
 void make_ready(Task& task);

@@ -44,26 +44,25 @@ MachineContext machine_context(const Frame& f, std::uint64_t mask, std::uint64_t
           exception && f.vector == 14 ? f.address : 0, vector_state, {}};
 }
 
-// Copies the processor's vector state, still the program's, to the program's stack.
-Status write_vector_state(Task& task, std::uint64_t at) {
-  std::byte* buffer = vector_buffer(*task.area);
-  save_vector(buffer);
+// Saves the processor's vector state, still the program's, on the program's stack.
+Status write_vector_state(std::uint64_t at) {
   const std::uint32_t size = system_info().xsave_size;
   struct { std::uint32_t magic, extended_size; std::uint64_t features; std::uint32_t state_size, pad[7]; } words{
       magic_start, size + 4, system_info().xcr0, size, {}};
   static_assert(sizeof words == 48);
-  std::memcpy(buffer + software_words_at, &words, sizeof words);
-  TRY_VOID(copy_out(at, buffer, size));
+  TRY_VOID(save_vector_out(at, size));
+  TRY_VOID(write_user(at + software_words_at, words));
   return write_user(at + size, magic_end);
 }
 
 Status read_vector_state(Task& task, std::uint64_t at) {
+  if (at != 0 && load_vector_in(at, system_info().xsave_size)) return {};
   std::byte* buffer = vector_buffer(*task.area);
   if (at == 0) {
     make_initial_vector(buffer);
   } else {
     TRY_VOID(copy_in(buffer, at, system_info().xsave_size));
-    // What xrstor would fault on: components that are off, the compact form, reserved header and MXCSR bits.
+    // It cannot be loaded as it is. What xrstor faults on: components that are off, the compact form, reserved header and MXCSR bits.
     std::uint64_t present;
     std::memcpy(&present, buffer + 512, sizeof present);
     present &= system_info().xcr0;
@@ -88,7 +87,7 @@ Status push_frame(const SignalInfo& info, const SignalAction& action, std::uint6
   const std::uint64_t vector_at = base::align_down<std::uint64_t>(sp - system_info().xsave_size - 4, 64);
   const std::uint64_t at = base::align_down<std::uint64_t>(vector_at - sizeof(SignalFrame), 16) - 8;
   if (on_signal_stack(state, f.rsp) && at < state.stack_base) return Fail{Errno::fault};
-  TRY_VOID(write_vector_state(task, vector_at));
+  TRY_VOID(write_vector_state(vector_at));
   const UserStack stack{state.stack_base, static_cast<std::int32_t>(state.stack_flags), 0, state.stack_size};
   const SignalFrame frame{action.restorer, context_flags, 0, stack, machine_context(f, mask, vector_at), mask, to_user(info)};
   TRY_VOID(write_user(at, frame));
@@ -166,7 +165,7 @@ CallResult return_from_signal() {
     return f.rax;
   }
   const MachineContext& m = frame->machine;
-  f = {m.r15, m.r14, m.r13, m.r12, m.rbp, m.rbx, m.r11, m.r10, m.r9, m.r8, m.rax, m.rcx, m.rdx, m.rsi, m.rdi, ~std::uint64_t{0},
+  f = {m.r15, m.r14, m.r13, m.r12, m.rbp, m.rbx, m.rax, m.rdi, m.rsi, m.rdx, m.r10, m.r8, m.r9, m.rcx, m.r11, ~std::uint64_t{0},
        ~std::uint64_t{0}, 0, 0, m.rip, 0x33, 0x202 | (m.rflags & program_flags), m.rsp, 0x2b};
   task.signals.mask = frame->mask & ~(std::uint64_t{1} << (sig_kill - 1) | std::uint64_t{1} << (sig_stop - 1));
   task.signals.stack_base = frame->stack.base;

@@ -23,7 +23,9 @@ class CoreNotes;
 
 // All registers of the program as the entry code saved them on the library stack; what the program continues with.
 struct Frame {
-  std::uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+  std::uint64_t r15, r14, r13, r12, rbp, rbx, rax;
+  std::uint64_t rdi, rsi, rdx, r10, r8, r9;   // a call's arguments in their order (Arguments)
+  std::uint64_t rcx, r11;
   std::uint64_t call;             // Linux call number of a foreign call (orig_rax), ~0 for exceptions and upcalls
   std::uint64_t vector, error, address;
   std::uint64_t rip, cs, rflags, rsp, ss;   // as iretq wants them

@@ -11,6 +11,8 @@ extern "C" {
 bool exos_copy(void* to, const void* from, std::size_t size);
 bool exos_zero(void* to, std::size_t size);
 bool exos_exchange(std::uint32_t* word, std::uint32_t* expected, std::uint32_t fresh);
+bool exos_save_vector(void* to);
+bool exos_load_vector(const void* from);
 void exos_copy_routines();
 }
 
@@ -31,6 +33,11 @@ extern "C" [[gnu::naked, gnu::used]] void exos_copy_routines() {
       "mov $1, %eax\n ret\n"
       ".globl exos_exchange\n exos_exchange:\n"
       "mov (%rsi), %eax\n lock cmpxchg %edx, (%rdi)\n mov %eax, (%rsi)\n mov $1, %eax\n ret\n"
+      // The vector state at once from and to the program's memory.
+      ".globl exos_save_vector\n exos_save_vector:\n"
+      "mov $-1, %eax\n mov $-1, %edx\n xsave64 (%rdi)\n mov $1, %eax\n ret\n"
+      ".globl exos_load_vector\n exos_load_vector:\n"
+      "mov $-1, %eax\n mov $-1, %edx\n xrstor64 (%rdi)\n mov $1, %eax\n ret\n"
       ".globl exos_copy_end\n exos_copy_end:\n"
       ".globl exos_copy_failed\n exos_copy_failed:\n"
       "xor %eax, %eax\n ret\n");
@@ -59,6 +66,18 @@ Result<bool> exchange_user(std::uint64_t at, std::uint32_t& expected, std::uint3
   const std::uint32_t wanted = expected;
   if (!is_program_range(at, sizeof fresh) || !exos_exchange(pointer<std::uint32_t*>(at), &expected, fresh)) return Fail{Errno::fault};
   return expected == wanted;
+}
+
+Status save_vector_out(std::uint64_t to, std::size_t size) {
+  constexpr std::size_t header = 512, header_size = 64;
+  TRY_VOID(zero_out(to + header, header_size));   // what xsave leaves as it is
+  if (!is_program_range(to, size) || !exos_save_vector(pointer(to))) return Fail{Errno::fault};
+  return {};
+}
+
+Status load_vector_in(std::uint64_t from, std::size_t size) {
+  if (!is_program_range(from, size) || !exos_load_vector(pointer<const void*>(from))) return Fail{Errno::fault};
+  return {};
 }
 
 Status zero_out(std::uint64_t to, std::size_t size) {

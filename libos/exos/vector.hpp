@@ -35,9 +35,13 @@ class Vector {
     while (room < wanted) room *= 2;
     auto* fresh = static_cast<T*>(allocate(room * sizeof(T)));
     if (fresh == nullptr) return Fail{Errno::nomem};
-    for (std::size_t i = 0; i < size_; ++i) {
-      ::new (fresh + i) T(std::move(data_[i]));
-      data_[i].~T();
+    if constexpr (std::is_trivially_copyable_v<T>) {
+      if (size_ > 0) std::memcpy(fresh, data_, size_ * sizeof(T));
+    } else {
+      for (std::size_t i = 0; i < size_; ++i) {
+        ::new (fresh + i) T(std::move(data_[i]));
+        data_[i].~T();
+      }
     }
     release(data_);
     data_ = fresh;
@@ -54,6 +58,13 @@ class Vector {
     ::new (data_ + at) T(std::move(value));
     ++size_;
     return {};
+  }
+  // `count` more at the end, for trivial types: the caller fills them. Where they are.
+  [[nodiscard]] Result<T*> extend(std::size_t count) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    TRY_VOID(reserve(size_ + count));
+    size_ += count;
+    return data_ + size_ - count;
   }
   void erase(std::size_t at, std::size_t count = 1) {
     for (std::size_t i = at; i + count < size_; ++i) data_[i] = std::move(data_[i + count]);
@@ -84,11 +95,18 @@ class String {
     return s;
   }
   [[nodiscard]] Status append(std::string_view text) {
-    TRY_VOID(bytes_.reserve(bytes_.size() + text.size() + 1));
-    for (const char c : text) TRY_VOID(bytes_.push_back(c));
-    bytes_.data()[bytes_.size()] = '\0';
+    char* at = TRY(extend(text.size()));
+    if (!text.empty()) std::memcpy(at, text.data(), text.size());
     return {};
   }
+  // `size` more bytes, which the caller fills. Where they are.
+  [[nodiscard]] Result<char*> extend(std::size_t size) {
+    TRY_VOID(bytes_.reserve(bytes_.size() + size + 1));
+    char* at = TRY(bytes_.extend(size));
+    at[size] = '\0';
+    return at;
+  }
+  [[nodiscard]] Status reserve(std::size_t size) { return bytes_.reserve(size + 1); }
   [[nodiscard]] std::string_view view() const { return {bytes_.data(), bytes_.size()}; }
   [[nodiscard]] const char* c_str() const { return bytes_.empty() ? "" : bytes_.data(); }
   [[nodiscard]] std::size_t size() const { return bytes_.size(); }

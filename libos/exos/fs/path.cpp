@@ -108,7 +108,8 @@ Result<Walk> walk_from(PathContext& context, const InodeRef& start, std::string_
     }
     TRY_VOID(check_access(*directory, may_execute, who));
     if (name.size() > name_max) return Fail{Errno::nametoolong};
-    if (name == "." || name == "..") {
+    const bool dots = name[0] == '.' && (name.size() == 1 || (name.size() == 2 && name[1] == '.'));
+    if (dots) {
       if (name.size() == 2 && (flags & walk_beneath) != 0 && directory == context.root.get()) return Fail{Errno::xdev};
       if (name.size() == 2) at = TRY(parent_of(context, *directory));
       if (!last) continue;
@@ -172,32 +173,51 @@ Result<Walk> walk_as(std::uint64_t dirfd, std::uint64_t path_address, std::uint3
 
 Result<String> user_path(std::uint64_t address) { return copy_in_string(address, path_max - 1); }
 
-Result<String> path_of(Directory& directory, Inode& root) {
-  // Collected from the end: at most path_max bytes, as getcwd has it.
-  Vector<Directory*> chain;
+namespace {
+
+// Calls f(name) for the directory and those above it. ENOENT when one of them has been removed.
+template <typename F>
+Status each_name_upwards(Directory& directory, const Inode& root, F f) {
   for (Directory* at = &directory; at != &root;) {
     if (at->removed) return Fail{Errno::noent};
     Directory* above = as_directory(at->parent.get());
     if (above == nullptr || above == at) break;   // the real root, outside a changed one
-    TRY_VOID(chain.push_back(at));
+    f(at->name.view());
     at = above;
   }
-  if (chain.empty()) return String::from("/");
+  return {};
+}
+
+// With room for `more` bytes behind it.
+Result<String> path_with_room(Directory& directory, const Inode& root, std::size_t more) {
+  std::size_t size = 0;
+  TRY_VOID(each_name_upwards(directory, root, [&](std::string_view name) { size += 1 + name.size(); }));
   String path;
-  for (std::size_t i = chain.size(); i-- > 0;) {
-    TRY_VOID(path.append("/"));
-    TRY_VOID(path.append(chain[i]->name.view()));
+  TRY_VOID(path.reserve(size + 1 + more));
+  if (size == 0) {
+    TRY_VOID(path.append({"/", 1}));
+    return path;
   }
+  char* at = TRY(path.extend(size)) + size;
+  TRY_VOID(each_name_upwards(directory, root, [&](std::string_view name) {
+    at -= name.size();
+    std::memcpy(at, name.data(), name.size());
+    *--at = '/';
+  }));
   return path;
 }
+
+}  // namespace
+
+Result<String> path_of(Directory& directory, Inode& root) { return path_with_room(directory, root, 0); }
 
 Result<String> path_of(const Walk& walk, PathContext& context) {
   if (!walk.parent) {
     Directory* directory = as_directory(walk.inode.get());
     return directory != nullptr ? path_of(*directory, *context.root) : Result<String>{String{}};
   }
-  String path = TRY(path_of(walk.directory(), *context.root));
-  if (path.size() > 1) TRY_VOID(path.append("/"));
+  String path = TRY(path_with_room(walk.directory(), *context.root, 1 + walk.name.size()));
+  if (path.size() > 1) TRY_VOID(path.append({"/", 1}));
   TRY_VOID(path.append(walk.name.view()));
   return path;
 }

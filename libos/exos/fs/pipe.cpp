@@ -28,7 +28,7 @@ Status Pipe::ensure_memory() {
   return {};
 }
 
-Status Pipe::wait_for_data(bool nonblocking) {
+[[gnu::noinline]] Status Pipe::wait_for_data(bool nonblocking) {
   while (used() == 0 && writers != 0) {
     if (nonblocking) return Fail{Errno::again};
     TRY_VOID(queue().wait());
@@ -37,7 +37,7 @@ Status Pipe::wait_for_data(bool nonblocking) {
 }
 
 // What the buffer has no room for is gone with the packet.
-CallResult Pipe::read_packet(Buffer& buffer) {
+[[gnu::noinline]] CallResult Pipe::read_packet(Buffer& buffer) {
   std::uint32_t length = 0;
   static_cast<void>(peek(reinterpret_cast<std::byte*>(&length), sizeof length));
   std::array<std::byte, sizeof length + pipe_buf> packet;
@@ -50,7 +50,7 @@ CallResult Pipe::read_packet(Buffer& buffer) {
   return n;
 }
 
-CallResult Pipe::write_packets(Buffer& buffer, bool nonblocking) {
+[[gnu::noinline]] CallResult Pipe::write_packets(Buffer& buffer, bool nonblocking) {
   std::uint64_t done = 0;
   while (buffer.left() > 0) {
     std::array<std::byte, sizeof(std::uint32_t) + pipe_buf> packet;
@@ -93,32 +93,42 @@ CallResult Pipe::copy_to(Pipe& to, std::size_t most, bool nonblocking) {
 
 CallResult Pipe::read(Buffer& buffer, bool nonblocking) {
   if (buffer.left() == 0) return 0;
-  TRY_VOID(wait_for_data(nonblocking));
-  if (used() == 0) return 0;
-  if (packets) return read_packet(buffer);
+  if (used() == 0) {
+    TRY_VOID(wait_for_data(nonblocking));
+    if (used() == 0) return 0;
+  }
+  if (packets) [[unlikely]] return read_packet(buffer);
   std::uint64_t done = 0;
-  while (buffer.left() > 0 && used() > 0) {
+  do {
     const std::span window = ring_.read_window();
     const std::size_t n = buffer.left() < window.size() ? buffer.left() : window.size();
-    if (!buffer.put(window.data(), n).has_value()) {
+    if (!buffer.put(window.data(), n).has_value()) [[unlikely]] {
       if (done == 0) return Fail{Errno::fault};
       break;
     }
     ring_.consume(n);
     done += n;
-  }
-  queue().wake_all(poll_writable);
+  } while (buffer.left() > 0 && used() > 0);
+  if (!queue().empty()) queue().wake_all(poll_writable);
   return done;
 }
 
 CallResult Pipe::write(Buffer& buffer, bool nonblocking) {
   if (readers == 0) return Fail{Errno::pipe};
   if (buffer.left() == 0) return 0;
-  TRY_VOID(ensure_memory());
-  return packets ? write_packets(buffer, nonblocking) : write_bytes(buffer, nonblocking);
+  if (memory_ == nullptr) [[unlikely]] TRY_VOID(ensure_memory());
+  if (packets) [[unlikely]] return write_packets(buffer, nonblocking);
+  // What fits without a turn round the ring's end is all or nothing.
+  const std::span window = ring_.write_window();
+  const std::size_t size = buffer.left();
+  if (window.size() < size) return write_bytes(buffer, nonblocking);
+  TRY_VOID(buffer.take(window.data(), size));
+  ring_.commit(size);
+  if (!queue().empty()) queue().wake_all(poll_readable);
+  return size;
 }
 
-CallResult Pipe::write_bytes(Buffer& buffer, bool nonblocking) {
+[[gnu::noinline]] CallResult Pipe::write_bytes(Buffer& buffer, bool nonblocking) {
   const bool atomic = packets || buffer.left() <= pipe_buf;
   std::uint64_t done = 0;
   while (buffer.left() > 0) {
@@ -145,7 +155,7 @@ CallResult Pipe::write_bytes(Buffer& buffer, bool nonblocking) {
     if (faulted && (atomic || (moved == 0 && done == 0))) return Fail{Errno::fault};
     ring_ = ahead;
     done += moved;
-    queue().wake_all(poll_readable);
+    if (!queue().empty()) queue().wake_all(poll_readable);
     if (faulted) break;
   }
   return done;
