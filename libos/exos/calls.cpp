@@ -24,22 +24,18 @@ constexpr std::size_t table_size = call_count;
 constinit bool watching = false;
 using Handler = CallResult (*)(const Arguments&);
 
-struct Row {
-  Handler handler = nullptr;
-  std::uint32_t count = 0;
-};
-
-constinit std::array<Row, table_size> table = [] {
-  std::array<Row, table_size> rows{};
-#define LINUX_CALL(number, name, level, format, note) rows[number].handler = linux_##name;
+constexpr std::array<Handler, table_size> table = [] {
+  std::array<Handler, table_size> rows{};
+#define LINUX_CALL(number, name, level, format, note) rows[number] = linux_##name;
   LINUX_CALLS(LINUX_CALL)
 #undef LINUX_CALL
   return rows;
 }();
+constinit std::array<bool, table_size> told_missing{};
 
-// One line per number and container; the count tells the rest.
+// One line per number and container.
 CallResult missing(std::uint64_t number) {
-  if (number < table_size && table[number].count++ == 0) {
+  if (number < table_size && !std::exchange(told_missing[number], true)) {
     base::Text<128> line{"exo: {}: Linux call {}", std::string_view{current().name}, number};
     if (!call_name(number).name.empty()) line.print(" ({})", call_name(number).name);
     line.append(" is missing (ENOSYS)\n");
@@ -53,8 +49,8 @@ std::uint64_t to_register(const CallResult& result) {
 }
 
 [[gnu::always_inline]] inline CallResult call_handler(std::uint64_t number, const Arguments& arguments) {
-  if (number >= table_size || table[number].handler == nullptr) return missing(number);
-  return table[number].handler(arguments);
+  if (number >= table_size || table[number] == nullptr) [[unlikely]] return missing(number);
+  return table[number](arguments);
 }
 
 }  // namespace
@@ -77,12 +73,14 @@ bool calls_watched() { return watching; }
 
 // --- called by entry.cpp ----------------------------------------------------------------------------------------------
 extern "C" {
-[[gnu::used, clang::preserve_none]] std::uint64_t exos_call(Frame* frame);   // the entry has saved all registers
-[[gnu::used]] std::uint64_t exos_attention(Frame* frame);
-[[gnu::used]] std::uint64_t exos_program_exception(Frame* frame);
-[[gnu::used]] std::uint64_t exos_bad_return(Frame* frame, std::uint64_t vector);
-[[gnu::used]] std::uint64_t exos_preempted(Frame* frame);
-[[gnu::used]] std::uint64_t exos_task_started(Frame* frame);
+// The entry has saved all registers.
+[[gnu::used, clang::preserve_none]] void exos_call(Frame* frame);
+[[gnu::used, clang::preserve_none]] void exos_trapped_call(Frame* frame);
+[[gnu::used]] void exos_attention(Frame* frame);
+[[gnu::used]] void exos_program_exception(Frame* frame);
+[[gnu::used]] void exos_bad_return(Frame* frame, std::uint64_t vector);
+[[gnu::used]] void exos_preempted(Frame* frame);
+[[gnu::used]] void exos_task_started(Frame* frame);
 [[gnu::used]] void exos_library_exception(Frame* frame);
 
 extern std::byte exos_copy_begin[], exos_copy_end[], exos_copy_failed[];
@@ -91,9 +89,6 @@ extern std::byte exos_copy_begin[], exos_copy_end[], exos_copy_failed[];
 namespace {
 
 static_assert(offsetof(Frame, rdi) + offsetof(Arguments, f) == offsetof(Frame, r9) && offsetof(Frame, r10) == offsetof(Frame, rdi) + offsetof(Arguments, d));
-
-// Answers to the entry code: whether rcx and r11 may be lost on the way back.
-constexpr std::uint64_t exit_full = 0, exit_fast = 1;
 
 constexpr std::int32_t si_kernel = 0x80, fpe_intdiv = 1, fpe_fltinv = 7, ill_illopn = 2, trap_trace = 2, bus_adraln = 1;
 
@@ -155,16 +150,23 @@ CallResult dispatch_with_room(std::uint64_t number, const Arguments& arguments, 
   return result;
 }
 
-// A call that came through the kernel: its site is patched. Whether the program single-steps.
-[[gnu::noinline]] bool take_trapped(Task& task, Frame& frame) {
+// A call that came through the kernel: its site is patched.
+[[gnu::noinline]] void take_trapped(Task& task, Frame& frame) {
   constexpr std::uint64_t trap_flag = 1 << 8;
   task.area->foreign_rip = 0;
-  const bool stepping = (task.area->foreign_rflags & trap_flag) != 0;
-  if (stepping) frame.rflags = task.area->foreign_rflags;
+  if ((task.area->foreign_rflags & trap_flag) != 0) {   // the program single-steps: TF comes back on the full way
+    frame.rflags = task.area->foreign_rflags;
+    sched::ask_attention(task, attention_signal);
+  }
   ++task.process->trapped_calls;
   constexpr std::uint64_t rt_sigreturn = 15;   // by code that unwinders look for: it stays as it is (patch_file.cpp)
   if (frame.call != rt_sigreturn) patch_site(*task.process->memory, frame.rip - 2);
-  return stepping;
+}
+
+// What the call has put into the frame is what the program continues with, rcx and r11 too.
+[[gnu::noinline]] void leave_frame(Task& task) {
+  task.frame_replaced = false;
+  sched::ask_attention(task, attention_signal);
 }
 
 // What becomes of a call that failed, `wanting` memory perhaps: it is made again, or the way back decides whether it is. The
@@ -186,31 +188,33 @@ void tell_out_of_memory() {
 
 }  // namespace
 
-[[clang::preserve_none]] std::uint64_t exos_call(Frame* frame) {
+namespace {
+
+enum class Way { direct, trapped };
+
+[[gnu::always_inline]] inline void make_call(Frame* frame, Way way) {
   abi::UserArea& area = current_user_area();
   sched::lock(area);
   Task& task = *task_area(area).task;
   task.frame = frame;
   ++task.process->system_calls;
+  if (way == Way::trapped) take_trapped(task, *frame);
   const std::uint64_t number = frame->call;
   const auto& arguments = *reinterpret_cast<const Arguments*>(&frame->rdi);
-  // Who came through the kernel has left its address there; who came by a stub has not.
-  bool keeps_all = false;
-  if (area.foreign_rip == frame->rip) [[unlikely]] keeps_all = take_trapped(task, *frame);
   const std::uint64_t failures = memory_failures;
   CallResult result = watching ? run_watched(number, arguments) : call_handler(number, arguments);
   if (!result) [[unlikely]] result = settle_failure(task, number, arguments, result, memory_failures != failures);
-  if (task.frame_replaced) [[unlikely]] {
-    task.frame_replaced = false;
-    keeps_all = true;
-  } else {
-    frame->rax = *result;
-  }
+  if (task.frame_replaced) [[unlikely]] leave_frame(task);
+  else frame->rax = *result;
   sched::unlock(area);
-  return keeps_all ? exit_full : exit_fast;
 }
 
-std::uint64_t exos_attention(Frame* frame) {
+}  // namespace
+
+[[clang::preserve_none]] void exos_call(Frame* frame) { make_call(frame, Way::direct); }
+[[clang::preserve_none]] void exos_trapped_call(Frame* frame) { make_call(frame, Way::trapped); }
+
+void exos_attention(Frame* frame) {
   sched::lock();
   Task& task = current();
   task.frame = frame;
@@ -223,20 +227,18 @@ std::uint64_t exos_attention(Frame* frame) {
   tell_processor(task);
   handle_signals();
   sched::unlock();
-  return exit_full;
 }
 
 // Without the lock, for which there is no time in the grace period; the way back takes it, and gives the processor away when
 // somebody holds it.
-std::uint64_t exos_preempted(Frame* frame) {
+void exos_preempted(Frame* frame) {
   Task& task = current();
   task.frame = frame;
   ++task_area(*task.area).program_ends;
   sched::ask_attention(task, attention_resched);
-  return exit_full;
 }
 
-std::uint64_t exos_program_exception(Frame* frame) {
+void exos_program_exception(Frame* frame) {
   sched::lock();
   Task& task = current();
   task.frame = frame;
@@ -246,8 +248,7 @@ std::uint64_t exos_program_exception(Frame* frame) {
   // One step of the program is a whole call; in the library TF would be the library's own fault.
   if (frame->vector == debug && step_out(*task.process->memory, frame->rip)) {
     sched::unlock();
-    return exit_full;
-  }
+    }
   if (frame->vector != page_fault) send_fault(signal_of(*frame));
   else if (!resolve_page_fault(frame->address, frame->error, info)) {
     if (info.signo == static_cast<std::int32_t>(sig_kill)) {
@@ -258,11 +259,10 @@ std::uint64_t exos_program_exception(Frame* frame) {
     }
   }
   sched::unlock();
-  return exit_full;
 }
 
 // The way back could not load what the program (by a signal frame, say) asked for.
-std::uint64_t exos_bad_return(Frame* frame, std::uint64_t) {
+void exos_bad_return(Frame* frame, std::uint64_t) {
   sched::lock();
   current().frame = frame;
   send_fault({.signo = static_cast<std::int32_t>(sig_segv), .code = si_kernel});
@@ -270,11 +270,10 @@ std::uint64_t exos_bad_return(Frame* frame, std::uint64_t) {
   frame->rip &= 0x7fff'ffff'ffff;
   frame->rsp &= 0x7fff'ffff'ffff;
   sched::unlock();
-  return exit_full;
 }
 
 // A new task's first step, on its library stack and in its space.
-std::uint64_t exos_task_started(Frame* frame) {
+void exos_task_started(Frame* frame) {
   sched::begin();
   Task& task = current();
   task.frame = frame;
@@ -282,7 +281,6 @@ std::uint64_t exos_task_started(Frame* frame) {
   if (task.set_child_tid != 0) static_cast<void>(write_user(std::exchange(task.set_child_tid, 0), task.tid));
   task.frame_replaced = false;
   sched::unlock();
-  return exit_full;
 }
 
 // Only copies to and from the program may fault in the library; everything else is its own error.

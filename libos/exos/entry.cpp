@@ -29,6 +29,11 @@ static_assert(offsetof(Frame, call) == 120 && offsetof(Frame, rip) == 152 && off
   "pop %%r15\n pop %%r14\n pop %%r13\n pop %%r12\n pop %%rbp\n pop %%rbx\n pop %%rax\n pop %%rdi\n pop %%rsi\n" \
   "pop %%rdx\n pop %%r10\n pop %%r8\n pop %%r9\n"
 #define POP_REGISTERS POP_KEPT_REGISTERS "pop %%rcx\n pop %%r11\n"
+// The Frame of a call, from rcx and the program's registers.
+#define PUSH_CALL                                                                                             \
+  "mov %%rsp, %%gs:%c[user_rsp]\n mov %%gs:%c[stack_top], %%rsp\n"                                             \
+  "pushq $0x2b\n pushq %%gs:%c[user_rsp]\n pushfq\n pushq $0x33\n push %%rcx\n"                              \
+  "pushq $0\n pushq $0\n pushq $-1\n push %%rax\n" PUSH_REGISTERS
 // From an EventFrame at gs:`event` (an operand's name): all of the Frame above the registers.
 #define PUSH_EVENT(event)                                                                                     \
   "pushq $0x2b\n pushq %%gs:%c[" event "_rsp]\n pushq %%gs:%c[" event "_rflags]\n pushq $0x33\n"               \
@@ -54,31 +59,33 @@ extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_entr
       // By a stub: what the task's area has the answer to needs nothing else. Until the last jump nothing is lost, so what
       // hits it there begins again.
       ".globl exos_call_entry\n exos_call_entry:\n"
-      "cmp %[quick_numbers], %%rax\n jae exos_general_call\n"
-      "lea exos_quick_calls(%%rip), %%r11\n movzbl (%%r11,%%rax), %%r11d\n"
+      "lea -%c[quick_first](%%rax), %%r11\n cmp %[quick_numbers], %%r11\n jae exos_general_call\n"
+      "lea exos_quick_calls-%c[quick_first](%%rip), %%r11\n movzbl (%%r11,%%rax), %%r11d\n"
       "mov %%gs:%c[quick](%%r11), %%r11d\n"
       "cmp $-1, %%r11d\n je exos_general_call\n"
       "cmpl $0, %%gs:%c[attention]\n jne exos_general_call\n"
       "mov %%r11d, %%eax\n"
       "exos_quick_return: jmp *%%rcx\n"
+      // Through the kernel, then by a stub. preserve_none: the first argument is in r12.
       ".globl exos_foreign_entry\n exos_foreign_entry:\n"
       "mov %%gs:%c[foreign_rip], %%rcx\n"
-      "exos_general_call:\n"
-      "mov %%rsp, %%gs:%c[user_rsp]\n"
-      "mov %%gs:%c[stack_top], %%rsp\n"
-      "pushq $0x2b\n pushq %%gs:%c[user_rsp]\n pushfq\n pushq $0x33\n push %%rcx\n"
-      "pushq $0\n pushq $0\n pushq $-1\n push %%rax\n" PUSH_REGISTERS
-      "mov %%rsp, %%r12\n xor %%ebp, %%ebp\n call exos_call\n"   // preserve_none: its first argument is in r12
-      // --- the way back: eax not 0 when rcx and r11 may be lost ------------------------------------------------
+      PUSH_CALL "mov %%rsp, %%r12\n xor %%ebp, %%ebp\n call exos_trapped_call\n jmp exos_call_exit\n"
       "exos_exit:\n"
+      "mov %%rsp, %%gs:%c[frame]\n jmp exos_full_exit\n"
+      "exos_general_call:\n"
+      PUSH_CALL "mov %%rsp, %%r12\n xor %%ebp, %%ebp\n call exos_call\n"
+      // --- the way back ----------------------------------------------------------------------------------------
+      // From a call rcx and r11 may be lost; one that must keep them asks for attention.
+      "exos_call_exit:\n"
       "mov %%rsp, %%gs:%c[frame]\n"
       "exos_exit_begin:\n"
       "cmpl $0, %%gs:%c[attention]\n jne exos_exit_slow\n"
-      "test %%eax, %%eax\n jz 1f\n"
       POP_KEPT_REGISTERS "mov %c[rip_above](%%rsp), %%rcx\n mov %c[rsp_above](%%rsp), %%rsp\n jmp *%%rcx\n"
       // Everything is kept. By a jump through memory: `iretq` costs more, and a fault besides on emulators that read its
       // operands as the kernel. Only it can restore TF and RF, so it stays for those.
-      "1: testl %[flags_of_iret], %c[frame_rflags](%%rsp)\n jnz 3f\n"
+      "exos_full_exit:\n"
+      "cmpl $0, %%gs:%c[attention]\n jne exos_exit_slow\n"
+      "testl %[flags_of_iret], %c[frame_rflags](%%rsp)\n jnz 3f\n"
       "mov %c[frame_rip](%%rsp), %%rax\n mov %%rax, %%gs:%c[exit_rip]\n"
       POP_REGISTERS "add %[call_to_rflags], %%rsp\n popfq\n mov (%%rsp), %%rsp\n jmp *%%gs:%c[exit_rip]\n"
       "3:" POP_REGISTERS "add $32, %%rsp\n iretq\n"
@@ -151,7 +158,7 @@ extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_entr
         [foreign_rip] "i"(offsetof(abi::UserArea, foreign_rip)), [library_text] "i"(abi::map::image_base >> 26),
         [resched] "i"(attention_resched), [upcall_stack] "i"(area_upcall_stack_top),
         [env_yield] "i"(abi::call_base + static_cast<std::uint64_t>(abi::Call::env_yield)),
-        AREA(exit_rip), AREA(quick), [quick_numbers] "i"(quick_numbers), [flags_of_iret] "i"(1u << 8 | 1u << 16), [frame_rip] "i"(offsetof(Frame, rip)),
+        AREA(exit_rip), AREA(quick), [quick_first] "i"(quick_first), [quick_numbers] "i"(quick_numbers), [flags_of_iret] "i"(1u << 8 | 1u << 16), [frame_rip] "i"(offsetof(Frame, rip)),
         [frame_rflags] "i"(offsetof(Frame, rflags)), [frame_rsp] "i"(offsetof(Frame, rsp)),
         [call_to_rflags] "i"(offsetof(Frame, rflags) - offsetof(Frame, call)),
         [rip_above] "i"(offsetof(Frame, rip) - offsetof(Frame, rcx)),

@@ -6,7 +6,9 @@
 #include "libos/exos/sched.hpp"
 #include "libos/exos/time_values.hpp"
 
-namespace exos::futex {
+namespace exos {
+
+namespace futex {
 
 namespace {
 
@@ -131,10 +133,30 @@ void end_robust_lock(const Task& task, std::uint64_t address) {
   if ((word & waiters_bit) != 0) static_cast<void>(wake_address(address, 1));
 }
 
+CallResult operate(std::uint64_t address, std::uint32_t operation, std::uint32_t value, std::uint64_t fourth,
+                          std::uint64_t second_address, std::uint32_t third_value);
+
 }  // namespace
 
+}  // namespace futex
+
+CallResult linux_futex(const Arguments& a) {
+  constexpr std::uint64_t wait = 0, wake = 1, private_flag = 128;
+  const bool is_private = (a.b & private_flag) != 0;
+  const auto value = static_cast<std::uint32_t>(a.c);
+  // What programs ask for most.
+  const std::uint64_t operation = a.b & 0xffff'ffff & ~private_flag;
+  if (operation == wake) return futex::wake_key(TRY(futex::key_of(a.a, is_private)), value, ~0u);
+  if (operation == wait && a.d == 0) return futex::wait(TRY(futex::key_of(a.a, is_private)), a.a, value, ~0u, abi::forever);
+  return futex::operate(a.a, static_cast<std::uint32_t>(a.b), value, a.d, a.e, static_cast<std::uint32_t>(a.f));
+}
+
+namespace futex {
+
+namespace {
+
 CallResult operate(std::uint64_t address, std::uint32_t operation, std::uint32_t value, std::uint64_t fourth,
-                   std::uint64_t second_address, std::uint32_t third_value) {
+                          std::uint64_t second_address, std::uint32_t third_value) {
   const std::uint32_t command = operation & 127;
   const bool is_private = (operation & 128) != 0, wall = (operation & 256) != 0;
   if (wall && command != 0 && command != 9 && command != 13) return Fail{Errno::nosys};
@@ -165,6 +187,8 @@ CallResult operate(std::uint64_t address, std::uint32_t operation, std::uint32_t
   }
 }
 
+}  // namespace
+
 CallResult wake_address(std::uint64_t address, std::uint32_t count) {
   const Key one = TRY(key_of(address, true));
   std::uint32_t woken = wake_key(one, count, ~0u);
@@ -188,4 +212,6 @@ void end_robust_list(Task& task) {
   if (head->pending != 0) end_robust_lock(task, word_of(head->pending));
 }
 
-}  // namespace exos::futex
+}  // namespace futex
+
+}  // namespace exos

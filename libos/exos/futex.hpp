@@ -6,10 +6,6 @@
 
 namespace exos::futex {
 
-// The call itself. `timeout_at`: when a wait ends, or forever.
-[[nodiscard]] CallResult operate(std::uint64_t address, std::uint32_t operation, std::uint32_t value, std::uint64_t fourth,
-                                 std::uint64_t second_address, std::uint32_t third_value);
-
 // Wakes at most `count` waiters of a private and shared futex at the address in the current memory.
 [[nodiscard]] CallResult wake_address(std::uint64_t address, std::uint32_t count);
 void end_robust_list(Task& task);

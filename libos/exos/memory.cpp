@@ -17,11 +17,10 @@ namespace {
 
 constexpr std::uint64_t lowest_mapping = 0x10000;  // as Linux' vm.mmap_min_addr
 constexpr std::uint64_t trim_size = 0x20'0000;     // unmapping less than this leaves page tables alone
-constexpr std::uint64_t library_start = abi::map::image_slot * abi::slot_size, library_end = parking_end;
 
 // A sanitizer guards everything between two ranges that it uses, and the library lies there: what is in its own range is nobody's.
 bool spans_library(std::uint64_t start, std::uint64_t size) {
-  return base::range_within(start, size, abi::map::program_end) && start < library_start && start + size > library_end;
+  return base::range_within(start, size, abi::map::program_end) && start < program_gap_start && start + size > program_gap_end;
 }
 
 bool same_kind(const Vma& a, std::uint32_t prot, std::uint32_t flags) {
@@ -29,11 +28,6 @@ bool same_kind(const Vma& a, std::uint32_t prot, std::uint32_t flags) {
 }
 
 }  // namespace
-
-bool is_program_range(std::uint64_t start, std::uint64_t size) {
-  if (!base::range_within(start, size, abi::map::program_end)) return false;
-  return start + size <= library_start || start >= library_end;
-}
 
 Vma* new_area(const Vma& like) {
   Vma* area = make<Vma>(like);
@@ -103,8 +97,15 @@ std::size_t Memory::index_of(std::uint64_t address) const {
 }
 
 Vma* Memory::find(std::uint64_t address) {
+  // Whatever has changed since, the area at that index is looked at as it is now.
+  if (found_last_ < areas.size()) {
+    Vma* area = areas[found_last_];
+    if (area->start <= address && address < area->end) return area;
+  }
   const std::size_t i = index_of(address);
-  return i < areas.size() && areas[i]->start <= address ? areas[i] : nullptr;
+  if (i == areas.size() || areas[i]->start > address) return nullptr;
+  found_last_ = i;
+  return areas[i];
 }
 
 bool Memory::is_free(std::uint64_t start, std::uint64_t end) const {
@@ -218,8 +219,8 @@ CallResult Memory::map(std::uint64_t hint, std::uint64_t size, std::uint32_t pro
   size = base::align_up(size, abi::page_size);
   const bool shared = (flags & map_shared) != 0;
   if ((flags & map_fixed) != 0 && prot == 0 && !shared && !inode && spans_library(hint, size)) {
-    static_cast<void>(TRY(map(hint, library_start - hint, prot, flags, {}, 0)));
-    static_cast<void>(TRY(map(library_end, hint + size - library_end, prot, flags, {}, 0)));
+    static_cast<void>(TRY(map(hint, program_gap_start - hint, prot, flags, {}, 0)));
+    static_cast<void>(TRY(map(program_gap_end, hint + size - program_gap_end, prot, flags, {}, 0)));
     return hint;
   }
   // More than there is can never be used; reservations that are not meant to be used whole say so.
@@ -287,8 +288,8 @@ Status Memory::unmap(std::uint64_t start, std::uint64_t size) {
   size = base::align_up(size, abi::page_size);
   const std::uint64_t end = start + size;
   if (spans_library(start, size)) {
-    TRY_VOID(unmap(start, library_start - start));
-    return unmap(library_end, end - library_end);
+    TRY_VOID(unmap(start, program_gap_start - start));
+    return unmap(program_gap_end, end - program_gap_end);
   }
   if (!is_program_range(start, size)) return Fail{Errno::inval};
   if (is_free(start, end)) return {};

@@ -3,6 +3,7 @@
 // with Aegis' fused calls, and what is mapped is read from the page-table window, not remembered twice.
 #pragma once
 
+#include "abi/address_map.hpp"
 #include "abi/syscall.hpp"
 #include "base/list.hpp"
 #include "libos/exos/errno.hpp"
@@ -99,6 +100,7 @@ class Memory {
 
  private:
   friend class MemoryFault;
+  std::size_t found_last_ = 0;   // where find() found its area last
   [[nodiscard]] CallResult place(std::uint64_t hint, std::uint64_t size, std::uint32_t flags);
   [[nodiscard]] Status insert(Vma* area);
   [[nodiscard]] bool extend_neighbour(std::uint64_t start, std::uint64_t end, std::uint32_t prot, std::uint32_t flags);
@@ -112,7 +114,13 @@ using MemoryList = base::List<Memory, &Memory::in_all>;
 [[nodiscard]] MemoryList& all_memories();
 
 // Where a program may have mappings: below the stack's end, outside the library's slots and the parking.
-[[nodiscard]] bool is_program_range(std::uint64_t start, std::uint64_t size);
+inline constexpr std::uint64_t program_gap_start = abi::map::image_slot * abi::slot_size, program_gap_end = 151 * abi::slot_size;
+[[nodiscard]] inline bool is_program_range(std::uint64_t start, std::uint64_t size) {
+  constexpr std::uint64_t upper_size = abi::map::program_end - program_gap_end;
+  const std::uint64_t within = start - program_gap_end;
+  if (within <= upper_size) return size <= upper_size - within;
+  return start < program_gap_start && size <= program_gap_start - start;
+}
 [[nodiscard]] Vma* new_area(const Vma& like);      // links it to the inode's mappings; null: no memory
 void delete_area(Vma* area);
 

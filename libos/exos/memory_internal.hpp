@@ -8,7 +8,7 @@
 namespace exos {
 
 // Pages under PROT_NONE cannot stay where they are (a present entry can be read), so they are moved here meanwhile.
-inline constexpr std::uint64_t parking_start = 131 * abi::slot_size, parking_end = 151 * abi::slot_size;
+inline constexpr std::uint64_t parking_start = 131 * abi::slot_size, parking_end = program_gap_end;
 
 // The last page of it: where a page that comes back from swap is filled while other threads are at work. Not to be parked on.
 inline constexpr std::uint64_t transit = parking_end - abi::page_size;

@@ -14,7 +14,7 @@ constexpr std::array<std::uint8_t, quick_numbers> offsets = [] {
       {104, QuickAnswer::gid}, {108, QuickAnswer::egid}};
   std::array<std::uint8_t, quick_numbers> all{};
   for (const auto& call : calls)
-    all[call.number] = static_cast<std::uint8_t>(std::to_underlying(call.answer) * sizeof(std::uint32_t));
+    all[call.number - quick_first] = static_cast<std::uint8_t>(std::to_underlying(call.answer) * sizeof(std::uint32_t));
   return all;
 }();
 

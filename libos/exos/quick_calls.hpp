@@ -7,8 +7,8 @@
 
 namespace exos {
 
-// The numbers below this are looked up in exos_quick_calls: QuickAnswer times its size in the area.
-inline constexpr std::size_t quick_numbers = 187;
+// So many numbers from the first on are looked up in exos_quick_calls: QuickAnswer times its size in the area.
+inline constexpr std::size_t quick_first = 39, quick_numbers = 187 - quick_first;
 
 void refresh_quick_answers(Task& task);
 void refresh_quick_answers(Process& process);   // of all its tasks

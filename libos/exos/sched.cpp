@@ -41,25 +41,30 @@ void free_task(Task* task) {
   destroy(task);  // and with it the last reference to its memory, perhaps
 }
 
-void reap() {
+[[gnu::noinline]] void reap_some() {
   for (Task& task : dead) {
     if (!has_left(task)) continue;
     task.in_queue.unlink();
     free_task(&task);
   }
 }
+void reap() {
+  if (!dead.empty()) [[unlikely]] reap_some();
+}
 
-void account_time(Task& task) {
+// The time that it is now.
+std::uint64_t account_time(Task& task) {
   const std::uint64_t time = now().raw(), used = time - task.started_ns;
   CpuTime& busy = own_processor().busy;
   task.cpu.ns += used;
   busy.ns += used;
   task.started_ns = time;
   TaskArea& area = task_area(*task.area);
-  if ((area.program_ends | area.library_ends) == 0) [[likely]] return;
+  if ((area.program_ends | area.library_ends) == 0) [[likely]] return time;
   const CpuTime ends{0, std::exchange(area.program_ends, 0), std::exchange(area.library_ends, 0)};
   task.cpu += ends;
   busy += ends;
+  return time;
 }
 
 // The first ready task that may run there.
@@ -73,8 +78,8 @@ Task* take_ready(const Processor& processor) {
 }
 
 // The task's turn on the processor; set_running() follows once the lock is let go.
-void choose(Processor& processor, Task& next) {
-  next.started_ns = now().raw();
+void choose(Processor& processor, Task& next, std::uint64_t time_ns) {
+  next.started_ns = time_ns;
   task_area(*next.area).processor = &processor;
   if (next.rseq_area != 0 && next.rseq_processor != processor.index) sched::ask_attention(next, attention_processor);
   std::atomic_ref{next.state}.store(TaskState::running, std::memory_order_release);   // pairs with leave_until_chosen()
@@ -135,15 +140,22 @@ void leave_until_chosen(Task& self, Task* next) {
 
 // Gives the processor to the next ready task, or to the root env. The lock is not held on return, unless by `self` going on.
 void switch_away(Task& self) {
-  account_time(self);
+  const std::uint64_t time_ns = account_time(self);
   Processor& processor = own_processor();
   Task* next = take_ready(processor);
-  if (next != nullptr) choose(processor, *next);
+  if (next != nullptr) choose(processor, *next, time_ns);
   if (next == &self) return;
   leave_until_chosen(self, next);
   sched::lock();
   // A slice begins: that the one before was over is no news.
   std::atomic_ref{current_area().attention}.fetch_and(~attention_resched, std::memory_order_relaxed);
+}
+
+// Whether a signal, or the end, waits for the task; where nothing is pending at all that is seen here.
+bool is_interrupted(const Task& task) {
+  const Process& process = *task.process;
+  const bool nothing = (task.signals.pending.set | process.pending.set) == 0 && !task.exiting_by_kill && !process.stopped;
+  return !nothing && signal_pending(task);
 }
 
 void on_sleep_over(Timer& timer) {
@@ -204,7 +216,7 @@ void end_turn() {
   Task& self = current();
   ++self.preemptions;
   make_ready(self);
-  account_time(self);
+  static_cast<void>(account_time(self));
   leave_until_chosen(self, nullptr);
   lock();
   reap();
@@ -213,8 +225,8 @@ void end_turn() {
 Status block(abi::Nanoseconds deadline, Interruptible interruptible) {
   Task& self = current();
   const bool may_interrupt = interruptible == Interruptible::yes;
-  if (self.exiting || (may_interrupt && signal_pending(self))) return Fail{Errno::restart_sys};
-  if (deadline <= now()) return Fail{Errno::timedout};
+  if (self.exiting || (may_interrupt && is_interrupted(self))) return Fail{Errno::restart_sys};
+  if (deadline != abi::forever && deadline <= now()) return Fail{Errno::timedout};
   ++self.waits;
   self.timed_out = false;
   self.interruptible = may_interrupt;
@@ -223,10 +235,10 @@ Status block(abi::Nanoseconds deadline, Interruptible interruptible) {
   self.sleep.fire = on_sleep_over;
   if (deadline != abi::forever) arm(self.sleep, deadline);
   switch_away(self);
-  cancel(self.sleep);
+  if (deadline != abi::forever) cancel(self.sleep);
   reap();
   if (self.timed_out) return Fail{Errno::timedout};
-  if (self.exiting || (may_interrupt && signal_pending(self))) return Fail{Errno::restart_sys};
+  if (self.exiting || (may_interrupt && is_interrupted(self))) return Fail{Errno::restart_sys};
   return {};
 }
 
@@ -300,7 +312,7 @@ void find_work(Processor& self) {
   sched::look_at_load();
   Task* next = take_ready(self);
   if (next != nullptr) {
-    choose(self, *next);
+    choose(self, *next, now().raw());
     const std::uint32_t env = next->env.slot().raw();
     exos::unlock(Leaves::tasks_and_timers);
     return set_running(self, next, env);

@@ -176,7 +176,7 @@ void send_fault(const SignalInfo& info) {
 bool signal_pending(const Task& task) {
   const std::uint64_t candidates = (task.signals.pending.set | task.process->pending.set);
   const std::uint64_t open = candidates & (~task.signals.mask | task.signals.waiting_for | unmaskable);
-  if (open == 0) return task.exiting_by_kill || task.process->stopped;
+  if (open == 0) [[likely]] return task.exiting_by_kill || task.process->stopped;
   // Those that would be thrown away do not count.
   for (std::uint64_t left = open; left != 0; left &= left - 1) {
     const auto signal = static_cast<std::uint32_t>(std::countr_zero(left)) + 1;

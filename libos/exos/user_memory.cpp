@@ -50,16 +50,14 @@ T pointer(std::uint64_t address) { return reinterpret_cast<T>(address); }
 
 }  // namespace
 
-Status copy_in(void* to, std::uint64_t from, std::size_t size) {
-  if (size == 0) return {};
-  if (!is_program_range(from, size) || !exos_copy(to, pointer(from), size)) return Fail{Errno::fault};
-  return {};
+[[gnu::noinline]] Status copy_in(void* to, std::uint64_t from, std::size_t size) {
+  if (is_program_range(from, size) && exos_copy(to, pointer(from), size)) [[likely]] return {};
+  return size == 0 ? Status{} : Fail{Errno::fault};
 }
 
-Status copy_out(std::uint64_t to, const void* from, std::size_t size) {
-  if (size == 0) return {};
-  if (!is_program_range(to, size) || !exos_copy(pointer(to), from, size)) return Fail{Errno::fault};
-  return {};
+[[gnu::noinline]] Status copy_out(std::uint64_t to, const void* from, std::size_t size) {
+  if (is_program_range(to, size) && exos_copy(pointer(to), from, size)) [[likely]] return {};
+  return size == 0 ? Status{} : Fail{Errno::fault};
 }
 
 Result<bool> exchange_user(std::uint64_t at, std::uint32_t& expected, std::uint32_t fresh) {

@@ -16,6 +16,7 @@ CallResult wait_for(const Arguments& arguments, abi::Nanoseconds deadline, std::
   if (most <= 0) return Fail{Errno::inval};
   FileRef file = TRY(file_of(arguments.a));
   EpollFile& set = *TRY(set_of(file));
+  if (mask_address == 0) return set.wait(arguments.b, static_cast<std::size_t>(most), deadline);
   TemporaryMask mask;
   TRY_VOID(mask.set(mask_address, mask_size));
   return mask.finish(set.wait(arguments.b, static_cast<std::size_t>(most), deadline));

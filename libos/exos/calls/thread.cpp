@@ -71,8 +71,6 @@ CallResult linux_get_robust_list(const Arguments& a) {
   return nothing(write_user(a.b, task->robust_list));
 }
 
-CallResult linux_futex(const Arguments& a) { return futex::operate(a.a, as_u32(a.b), as_u32(a.c), a.d, a.e, as_u32(a.f)); }
-
 CallResult linux_sched_yield(const Arguments&) {
   if (!sched::idle()) sched::yield_current();
   return 0;

@@ -116,13 +116,13 @@ CallResult Pipe::read(Buffer& buffer, bool nonblocking) {
 CallResult Pipe::write(Buffer& buffer, bool nonblocking) {
   if (readers == 0) return Fail{Errno::pipe};
   if (buffer.left() == 0) return 0;
-  if (memory_ == nullptr) [[unlikely]] TRY_VOID(ensure_memory());
-  if (packets) [[unlikely]] return write_packets(buffer, nonblocking);
-  // What fits without a turn round the ring's end is all or nothing.
-  const std::span window = ring_.write_window();
+  TRY_VOID(ensure_memory());
+  return packets ? write_packets(buffer, nonblocking) : write_bytes(buffer, nonblocking);
+}
+
+CallResult Pipe::write_window(Buffer& buffer) {
   const std::size_t size = buffer.left();
-  if (window.size() < size) return write_bytes(buffer, nonblocking);
-  TRY_VOID(buffer.take(window.data(), size));
+  if (!buffer.take(ring_.write_window().data(), size)) [[unlikely]] return Fail{Errno::fault};
   ring_.commit(size);
   if (!queue().empty()) queue().wake_all(poll_readable);
   return size;
@@ -223,6 +223,10 @@ class PipeFile final : public File {
 
   CallResult read(Buffer& buffer) override { return pipe_->read(buffer, (flags & o_nonblock) != 0); }
   CallResult write(Buffer& buffer) override {
+    if (pipe_->fits_window(buffer.left())) [[likely]] return pipe_->write_window(buffer);
+    return write_slowly(buffer);
+  }
+  [[gnu::noinline]] CallResult write_slowly(Buffer& buffer) {
     const CallResult done = pipe_->write(buffer, (flags & o_nonblock) != 0);
     if (!done.has_value() && done.error() == Errno::pipe)
       send_signal(current(), SignalInfo{.signo = sig_pipe, .code = 0, .pid = static_cast<std::int32_t>(current_process().pid)});

@@ -16,6 +16,9 @@ class Pipe {
 
   [[nodiscard]] CallResult read(Buffer& buffer, bool nonblocking);
   [[nodiscard]] CallResult write(Buffer& buffer, bool nonblocking);   // EPIPE without its signal
+  // Whether so many bytes go in at once, all or nothing, and that: in one piece, before the ring's end. No packets.
+  [[nodiscard]] bool fits_window(std::size_t size) const { return readers != 0 && !packets && ring_.write_window().size() >= size && size != 0; }
+  [[nodiscard]] CallResult write_window(Buffer& buffer);
   // tee and splice between pipes: bytes of this one into `to`, taken (skip) or not. As write: EAGAIN, restart_sys.
   [[nodiscard]] CallResult copy_to(Pipe& to, std::size_t most, bool nonblocking);
   [[nodiscard]] Status wait_for_data(bool nonblocking);               // success with none: no writer is left
