@@ -17,6 +17,10 @@
 #include "libos/exos/vdso.hpp"
 #include "libos/rt/calls.hpp"
 
+// A place for a debugger: the current process's program is there, and runs next.
+extern "C" [[gnu::noinline, gnu::used]] void exos_program_starts();
+extern "C" void exos_program_starts() { asm volatile(""); }
+
 namespace exos {
 
 namespace {
@@ -287,6 +291,7 @@ Status execute(ExecRequest request) {
   forget_program(process, task);
   set_name(task, request.path.view());
   start_frame(task, loaded.entry, stack);
+  exos_program_starts();
   return {};
 }
 

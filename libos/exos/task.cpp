@@ -13,9 +13,10 @@
 
 namespace exos {
 
+constinit ProcessTable process_table;   // of this name for tools/exo/exos_gdb.py
+
 namespace {
 
-constinit base::List<Process, &Process::in_table> table;
 constinit std::uint32_t last_pid = 0;
 
 constexpr std::size_t stack_pages = task_stack_size / abi::page_size + 1;  // the lowest is a guard
@@ -70,8 +71,8 @@ void announce_end(Task& self) {
 
 }  // namespace
 
-ProcessTable& processes() { return table; }
-Process* first_process() { return table.front(); }
+ProcessTable& processes() { return process_table; }
+Process* first_process() { return process_table.front(); }
 
 void release_task_stack(std::byte* stack) {
   if (free_stack_count < kept_stacks) free_stacks[free_stack_count++] = stack;
@@ -85,12 +86,12 @@ std::size_t shrink_tasks() {
 }
 
 Process* find_process(std::uint32_t pid) {
-  for (Process& process : table) if (process.pid == pid) return &process;
+  for (Process& process : process_table) if (process.pid == pid) return &process;
   return nullptr;
 }
 
 Task* find_task(std::uint32_t tid) {
-  for (Process& process : table)
+  for (Process& process : process_table)
     for (Task& task : process.tasks) if (task.tid == tid) return &task;
   return nullptr;
 }
@@ -98,7 +99,7 @@ Task* find_task(std::uint32_t tid) {
 std::uint32_t take_pid() {
   constexpr std::uint32_t most = 4194304;
   const auto taken = [](std::uint32_t pid) {
-    for (Process& process : table) if (process.pid == pid || process.group == pid || process.session == pid) return true;
+    for (Process& process : process_table) if (process.pid == pid || process.group == pid || process.session == pid) return true;
     return find_task(pid) != nullptr;
   };
   do last_pid = last_pid >= most ? 2 : last_pid + 1;

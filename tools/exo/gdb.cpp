@@ -39,6 +39,24 @@ std::string gdb_command_line(const Locations& at, const std::string& socket) {
   return line;
 }
 
+namespace {
+
+// The kernel's and the library's symbols, the commands of exos_gdb.py, and the process that was asked for, up to its start.
+std::vector<std::string> debugger_command(const Locations& at, const RunOptions& options, const std::string& socket) {
+  std::vector<std::string> words = gdb_command(at, socket);
+  if (!options.debugged.empty()) {
+    std::string quoted;
+    for (const char c : options.debugged) quoted += c == '\'' || c == '\\' ? std::string{'\\', c} : std::string{c};
+    words.insert(words.end(), {"-ex", "python exo_wanted = '" + quoted + "'"});
+  }
+  words.insert(words.end(), {"-x", (at.source / "tools/exo/exos_gdb.py").string()});
+  if (!options.debugged.empty()) words.insert(words.end(), {"-ex", "continue"});
+  if (!options.debugger_commands.empty()) words.insert(words.end(), {"-batch", "-x", options.debugger_commands});
+  return words;
+}
+
+}  // namespace
+
 Result<int> debug(const Locations& at, const RunOptions& options) {
   Prepared ready = TRY(prepare(at, options));
   const GdbSocket socket = TRY(GdbSocket::create());
@@ -60,7 +78,7 @@ Result<int> debug(const Locations& at, const RunOptions& options) {
   const pid_t gdb = ::fork();
   if (gdb == 0) {
     ::signal(SIGINT, SIG_DFL);
-    std::vector<std::string> words = gdb_command(at, socket.path());
+    std::vector<std::string> words = debugger_command(at, options, socket.path());
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);

@@ -18,6 +18,11 @@ struct Raw {
   std::string memory, swap, machine = "q35", acceleration = "auto";
 };
 
+void declare_for_debugger(CLI::App& app, RunOptions& options) {
+  app.add_option("--process", options.debugged, "Stop where this process's program starts; breakpoints count in it alone")->type_name("NAME|PID");
+  app.add_option("--commands", options.debugger_commands, "gdb does what FILE says, and ends")->type_name("FILE");
+}
+
 void declare(CLI::App& app, RunOptions& options, Raw& raw) {
   app.add_option("-e,--env", options.environment, "Set a variable in the program's environment (repeat)")
       ->type_name("K=V")->allow_extra_args(false);
@@ -141,6 +146,7 @@ Result<std::optional<RunOptions>> parse_run_options(const std::string& name, con
   CLI::App app{"Runs a program in a guest of its own: exo " + name + " [options] -- PROGRAM [ARGS]", "exo " + name};
   app.prefix_command();
   declare(app, options, raw);
+  if (name == "gdb") declare_for_debugger(app, options);
   try {
     std::vector<std::string> reversed{own.rbegin(), own.rend()};
     app.parse(std::move(reversed));

@@ -29,6 +29,7 @@ struct RunOptions {
   std::optional<std::uint64_t> swap;
   std::vector<Reclaim> reclaims;
   std::string folder = "/";
+  std::string debugged, debugger_commands;   // of `exo gdb`: a process by name or pid; a file that gdb reads
   std::string core_folder;                // where core files go; empty: nowhere
   std::string strace;                     // which calls to show, as the guest reads it; empty: none
   bool syscall_summary = false, gdb = false, icount = false, verbose = false;
