@@ -13,7 +13,8 @@
 //
 // While a call is open its caller is `calling`: whoever gives it time (a slice, a yield) gives it to the callee, through as
 // many as max_call_depth calls. If the callee halts, gets stuck or is destroyed the call ends with `stale`; a caller that
-// is stopped, destroyed or started anew loses its reply, and pct_reply then only accepts.
+// is stopped, destroyed or started anew loses its reply, and pct_reply then only accepts. Whose waiting ends so, for a reply
+// or for a call (`again`), finds in the registers of the message anything that it had in them earlier.
 #pragma once
 
 #include "abi/types.hpp"

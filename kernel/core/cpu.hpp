@@ -24,8 +24,9 @@ struct Tag {
 
 struct Cpu {
   arch::CpuId id{};
+  std::uint64_t bit = 0;                        // 1 << id, in sets of processors
   Env* current = nullptr;
-  Env* loaded = nullptr;
+  Env* loaded = nullptr;                        // entry.S knows it too
   Nanoseconds since{};                          // when `loaded` came
   std::uint32_t space = 0;                      // whose page tables are in use; 0: the kernel's own
   std::uint32_t tag = 0, next_tag = 0;          // in use; to be taken for the next space that has none

@@ -86,8 +86,10 @@ class FrameTable {
     ++info_->free_frames;
   }
 
-  [[nodiscard]] bool is_live(ObjectRef ref, FrameUse use) const {
-    return ref.frame < count_ && frames_[ref.frame].use == use && frames_[ref.frame].generation == ref.generation;
+  [[nodiscard]] bool is_live(ObjectRef ref, FrameUse use) const { return ref.frame < count_ && is_still(ref, use); }
+  // Of a name that was live once, as those in the slots of capabilities.
+  [[nodiscard]] bool is_still(ObjectRef ref, FrameUse use) const {
+    return frames_[ref.frame].use == use && frames_[ref.frame].generation == ref.generation;
   }
   [[nodiscard]] ObjectRef ref_of(const void* object) const {
     const std::uint32_t frame = frame_index(object);

@@ -66,27 +66,6 @@ class [[nodiscard]] KernelGuard {
   [[nodiscard]] Kernel* operator->() const { return &**this; }
 };
 
-// The lock if nobody has it or waits for it. keep() leaves it held: for the entry code, which gives it back.
-class [[nodiscard]] QuickGuard {
- public:
-  QuickGuard() : held_{detail::kernel_lock.acquire_at_once()} {}
-  ~QuickGuard() {
-    if (held_) detail::kernel_lock.release();
-  }
-  QuickGuard(const QuickGuard&) = delete;
-  QuickGuard& operator=(const QuickGuard&) = delete;
-  [[nodiscard]] explicit operator bool() const { return held_; }
-  [[nodiscard]] Kernel& operator*() const { return detail::kernel_state; }
-  template <typename T>
-  [[nodiscard]] T keep(T answer) {
-    held_ = false;
-    return answer;
-  }
-
- private:
-  bool held_;
-};
-
 // The lock is somebody else's meanwhile: what was looked up before may be gone afterwards, but for what is kept alive.
 class [[nodiscard]] Unlocked {
  public:

@@ -63,6 +63,7 @@ void attach_tables(Kernel& k, const InfoLayout& layout, std::byte* start, std::u
   k.programs.attach({reinterpret_cast<abi::ProgramEntry*>(start + layout.programs), layout.program_count});
   for (std::uint32_t id = 0; id < cpus; ++id) {
     Cpu& cpu = arch::cpu(arch::CpuId{id});
+    cpu.bit = std::uint64_t{1} << id;
     cpu.info = reinterpret_cast<abi::CpuInfo*>(start + layout.cpus + id * cpu_info_size);
     cpu.trace = reinterpret_cast<abi::TraceRing*>(start + layout.traces + id * trace_ring_size);
     cpu.trace->capacity = trace_capacity;

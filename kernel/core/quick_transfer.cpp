@@ -11,8 +11,6 @@
 namespace aegis {
 namespace {
 
-using traps::Handover;
-
 // More calls wait above this env than a further one may have.
 bool is_deep(const Env& env) {
   std::uint32_t calls = 0;
@@ -30,66 +28,63 @@ bool is_deep(const Env& env) {
   if (leaf == nullptr) return nullptr;
   const Slot& slot = leaf->data()[index % abi::slots_per_leaf];
   constexpr auto call = static_cast<std::uint16_t>(abi::EntryRight::call);
-  if (slot.kind != Kind::entry || (slot.rights & call) == 0 || !k.frames.is_live(slot.object, FrameUse::env)) return nullptr;
+  if (slot.kind != Kind::entry || (slot.rights & call) == 0 || !k.frames.is_still(slot.object, FrameUse::env)) return nullptr;
   return &slot;
 }
 
-[[gnu::noinline]] Handover hand_over_tagged(Kernel& k, Cpu& cpu, Env& self, Env& to) {
+// Who goes on: cpu.current, which the compiler must not know, or it would not leave by this function.
+[[gnu::noinline]] Env* enter_tagged_space(Kernel& k, Cpu& cpu) {
   use_space(k, cpu);
-  return {&to, &self};
+  return cpu.current;
 }
 
 // `to` has the processor now, but for what entry.S exchanges: vector unit, segment bases, general registers.
-[[gnu::always_inline]] inline Handover hand_over(Kernel& k, Cpu& cpu, Env& self, abi::Call call, Env& to) {
+[[gnu::always_inline]] inline Env* hand_over(Kernel& k, Cpu& cpu, Env& self, RunState self_is, abi::Call call, Env& to) {
+  charge_stay(cpu, self);
+  self.note_state(self_is);
   ++self.info->calls;
   ++cpu.info->calls[static_cast<std::size_t>(call)];
   ++self.info->transfers;
-  charge_stay(cpu, self);
   self.pending = Pending::nothing;  // as in unload
   to.note_state(RunState::running);
   to.cpu = cpu.id.raw();
   ++to.info->switches;
   ++cpu.info->switches;
-  cpu.current = cpu.loaded = &to;
-  if (cpu.space == to.space) return {&to, &self};
-  if (arch::tag_count() > 1) return hand_over_tagged(k, cpu, self, to);
+  cpu.current = &to;
+  if (cpu.space == to.space) return &to;
+  if (arch::tag_count() > 1) return enter_tagged_space(k, cpu);
   enter_untagged_space(cpu, to.space);
-  return {&to, &self};
+  return &to;
 }
 
 }  // namespace
 
-[[clang::no_stack_protector]] Handover traps::quick_call(std::uint64_t entry, std::uint64_t transfer, Cpu& cpu) {
+[[clang::no_stack_protector]] Env* traps::quick_call(std::uint64_t entry, Cpu& cpu) {
+  Kernel& k = detail::kernel_state;
   Env& self = *cpu.current;
-  if (transfer != 0 || !cpu.hurries) return {};
-  QuickGuard guard;
-  if (!guard) return {};
-  const Slot* way = usual_way(*guard, self, entry);
-  if (way == nullptr) return {};
+  if (!cpu.hurries) return nullptr;
+  const Slot* way = usual_way(k, self, entry);
+  if (way == nullptr) return nullptr;
   Env& callee = object_at<Env>(way->object.frame);
-  if (!callee.accepts_at_once() || is_deep(self)) return {};
+  if (!callee.accepts_at_once() || is_deep(self)) return nullptr;
   // point of no return
   abi::Registers& r = callee.context.registers;
   r.rdi = way->base;
   r.rip = way->count;
-  self.note_state(RunState::calling);
   self.callee = &callee;
   callee.caller = &self;
-  return guard.keep(hand_over(*guard, cpu, self, abi::Call::pct_call, callee));
+  return hand_over(k, cpu, self, RunState::calling, abi::Call::pct_call, callee);
 }
 
-[[clang::no_stack_protector]] Handover traps::quick_reply(std::uint64_t status, std::uint64_t transfer, Cpu& cpu) {
+[[clang::no_stack_protector]] Env* traps::quick_reply(std::uint64_t status, Cpu& cpu) {
   Env& self = *cpu.current;
-  if (transfer != 0 || !cpu.hurries) return {};
-  QuickGuard guard;
-  if (!guard) return {};
+  if (!cpu.hurries) return nullptr;
   Env* caller = self.caller;
-  if (caller == nullptr || (self.upcalls_due | caller->upcalls_due) != 0) return {};
+  if (caller == nullptr || (self.upcalls_due | caller->upcalls_due) != 0) return nullptr;
   // point of no return
   caller->context.registers.rdi = status;
   self.caller = caller->callee = nullptr;
-  self.note_state(RunState::accepting);
-  return guard.keep(hand_over(*guard, cpu, self, abi::Call::pct_reply, *caller));
+  return hand_over(detail::kernel_state, cpu, self, RunState::accepting, abi::Call::pct_reply, *caller);
 }
 
 }  // namespace aegis

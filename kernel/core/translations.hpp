@@ -12,7 +12,7 @@
 
 namespace aegis {
 
-[[nodiscard]] inline std::uint64_t cpu_bit(const Cpu& cpu) { return std::uint64_t{1} << cpu.id.raw(); }
+[[nodiscard]] inline std::uint64_t cpu_bit(const Cpu& cpu) { return cpu.bit; }
 
 // Makes the processor use the space of its current env, with nothing remembered that is no longer so. Without a current
 // env the last tables stay in use, unless they are to go.

@@ -19,16 +19,13 @@ struct CallAnswer {
 };
 extern "C" CallAnswer keeping_call(Cpu& cpu, std::uint64_t number, const std::uint64_t* arguments);
 void look_again(Cpu& cpu);
-// pct_call and pct_reply in the usual case. The general registers of cpu.current are saved but for rax. `to` null: nothing
-// has happened, and call() does it. Otherwise the kernel lock is held for the entry code, which exchanges vector state and
-// segment bases between `from` and `to`, gives the lock back, and goes on as `to`: with its saved rdi, rip, rsp and flags
-// (at an entry initial_flags), rax and rsi 0, and the message's registers as `from` has them.
-struct Handover {
-  Env* to;
-  Env* from;
-};
-extern "C" Handover quick_call(std::uint64_t entry, std::uint64_t transfer, Cpu& cpu);
-extern "C" Handover quick_reply(std::uint64_t status, std::uint64_t transfer, Cpu& cpu);
+// pct_call and pct_reply without a capability in the usual case, with the kernel lock held, which the entry code took and gives back. Of cpu.current's
+// general registers those are saved that a C++ function may change, but for rax. Null: nothing has happened, and call() does it.
+// Otherwise who goes on: the entry code exchanges vector state and segment bases between cpu.loaded and it, makes it cpu.loaded,
+// and leaves with its saved rdi, rip, rsp and flags (at an entry initial_flags), rax and rsi 0, and the message's registers as
+// the other has them.
+extern "C" Env* quick_call(std::uint64_t entry, Cpu& cpu);
+extern "C" Env* quick_reply(std::uint64_t status, Cpu& cpu);
 // An exception in user mode. `address`: cr2 for page faults.
 void exception(Cpu& cpu, std::uint64_t vector, std::uint64_t error, std::uint64_t address);
 void timer(Cpu& cpu);            // the deadline given to set_timer passed

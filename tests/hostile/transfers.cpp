@@ -286,6 +286,49 @@ void register_residue() {
   must(rt::drop(entry));
 }
 
+// The callee has secrets in all registers of the message and ends without a reply: none of them is in ours.
+extern "C" void hostile_dies_with_secrets();
+extern "C" [[gnu::naked]] void hostile_dies_with_secrets() {
+  asm volatile(
+      "movabs %[secret], %%rdx\n mov %%rdx, %%r10\n mov %%rdx, %%r8\n mov %%rdx, %%r9\n mov %%rdx, %%rbx\n mov %%rdx, %%rbp\n"
+      "mov %%rdx, %%r12\n mov %%rdx, %%r13\n mov %%rdx, %%r14\n mov %%rdx, %%r15\n mov %%rdx, %%rdi\n mov %%rdx, %%rsi\n"
+      "mov %[halt], %%eax\n syscall\n ud2\n"
+      : : [halt] "i"(abi::call_base + static_cast<std::uint64_t>(abi::Call::env_halt)), [secret] "i"(secret));
+}
+void accepts_once(std::uint64_t) {
+  asm volatile("xor %%edi, %%edi\n xor %%esi, %%esi\n mov %0, %%eax\n syscall\n ud2"
+               : : "i"(abi::call_base + static_cast<std::uint64_t>(abi::Call::pct_reply)) : "memory");
+}
+// rdi the entry, rsi where all registers go that the call leaves. Returns its error.
+extern "C" std::uint64_t hostile_calls_and_stores(std::uint64_t entry, std::uint64_t* registers);
+extern "C" [[gnu::naked]] std::uint64_t hostile_calls_and_stores(std::uint64_t, std::uint64_t*) {
+  asm volatile(
+      "push %%rbx\n push %%rbp\n push %%r12\n push %%r13\n push %%r14\n push %%r15\n push %%rsi\n"
+      "xor %%esi, %%esi\n mov %[call], %%eax\n syscall\n"
+      "xchg %%rsi, (%%rsp)\n"
+      "mov %%rdx, (%%rsi)\n mov %%r10, 8(%%rsi)\n mov %%r8, 16(%%rsi)\n mov %%r9, 24(%%rsi)\n mov %%rbx, 32(%%rsi)\n"
+      "mov %%rbp, 40(%%rsi)\n mov %%r12, 48(%%rsi)\n mov %%r13, 56(%%rsi)\n mov %%r14, 64(%%rsi)\n mov %%r15, 72(%%rsi)\n"
+      "mov %%rdi, 80(%%rsi)\n mov %%rcx, 88(%%rsi)\n mov %%r11, 96(%%rsi)\n pop 104(%%rsi)\n"
+      "pop %%r15\n pop %%r14\n pop %%r13\n pop %%r12\n pop %%rbp\n pop %%rbx\n ret\n"
+      : : [call] "i"(abi::call_base + static_cast<std::uint64_t>(abi::Call::pct_call)));
+}
+
+void residue_of_a_call_without_a_reply() {
+  for (int i = 0; i < 3; ++i) {
+    Domain d = make_domain();
+    const CapSlot entry = new_slot();
+    must(call::pct_entry(d.env, entry, Va{reinterpret_cast<std::uint64_t>(&hostile_dies_with_secrets)}, 0));
+    start(d, accepts_once);
+    expect_equal(run(d).state, abi::RunState::accepting, "it accepts");
+    std::array<std::uint64_t, 14> registers{};
+    expect_equal(static_cast<Error>(hostile_calls_and_stores(entry.raw(), registers.data())), Error::stale, "it has ended");
+    for (std::size_t r = 0; r < registers.size(); ++r)
+      expect(registers[r] != secret, base::Text<60>{"register {} of a call without a reply", r}.view());
+    destroy(d);
+    must(rt::drop(entry));
+  }
+}
+
 // Flags of the caller's choice come back to it and do not go to the callee; with TF it traps behind the call, not in it.
 std::uint64_t flags_after;
 void odd_flags() {
@@ -409,6 +452,7 @@ void all(std::uint64_t timed) {
   stale_callers();
   vector_and_bases();
   register_residue();
+  residue_of_a_call_without_a_reply();
   odd_flags();
   if (system_info().cpus == 1) exact_time(timed);
   else races();

@@ -19,10 +19,20 @@
 .endm
 
 // All general registers but rax, rcx, r11 and rsp into (or out of) the abi::Registers that \base points to.
-.macro save_registers base
-  .irp name, rbx, rdx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
+.macro save_caller_saved base               // but rsi
+  .irp name, rdx, rdi, r8, r9, r10
   movq %\name, registers_\name(\base)
   .endr
+.endm
+.macro save_callee_saved base
+  .irp name, rbx, rbp, r12, r13, r14, r15
+  movq %\name, registers_\name(\base)
+  .endr
+.endm
+.macro save_registers base
+  movq %rsi, registers_rsi(\base)
+  save_caller_saved \base
+  save_callee_saved \base
 .endm
 .macro load_registers base
   .irp name, rbx, rdx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
@@ -44,22 +54,29 @@
 
 // A protected control transfer the short way (core/quick_transfer.cpp). Until it is sure to succeed the caller's registers are
 // where a switching call's are: saved, or still in place. What is exchanged under the lock is what `to` would read on another
-// processor; the message's registers are saved for a caller whose call ends without a reply. \flags: those of `to`, or
-// nothing for its saved ones.
+// processor. The message in rbx, rbp and r12 to r15 stays in place: nobody saves it for a call that ends without a reply
+// (abi/pct.hpp). \flags: those of `to`, or nothing for its saved ones.
 .macro quick_transfer function, number, flags
+  testq %rsi, %rsi                          // a capability goes along
+  jnz switch_as_usual
   movq %gs:per_cpu_current, %rsp
   movq %rcx, registers_rip(%rsp)
   movq %r11, registers_rflags(%rsp)
   movq %gs:per_cpu_scratch, %rcx
   movq %rcx, registers_rsp(%rsp)
-  save_registers %rsp
+  save_caller_saved %rsp
+  xorl %eax, %eax
+  movl $1, %ecx
+  lock cmpxchgq %rcx, kernel_lock(%rip)     // ShortLock::acquire_at_once
+  jne 3f
   movq %gs:per_cpu_kernel_stack, %rsp
-  movq %gs:per_cpu_core, %rdx
+  movq %gs:per_cpu_core, %rsi
   call \function
   testq %rax, %rax
   jz 1f
   movq %rax, %rdi                           // to
-  movq %rdx, %rsi                           // from
+  movq %gs:per_cpu_loaded, %rsi             // from
+  movq %rax, %gs:per_cpu_loaded
   rdfsbase %rcx
   movq %rcx, registers_fs_base(%rsi)
   movq registers_fs_base(%rdi), %rcx
@@ -101,7 +118,10 @@
   xorl %eax, %eax
   iretq
   .endif
-1: movq %gs:per_cpu_current, %rsp
+1: movb $0, kernel_lock(%rip)
+  movq %gs:per_cpu_current, %rsp
+3: save_callee_saved %rsp
+  movq $0, registers_rsi(%rsp)
   movq $call_base + \number, registers_rax(%rsp)
   movq registers_rip(%rsp), %rcx
   movq %rcx, registers_rcx(%rsp)
@@ -226,6 +246,7 @@ switching_call:
   je call_quickly
   cmpl $pct_reply_number, %esp
   je reply_quickly
+switch_as_usual:
   movq %gs:per_cpu_current, %rsp
   save_registers %rsp
   movq %rax, registers_rax(%rsp)

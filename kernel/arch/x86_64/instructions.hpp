@@ -88,9 +88,9 @@ struct Cpuid { std::uint32_t eax, ebx, ecx, edx; };
   return r;
 }
 [[nodiscard]] inline std::uint64_t rdtsc() {
-  std::uint32_t low, high;
+  std::uint64_t low, high;  // the upper halves are cleared [intel/vol2 RDTSC]
   asm volatile("rdtsc" : "=a"(low), "=d"(high));
-  return std::uint64_t{high} << 32 | low;
+  return high << 32 | low;
 }
 inline void pause() { asm volatile("pause" : : : "memory"); }
 

@@ -28,6 +28,7 @@ void write_offsets() {
   CONSTANT(per_cpu_core, offsetof(PerCpu, core));
   CONSTANT(per_cpu_look_again, offsetof(PerCpu, cpu) + offsetof(Cpu, look_again));
   CONSTANT(per_cpu_current, offsetof(PerCpu, cpu) + offsetof(Cpu, current));  // its registers lie at its beginning
+  CONSTANT(per_cpu_loaded, offsetof(PerCpu, cpu) + offsetof(Cpu, loaded));
   CONSTANT(context_foreign_frame, offsetof(Context, foreign_frame));
   CONSTANT(context_foreign_entry, offsetof(Context, foreign_entry));
   CONSTANT(context_exception_frame, offsetof(Context, exception_frame));

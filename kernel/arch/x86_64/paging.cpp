@@ -186,7 +186,7 @@ void load_space(FrameNumber top, std::uint32_t tag, Remembered remembered) {
 
 void load_untagged_space(FrameNumber top) {
   const std::uint64_t cr3 = top.raw() << base::page_bits;
-  this_per_cpu().cr3 = cr3;
+  asm volatile("movq %0, %%gs:%c1" : : "r"(cr3), "i"(offsetof(PerCpu, cr3)) : "memory");  // without asking for the address first
   x86::write_cr3(cr3);
 }
 
