@@ -56,4 +56,12 @@ inline const char* argument(int argc, char** argv, const char* name, const char*
   return otherwise;
 }
 
+// What qemu_plugin_install does for a plugin that writes to the file that the argument `out` names.
+inline int install(std::uint64_t id, int argc, char** argv, std::FILE*& out, void (*translated)(std::uint64_t, qemu_plugin_tb*)) {
+  out = std::fopen(argument(argc, argv, "out", ""), "w");
+  if (out == nullptr) return 1;
+  qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+  return 0;
+}
+
 }  // namespace plugin

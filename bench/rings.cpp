@@ -59,8 +59,5 @@ void translated(std::uint64_t, qemu_plugin_tb* block) {
 int qemu_plugin_version = 1;
 
 int qemu_plugin_install(std::uint64_t id, const void*, int argc, char** argv) {
-  out = std::fopen(plugin::argument(argc, argv, "out", ""), "w");
-  if (out == nullptr) return 1;
-  qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
-  return 0;
+  return plugin::install(id, argc, argv, out, translated);
 }

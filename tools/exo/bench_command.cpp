@@ -11,6 +11,7 @@
 #include "exo/bench.hpp"
 #include "exo/bench_app.hpp"
 #include "exo/bench_guard.hpp"
+#include "exo/bench_processors.hpp"
 #include "exo/bench_profile.hpp"
 #include "exo/bench_report.hpp"
 #include "exo/bench_text.hpp"
@@ -215,11 +216,12 @@ Result<int> bench(const Locations& at, const std::vector<std::string>& words) {
   static const std::set<std::string> short_options{"--json", "--no-times", "--twice"};
   if (!words.empty() && words[0] == "boot" && std::ranges::all_of(rest, [](const auto& word) { return word == "--icount"; })) return bench_boot(at, rest);
   if (!words.empty() && words[0] == "guard") return bench_guard(at, rest);
+  if (!words.empty() && words[0] == "processors" && rest.empty()) return bench_processors(at);
   // The record bench/kernel.json has a form of its own.
   if (!words.empty() && words[0] == "kernel" && std::ranges::all_of(rest, [](const auto& word) { return short_options.contains(word); }))
     return bench_kernel(at, rest);
   BenchOptions options;
-  CLI::App app{"What things cost, on Aegis and ExOS and on Linux in the same QEMU. Also: exo bench guard", "exo bench"};
+  CLI::App app{"What things cost, on Aegis and ExOS and on Linux in the same QEMU. Also: exo bench guard, boot, processors", "exo bench"};
   declare(app, options);
   try {
     app.parse(std::vector<std::string>{words.rbegin(), words.rend()});

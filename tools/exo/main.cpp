@@ -28,6 +28,7 @@ constexpr const char* help = R"(exo: runs programs on Aegis
   exo debug core FILE [PROGRAM]           a core file of run --core in gdb
   exo bench [SUITE...] [options]          what things cost, beside Linux: kernel, exos, papers (exo bench --help)
   exo bench boot                          what a start costs
+  exo bench processors                    how threads share out their work on 1, 2 and 4 processors
   exo bench guard [--accept]              has a chosen row become dearer by more than 3 %?
   exo program check FILE.o                would the kernel take a program (eBPF)? list, dump, profile: what it is and does
   exo image iso OUT -- PROGRAM [ARGS]     a bootable ISO, for BIOS and UEFI
