@@ -94,6 +94,9 @@ TEST(BenchReport, ListsWhatIsMissingAndMarksWhatIsQuoted) {
   const std::string text = papers_table_of(made_up());
   EXPECT_TRUE(holds(text, "missing: no disks"));
   EXPECT_TRUE(holds(text, "quoted, from memory of the paper, not re-read [MEM hi]: w: 21 us"));
+  const std::string markdown = markdown_of(made_up());
+  EXPECT_TRUE(holds(markdown, "### M1 t (1995)") && holds(markdown, "| kernel: null call | 75 | | | |") && holds(markdown, "| x | missing: no disks | | | |"));
+  EXPECT_TRUE(holds(markdown, "| *quoted, from memory of the paper, not re-read [MEM hi]: w* | *21 us* | | | |"));
 }
 
 TEST(BenchReport, PageEscapesWhatComesFromOutside) {

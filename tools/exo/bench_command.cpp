@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "exo/bench_command.hpp"
 
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -160,7 +162,10 @@ void add_apps_of(const std::vector<PaperTable>& papers, BenchOptions& options) {
 
 std::string passed_text(std::chrono::steady_clock::time_point since) {
   std::string text;
-  append_format(text, "\nall of it took %.0f s\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count());
+  struct rusage guests{};
+  ::getrusage(RUSAGE_CHILDREN, &guests);
+  append_format(text, "\nall of it took %.0f s, %ld s of them of a processor\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count(),
+                guests.ru_utime.tv_sec + guests.ru_stime.tv_sec);
   return text;
 }
 

@@ -112,12 +112,34 @@ std::string profiles_part(const BenchReport& report) {
   return text;
 }
 
+std::string paper_row(const BenchReport& report, const PaperRow& row) {
+  std::string text;
+  if (!row.missing.empty()) append_format(text, "| %s | missing: %s | | | |\n", row.title.c_str(), row.missing.c_str());
+  else if (const KernelResult* k = report.find_kernel(row.kernel))
+    append_format(text, "| kernel: %s | %s | | | |\n", k->title.c_str(), grouped(k->counted.instructions).c_str());
+  else if (const RowResult* r = report.find_exos(row.exos))
+    append_format(text, "| %s | %s | %s | %s | %s |\n", r->row.title.c_str(), count_of(r->exos).c_str(), count_of(r->stock).c_str(), count_of(r->fairest).c_str(), times_text(r->ratio()).c_str());
+  else append_format(text, "| %s | not measured | | | |\n", (row.kernel + row.exos).c_str());
+  return text;
+}
+
+std::string papers_part(const BenchReport& report) {
+  if (report.papers.empty()) return "";
+  std::string text = "\n## The papers' tables\n\nRows as above, by the table of the literature that they stand for. What is quoted was measured by others, on machines of their time.\n";
+  for (const PaperTable& table : report.papers) {
+    text += "\n### " + table.name + " " + table.title + " (" + table.of + ")\n\n| | ours | Linux | fairest | times |\n|---|---:|---:|---:|---:|\n";
+    for (const PaperRow& row : table.rows) text += paper_row(report, row);
+    for (const Quoted& one : table.quoted) text += "| *quoted, " + one.origin() + " [" + one.tag + "]: " + one.what + "* | *" + one.figure + "* | | | |\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string markdown_of(const BenchReport& report) {
   return "# What it costs\n\nMade by `./exo bench --no-times --markdown docs/performance.md`. Instructions are counted by `-icount shift=0` and repeat; they leave out what "
          "cache and translation misses cost. Rows that are lost are here like the others.\n\n" +
-         machine_part(report) + aims_part(report) + boot_part(report) + kernel_part(report) + exos_part(report) + profiles_part(report) + peers_markdown(report.peers);
+         machine_part(report) + aims_part(report) + boot_part(report) + kernel_part(report) + exos_part(report) + profiles_part(report) + papers_part(report) + peers_markdown(report.peers);
 }
 
 }  // namespace exo
