@@ -277,6 +277,7 @@ void exos_task_started(Frame* frame) {
   sched::begin();
   Task& task = current();
   task.frame = frame;
+  if (task.library_work != nullptr) task.library_work();
   if (task.process == first_process() && !task.process->executed) execute_first();
   if (task.set_child_tid != 0) static_cast<void>(write_user(std::exchange(task.set_child_tid, 0), task.tid));
   task.frame_replaced = false;

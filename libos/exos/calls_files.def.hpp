@@ -136,6 +136,9 @@
   LINUX_CALL(327, preadv2,         partial, "fpud-x", "RWF_NOWAIT: EOPNOTSUPP") \
   LINUX_CALL(328, pwritev2,        partial, "fpud-x", "RWF_NOWAIT: EOPNOTSUPP") \
   LINUX_CALL(332, statx,           full,    "Ds12X",  "no birth time") \
+  LINUX_CALL(425, io_uring_setup,  partial, "up",     "no kernel thread, no I/O polling, no large entries") \
+  LINUX_CALL(426, io_uring_enter,  partial, "fuuxpu", "no splice, tee, msg_ring, provided buffers, direct descriptors, multishot but of poll") \
+  LINUX_CALL(427, io_uring_register, partial, "fupu", "buffers, files, eventfd, probe, enable") \
   LINUX_CALL(436, close_range,     full,    "uux",    "") \
   LINUX_CALL(437, openat2,         full,    "Dspu",   "") \
   LINUX_CALL(439, faccessat2,      full,    "Dsa3",   "") \

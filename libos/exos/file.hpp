@@ -80,7 +80,7 @@ void retire_patches(Inode& inode);
 
 // What an open file is, where a call treats one kind in its own way.
 enum class FileKind : std::uint8_t { other, regular, directory, path_only, pipe, console, device, socket, event, timer, epoll,
-                                    inotify, signals, process, terminal };
+                                    inotify, signals, process, terminal, ring };
 
 enum class EntryForm : std::uint8_t { old, with_type_in_front };   // struct linux_dirent, linux_dirent64
 

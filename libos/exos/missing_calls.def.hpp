@@ -84,9 +84,6 @@
   MISSING_CALL(321, bpf, present) \
   MISSING_CALL(323, userfaultfd, present) \
   MISSING_CALL(333, io_pgetevents, present) \
-  MISSING_CALL(425, io_uring_setup, present) \
-  MISSING_CALL(426, io_uring_enter, present) \
-  MISSING_CALL(427, io_uring_register, present) \
   MISSING_CALL(428, open_tree, present) \
   MISSING_CALL(429, move_mount, present) \
   MISSING_CALL(430, fsopen, present) \

@@ -61,6 +61,13 @@ void leave_usage(const Task& self) {
   self.process->ended_preemptions += self.preemptions;
 }
 
+// Tasks of the library alone do not keep a process.
+bool leaves_workers_only(Process& process, const Task& self) {
+  for (const Task& task : process.tasks)
+    if (&task != &self && task.library_work == nullptr) return false;
+  return true;
+}
+
 // The program's view of a task that is gone: its robust locks, and the word that pthread_join waits for.
 void announce_end(Task& self) {
   futex::end_robust_list(self);
@@ -169,6 +176,11 @@ void exit_task(std::uint32_t code) {
   self.files = {};
   self.paths = {};
   discard_pending(self.signals.pending);
+  if (process.io_worker != nullptr && !process.group_exit && leaves_workers_only(process, self)) {
+    process.group_exit = true;
+    process.exit_status = (code & 0xff) << 8;
+    kill_other_tasks(process);
+  }
   self.in_process.unlink();
   leave_usage(self);
   if (--process.tasks_alive == 0) {

@@ -16,6 +16,10 @@
 #include "libos/exos/wait.hpp"
 #include "libos/rt/kinds.hpp"
 
+namespace exos::uring {
+struct Worker;
+}
+
 namespace exos {
 
 struct Process;
@@ -66,6 +70,7 @@ struct Task {
   char name[16]{};                          // PR_SET_NAME
   std::int32_t policy = 0;                  // SCHED_OTHER, BATCH or IDLE, as data
   std::uint64_t affinity = ~0ull;           // sched_setaffinity, as data
+  void (*library_work)() = nullptr;         // what a task that never enters its program does (uring/worker.cpp)
   Ref<Memory> dead_memory;                  // of a dead task: dropped by the reaper, who does not run in it
 };
 
@@ -116,6 +121,7 @@ struct Process {
   std::uint64_t next_xcpu_ns = 0;           // RLIMIT_CPU's next signal
   Ref<ProcessHandle> handle;                // with the first pidfd
   CoreNotes* core = nullptr;                // while a core is made of it: threads that end say what they were
+  uring::Worker* io_worker = nullptr;       // with the first io_uring request that had to wait
 };
 
 [[nodiscard]] Task& current();

@@ -18,6 +18,7 @@ Status check_file(const File& file, std::uint32_t prot, std::uint32_t& flags) {
   const std::uint32_t mode = file.flags & o_accmode;
   if ((file.flags & o_path) == o_path) return Fail{Errno::badf};
   if (mode == o_wronly) return Fail{Errno::acces};
+  if (file.kind == FileKind::ring) return (flags & map_shared) != 0 ? Status{} : Status{Fail{Errno::inval}};
   if (!file.inode->is(mode_regular)) return Fail{Errno::nodev};
   constexpr std::uint32_t seal_write = 8;
   if (const std::uint32_t* seals = file.inode->seals(); seals != nullptr && (*seals & seal_write) != 0 && (flags & map_shared) != 0) {
@@ -75,6 +76,9 @@ CallResult linux_mmap(const Arguments& a) {
   } else {
     const FileRef file = TRY(current().files->get(as_u32(a.e)));
     TRY_VOID(check_file(*file, prot, flags));
+    const std::uint64_t first_page = a.f / abi::page_size;   // of a ring all pages are there, or it is not its place
+    if (file->kind == FileKind::ring && !(file->inode->page(first_page, true) && file->inode->page(first_page + (a.b - 1) / abi::page_size, true)))
+      return Fail{Errno::inval};
     start = TRY(map_with_stubs(file->inode, a.a, a.b, prot, flags, a.f));
     memory().name_areas(start, start + a.b, file->path.view());
   }

@@ -97,17 +97,19 @@ CallResult linux_listen(const Arguments& arguments) {
   return 0;
 }
 
-CallResult linux_accept4(const Arguments& arguments) {
-  if ((low(arguments.d) & ~(o_nonblock | o_cloexec)) != 0) return Fail{Errno::inval};
-  const SocketRef socket = TRY(socket_of(arguments.a));
+CallResult accept_on(const SocketRef& socket, std::uint64_t address, std::uint64_t length_address, std::uint32_t flags) {
   const EndpointRef accepted = TRY(socket->accept());
-  const std::uint64_t fd = TRY(install(TRY(make_socket(accepted, low(arguments.d))), low(arguments.d)));
-  if (arguments.b == 0) return fd;
+  const std::uint64_t fd = TRY(install(TRY(make_socket(accepted, flags)), flags));
+  if (address == 0) return fd;
   const std::string_view peer = accepted->peer != nullptr ? accepted->peer->name.view() : std::string_view{};
-  const CallResult told = write_address(peer, arguments.b, arguments.c);
+  const CallResult told = write_address(peer, address, length_address);
   if (told.has_value()) return fd;
   static_cast<void>(current().files->close(fd));
   return told;
+}
+CallResult linux_accept4(const Arguments& arguments) {
+  if ((low(arguments.d) & ~(o_nonblock | o_cloexec)) != 0) return Fail{Errno::inval};
+  return accept_on(TRY(socket_of(arguments.a)), arguments.b, arguments.c, low(arguments.d));
 }
 CallResult linux_accept(const Arguments& arguments) { return linux_accept4({arguments.a, arguments.b, arguments.c, 0, 0, 0}); }
 

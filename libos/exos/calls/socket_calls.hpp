@@ -13,6 +13,8 @@ struct SocketRef {
   FileRef file;
   SocketFile* operator->() const { return static_cast<SocketFile*>(file.get()); }
 };
+// The next connection as a descriptor; who is at the other end goes to `address`, unless that is 0.
+[[nodiscard]] CallResult accept_on(const SocketRef& socket, std::uint64_t address, std::uint64_t length_address, std::uint32_t flags);
 [[nodiscard]] Result<SocketRef> socket_of(std::uint64_t fd);                                    // EBADF, ENOTSOCK
 // sun_path of a program's address.
 [[nodiscard]] Result<String> read_address(std::uint64_t address, std::uint64_t length);

@@ -27,7 +27,7 @@ bool can_be_watched(const File& file) {
   switch (file.kind) {
     case FileKind::pipe: case FileKind::console: case FileKind::socket:
     case FileKind::event: case FileKind::timer: case FileKind::epoll: case FileKind::inotify:
-    case FileKind::signals: case FileKind::process: case FileKind::terminal: return true;
+    case FileKind::signals: case FileKind::process: case FileKind::terminal: case FileKind::ring: return true;
     default: return false;
   }
 }

@@ -23,5 +23,6 @@ class SpecialInode : public Inode {
 
 // An inode outside any tree, for pipes, sockets, event files. `mode` with its type.
 [[nodiscard]] Result<InodeRef> make_anonymous_inode(std::uint32_t mode);
+void initialise_anonymous(Inode& inode, std::uint32_t mode);
 
 }  // namespace exos

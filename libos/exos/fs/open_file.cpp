@@ -240,11 +240,14 @@ class AnonymousInode final : public SpecialInode {
 Result<InodeRef> make_anonymous_inode(std::uint32_t mode) {
   Inode* inode = make<AnonymousInode>();
   if (inode == nullptr) return Fail{Errno::nomem};
-  initialise_inode(*inode, anonymous_fs, mode);
-  const Credentials owner = current_credentials();
-  inode->uid = owner.uid;
-  inode->gid = owner.gid;
+  initialise_anonymous(*inode, mode);
   return InodeRef{inode};
+}
+void initialise_anonymous(Inode& inode, std::uint32_t mode) {
+  initialise_inode(inode, anonymous_fs, mode);
+  const Credentials owner = current_credentials();
+  inode.uid = owner.uid;
+  inode.gid = owner.gid;
 }
 
 Result<FileRef> Directory::open(std::uint32_t flags) { return make_file<DirectoryFile>(*this, flags); }
