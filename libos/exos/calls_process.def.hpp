@@ -16,6 +16,9 @@
   LINUX_CALL( 26, msync, full, "pux", "") \
   LINUX_CALL( 27, mincore, full, "pup", "") \
   LINUX_CALL( 28, madvise, partial, "puq", "hints are checked and not used") \
+  LINUX_CALL(29, shmget, full, "dux", "") \
+  LINUX_CALL(30, shmat, full, "dpx", "") \
+  LINUX_CALL(31, shmctl, partial, "ddp", "SHM_LOCK does nothing") \
   LINUX_CALL( 34, pause, full, "", "") \
   LINUX_CALL( 35, nanosleep, full, "tn", "") \
   LINUX_CALL( 36, getitimer, partial, "dp", "CPU time: fires at the end of a slice, 10 ms") \
@@ -30,6 +33,14 @@
   LINUX_CALL( 61, wait4, partial, "dwWp", "rusage has times only") \
   LINUX_CALL( 62, kill, full, "dS", "") \
   LINUX_CALL( 63, uname, full, "U", "") \
+  LINUX_CALL(64, semget, full, "ddx", "") \
+  LINUX_CALL(65, semop, full, "dpu", "") \
+  LINUX_CALL(66, semctl, full, "dddx", "") \
+  LINUX_CALL(67, shmdt, full, "p", "") \
+  LINUX_CALL(68, msgget, full, "dx", "") \
+  LINUX_CALL(69, msgsnd, full, "dpux", "") \
+  LINUX_CALL(70, msgrcv, partial, "dpuex", "no MSG_COPY") \
+  LINUX_CALL(71, msgctl, full, "ddp", "") \
   LINUX_CALL( 96, gettimeofday, full, "pp", "") \
   LINUX_CALL( 97, getrlimit, full, "RL", "") \
   LINUX_CALL( 98, getrusage, partial, "dp", "times, faults and the largest resident size only") \
@@ -94,6 +105,7 @@
   LINUX_CALL(204, sched_getaffinity, full, "dup", "") \
   LINUX_CALL(218, set_tid_address, full, "p", "") \
   LINUX_CALL(219, restart_syscall, full, "", "") \
+  LINUX_CALL(220, semtimedop, full, "dput", "") \
   LINUX_CALL(222, timer_create, partial, "ypp", "CPU clocks: fires at the end of a slice, 10 ms") \
   LINUX_CALL(223, timer_settime, full, "d#pp", "") \
   LINUX_CALL(224, timer_gettime, full, "dp", "") \

@@ -11,7 +11,7 @@ enum class Errno : std::int32_t {
   perm = 1, noent = 2, srch = 3, intr = 4, io = 5, nxio = 6, too_big = 7, noexec = 8, badf = 9, child = 10, again = 11,
   nomem = 12, acces = 13, fault = 14, notblk = 15, busy = 16, exist = 17, xdev = 18, nodev = 19, notdir = 20, isdir = 21,
   inval = 22, nfile = 23, mfile = 24, notty = 25, txtbsy = 26, fbig = 27, nospc = 28, spipe = 29, rofs = 30, mlink = 31,
-  pipe = 32, dom = 33, range = 34, deadlk = 35, nametoolong = 36, nolck = 37, nosys = 38, notempty = 39, loop = 40,
+  pipe = 32, dom = 33, range = 34, deadlk = 35, nametoolong = 36, nolck = 37, nosys = 38, notempty = 39, loop = 40, nomsg = 42, idrm = 43,
   nodata = 61, time = 62, overflow = 75, badfd = 77, notsock = 88, destaddrreq = 89, msgsize = 90, prototype = 91, noprotoopt = 92,
   protonosupport = 93, socktnosupport = 94, opnotsupp = 95, afnosupport = 97, addrinuse = 98, addrnotavail = 99,
   connreset = 104, nobufs = 105, isconn = 106, notconn = 107, timedout = 110, connrefused = 111, already = 114,

@@ -10,6 +10,7 @@
 #include "libos/exos/pager.hpp"
 #include "libos/exos/patch.hpp"
 #include "libos/exos/swap.hpp"
+#include "libos/exos/system_v/table.hpp"
 
 namespace exos {
 
@@ -82,6 +83,7 @@ void Memory::dispose(Memory* memory) {
   }
   swap::drop(*memory, 0, abi::map::program_end);
   for (Vma* area : memory->areas) delete_area(area);
+  system_v::sweep_segments();
   if (memory->space.named()) end_object(memory->space);
   destroy(memory);
 }

@@ -6,17 +6,6 @@
 
 // clang-format off
 #define MISSING_LINUX_CALLS(MISSING_CALL) \
-  MISSING_CALL( 29, shmget, present) \
-  MISSING_CALL( 30, shmat, present) \
-  MISSING_CALL( 31, shmctl, present) \
-  MISSING_CALL( 64, semget, present) \
-  MISSING_CALL( 65, semop, present) \
-  MISSING_CALL( 66, semctl, present) \
-  MISSING_CALL( 67, shmdt, present) \
-  MISSING_CALL( 68, msgget, present) \
-  MISSING_CALL( 69, msgsnd, present) \
-  MISSING_CALL( 70, msgrcv, present) \
-  MISSING_CALL( 71, msgctl, present) \
   MISSING_CALL(134, uselib, absent) \
   MISSING_CALL(136, ustat, present) \
   MISSING_CALL(139, sysfs, present) \
@@ -56,7 +45,6 @@
   MISSING_CALL(214, epoll_ctl_old, absent) \
   MISSING_CALL(215, epoll_wait_old, absent) \
   MISSING_CALL(216, remap_file_pages, present) \
-  MISSING_CALL(220, semtimedop, present) \
   MISSING_CALL(236, vserver, absent) \
   MISSING_CALL(240, mq_open, present) \
   MISSING_CALL(241, mq_unlink, present) \

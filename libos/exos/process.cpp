@@ -10,6 +10,7 @@
 #include "libos/exos/run_description.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/strace.hpp"
+#include "libos/exos/system_v/table.hpp"
 
 namespace exos {
 
@@ -99,6 +100,7 @@ void end_process(Process& process, Task& last) {
   strace_end(process);
   cancel(process.alarm);
   delete_timers(process);
+  system_v::undo_semaphores(process);
   last.dead_memory = std::move(process.memory);
   process.memory = {};
   discard_pending(process.pending);
