@@ -138,6 +138,9 @@ static void masks(void) {
   CASE(tkill, "nobody", 999999, 0);
 }
 
+// SIGALRM in a moment, and again and again: on a loaded machine the first may come before the call that it is meant for.
+static void soon(void) { ualarm(100000, 100000); }
+
 static void waiting(void) {
   sigset_t set = set_of(SIGUSR1, SIGRTMIN), none;
   sigemptyset(&none);
@@ -174,32 +177,33 @@ static void waiting(void) {
   CASE(rt_sigsuspend, "bad size", &none, 4);
   sigprocmask(SIG_UNBLOCK, &set, NULL);
   on(SIGALRM, counting, 0);
-  ualarm(5000, 0);
+  soon();
   CASE(pause, "until a signal");
   struct timespec left = {0, 0};
-  ualarm(5000, 0);
+  soon();
   CASE(nanosleep, "interrupted", ((struct timespec[]){{50, 0}}), &left);
   EFFECT(nanosleep, "what is left", left.tv_sec >= 40 && left.tv_sec < 50);
   int p[2];
   char c;
   pipe(p);
-  ualarm(5000, 0);
+  soon();
   CASE(read, "interrupted", p[0], &c, 1);
   on(SIGALRM, counting, SA_RESTART);
   child = fork();
   if (child == 0) {
-    sleep_ms(30);
+    sleep_ms(300);
     write(p[1], "x", 1);
     _exit(0);
   }
   count = 0;
-  ualarm(5000, 0);
+  soon();
   CASE(read, "restarted", p[0], &c, 1);
-  EFFECT(read, "and the handler ran", count);
+  EFFECT(read, "and the handler ran", count > 0);
   reap(child);
-  ualarm(5000, 0);
+  soon();
   CASE(poll, "not restarted in spite of SA_RESTART", &((struct pollfd){p[0], POLLIN}), 1, 10000);
   CASE(restart_syscall, "nothing to restart");
+  ualarm(0, 0);
   alarm(100);
 }
 
