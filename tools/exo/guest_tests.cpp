@@ -104,6 +104,9 @@ Outcome judge(const EndToEndTest& test, const Captured& got, const Captured* hos
   return {.passed = true, .detail = {}, .log = {}};
 }
 
+// What a host's program ends with whose kernel refuses all that it is about: then what was recorded elsewhere counts.
+constexpr int no_such_thing_here = 77;
+
 Result<Captured> on_the_host(const EndToEndTest& test, const std::string& folder) {
   std::vector<std::string> variables;
   for (std::size_t i = 0; i + 1 < test.run.size() && test.run[i] != "--"; ++i)
@@ -250,7 +253,7 @@ Outcome run_end_to_end_test(const Locations& at, const EndToEndTest& test, const
     auto native = on_the_host(test, host_side);
     if (!native.has_value()) return failed(native.error().text);
     if (native->timed_out) return failed("the host was not done in time either");
-    host = *std::move(native);
+    if (native->status != no_such_thing_here || !test.out) host = *std::move(native);
   }
   Outcome outcome = judge(test, *got, host ? &*host : nullptr);
   if (!outcome.passed || test.tree.empty()) return outcome;

@@ -22,7 +22,7 @@ struct EndToEndTest {
   std::string setup;                       // a shell script that makes inputs in the scratch folder
   std::string folder;                      // where in the scratch folder the host's command runs
   std::string input;                       // standard input
-  std::optional<std::string> out;          // expected standard output
+  std::optional<std::string> out;          // expected standard output, beside the host's if there is one
   std::optional<std::string> err_line;     // standard error must be one line that holds this
   std::optional<int> status;
   std::string tree;                        // this folder must be equal afterwards, guest's side and host's
