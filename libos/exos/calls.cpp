@@ -64,7 +64,9 @@ void tell_missing(std::string_view what, std::uint64_t which, Errno answer) {
   for (std::size_t i = 0; i < count; ++i) if (told[i].what == what && told[i].which == which) return;
   if (count == told.size()) return;
   told[count++] = {what, which};
-  const base::Text<160> line{"exo: {}: Linux call {} {:#x} is missing (error {})\n", std::string_view{current().name}, what, which, static_cast<std::int32_t>(answer)};
+  base::Text<160> line{"exo: {}: Linux call {} {:#x} is ", std::string_view{current().name}, what, which};
+  if (answer == Errno{}) line.append("ignored\n");
+  else line.print("missing (error {})\n", static_cast<std::int32_t>(answer));
   link::log_line(line.view());
 }
 
@@ -173,7 +175,7 @@ CallResult dispatch_with_room(std::uint64_t number, const Arguments& arguments, 
 // answer is what the program finds in its register.
 [[gnu::noinline]] std::uint64_t settle_failure(Task& task, std::uint64_t number, const Arguments& arguments, CallResult result, bool wanting) {
   if (wanting && !watching) result = dispatch_with_room(number, arguments, result);
-  if (!result && (result.error() == Errno::restart_sys || result.error() == Errno::restart_no_handler)) {
+  if (!result && (result.error() == Errno::restart_sys || result.error() == Errno::restart_always || result.error() == Errno::restart_no_handler)) {
     task.pending_restart = result.error();
     sched::ask_attention(task, attention_restart);
   }

@@ -19,7 +19,8 @@ LINUX_CALLS(LINUX_CALL)
 // Runs call `number`; unknown ones are ENOSYS, logged once per program and number, and counted.
 [[nodiscard]] CallResult dispatch(std::uint64_t number, const Arguments& arguments);
 
-// Says once that a program asked for something that is not there, as it is with a call that is missing.
+// Says once that a program asked for something that is not there, as it is with a call that is missing; no error: what it asked
+// for was left out.
 void tell_missing(std::string_view what, std::uint64_t which, Errno answer);
 
 void watch_calls();   // from now on each call is shown to --strace and --syscall-summary

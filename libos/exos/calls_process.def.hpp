@@ -4,7 +4,7 @@
 
 // clang-format off
 #define LINUX_PROCESS_CALLS(LINUX_CALL) \
-  LINUX_CALL(  9, mmap, full, "puPMfx", "") \
+  LINUX_CALL(  9, mmap, full, "puPMfx", "MAP_32BIT is ignored, and told") \
   LINUX_CALL( 10, mprotect, full, "puP", "PROT_GROWSDOWN is EINVAL") \
   LINUX_CALL( 11, munmap, full, "pu", "") \
   LINUX_CALL( 12, brk, full, "p", "") \
@@ -91,7 +91,7 @@
   LINUX_CALL(151, mlockall, full, "x", "") \
   LINUX_CALL(152, munlockall, full, "", "") \
   LINUX_CALL(153, vhangup, partial, "", "EPERM for a root that has a terminal") \
-  LINUX_CALL(157, prctl, partial, "8xxxx", "the usual ones; others are EINVAL") \
+  LINUX_CALL(157, prctl, partial, "8xxxx", "those that are missing are EINVAL, and told") \
   LINUX_CALL(158, arch_prctl, partial, "jp", "ARCH_SET_FS, ARCH_GET_FS") \
   LINUX_CALL(160, setrlimit, full, "Rl", "") \
   LINUX_CALL(148, sched_rr_get_interval, full, "dp", "") \
@@ -100,7 +100,7 @@
   LINUX_CALL(186, gettid, full, "", "") \
   LINUX_CALL(200, tkill, full, "dS", "") \
   LINUX_CALL(201, time, full, "p", "") \
-  LINUX_CALL(202, futex, partial, "pF", "WAIT_REQUEUE_PI and CMP_REQUEUE_PI: ENOSYS; no boost, as all have one priority") \
+  LINUX_CALL(202, futex, partial, "pF", "PI: no boost, as all have one priority") \
   LINUX_CALL(203, sched_setaffinity, full, "dup", "") \
   LINUX_CALL(204, sched_getaffinity, full, "dup", "") \
   LINUX_CALL(218, set_tid_address, full, "p", "") \

@@ -18,6 +18,7 @@ enum class Errno : std::int32_t {
   inprogress = 115, canceled = 125, ownerdead = 130,
   // Never seen by a program: the call is to be restarted by the signal code (SA_RESTART rules), as Linux has it inside.
   restart_sys = 512,         // restart if the handler has SA_RESTART, else EINTR
+  restart_always = 513,      // whatever handler ran (locks of the PI kind)
   restart_no_handler = 514,  // restart only if no handler ran (nanosleep, poll, ...: they keep their own remaining time)
 };
 

@@ -33,11 +33,14 @@ Result<Key> key_of(std::uint64_t address, bool is_private) {
 
 namespace {
 
-std::uint32_t wake_key(const Key& key, std::uint32_t count, std::uint32_t bits) {
-  std::uint32_t woken = 0;
+// Who waits to be moved to a lock cannot be woken like this: EINVAL.
+CallResult wake_key(const Key& key, std::uint32_t count, std::uint32_t bits) {
+  std::uint64_t woken = 0;
   for (FutexWaiter& waiter : bucket_of(key)) {
     if (woken == count) break;
-    if (waiter.key != key || (waiter.bits & bits) == 0) continue;
+    if (waiter.key != key) continue;
+    if (waiter.candidate != nullptr) [[unlikely]] return Fail{Errno::inval};
+    if ((waiter.bits & bits) == 0) continue;
     waiter.link.unlink();
     sched::wake(*waiter.task);
     ++woken;
@@ -62,11 +65,13 @@ CallResult wait(const Key& key, std::uint64_t address, std::uint32_t expected, s
   return Fail{outcome.error()};
 }
 
-std::uint32_t requeue(const Key& from, const Key& to, std::uint32_t wake, std::uint32_t move) {
-  std::uint32_t done = wake_key(from, wake, ~0u), moved = 0;
+CallResult requeue(const Key& from, const Key& to, std::uint32_t wake, std::uint32_t move) {
+  const std::uint64_t done = TRY(wake_key(from, wake, ~0u));
+  std::uint64_t moved = 0;
   for (FutexWaiter& waiter : bucket_of(from)) {
     if (moved == move) break;
     if (waiter.key != from) continue;
+    if (waiter.candidate != nullptr) return Fail{Errno::inval};
     waiter.link.unlink();
     waiter.key = to;
     bucket_of(to).push_back(waiter);
@@ -107,8 +112,8 @@ CallResult wake_op(const Key& first, const Key& second, std::uint64_t address, s
     case 5: holds = value >= against; break;
     default: return Fail{Errno::nosys};
   }
-  std::uint32_t woken = wake_key(first, wake, ~0u);
-  if (holds) woken += wake_key(second, wake_second, ~0u);
+  std::uint64_t woken = TRY(wake_key(first, wake, ~0u));
+  if (holds) woken += TRY(wake_key(second, wake_second, ~0u));
   return woken;
 }
 
@@ -159,7 +164,7 @@ CallResult operate(std::uint64_t address, std::uint32_t operation, std::uint32_t
                           std::uint64_t second_address, std::uint32_t third_value) {
   const std::uint32_t command = operation & 127;
   const bool is_private = (operation & 128) != 0, wall = (operation & 256) != 0;
-  if (wall && command != 0 && command != 9 && command != 13) return Fail{Errno::nosys};
+  if (wall && command != 0 && command != 9 && command != 11 && command != 13) return Fail{Errno::nosys};
   switch (command) {
     case 6: return lock_pi(address, is_private, TRY(deadline_of(fourth, true, true)));
     case 7: return unlock_pi(address, is_private);
@@ -167,8 +172,7 @@ CallResult operate(std::uint64_t address, std::uint32_t operation, std::uint32_t
     case 13: return lock_pi(address, is_private, TRY(deadline_of(fourth, true, wall)));
     default: break;
   }
-  if (command == 11 || command == 12) tell_missing("futex with operation", command, Errno::nosys);
-  if (command > 10 || command == 2) return Fail{Errno::nosys};
+  if (command > 12 || command == 2) return Fail{Errno::nosys};
   const Key key = TRY(key_of(address, is_private));
   const auto count = static_cast<std::uint32_t>(fourth);
   switch (command) {
@@ -183,6 +187,14 @@ CallResult operate(std::uint64_t address, std::uint32_t operation, std::uint32_t
     case 10:
       if (third_value == 0) return Fail{Errno::inval};
       return wake_key(key, value, third_value);
+    case 11:
+      return wait_for_lock(key, address, value, TRY(key_of(second_address, is_private)), TRY(deadline_of(fourth, true, wall)));
+    case 12: {
+      const Key lock = TRY(key_of(second_address, is_private));
+      if (key == lock || value != 1) return Fail{Errno::inval};
+      if (TRY(read_user<std::uint32_t>(address)) != third_value) return Fail{Errno::again};
+      return move_to_lock(key, lock, second_address, count);
+    }
     default: return Fail{Errno::nosys};
   }
 }
@@ -191,8 +203,8 @@ CallResult operate(std::uint64_t address, std::uint32_t operation, std::uint32_t
 
 CallResult wake_address(std::uint64_t address, std::uint32_t count) {
   const Key one = TRY(key_of(address, true));
-  std::uint32_t woken = wake_key(one, count, ~0u);
-  if (const auto other = key_of(address, false); other && *other != one) woken += wake_key(*other, count, ~0u);
+  std::uint64_t woken = TRY(wake_key(one, count, ~0u));
+  if (const auto other = key_of(address, false); other && *other != one) woken += TRY(wake_key(*other, count, ~0u));
   return woken;
 }
 

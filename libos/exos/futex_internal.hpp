@@ -14,11 +14,20 @@ struct Key {
 };
 [[nodiscard]] Result<Key> key_of(std::uint64_t address, bool is_private);
 
+// Who waits for a PI lock, or will: on the stack of that task.
+struct Candidate {
+  base::ListLink link;
+  Key key;
+  Task* task = nullptr;
+  bool granted = false;
+};
+
 struct FutexWaiter {
   base::ListLink link;
   Key key;
   Task* task = nullptr;
   std::uint32_t bits = ~0u;
+  Candidate* candidate = nullptr;   // who is to be moved to a PI lock, and is woken as its owner only
 };
 using Bucket = base::List<FutexWaiter, &FutexWaiter::link>;
 [[nodiscard]] Bucket& bucket_of(const Key& key);
@@ -29,6 +38,11 @@ inline constexpr std::uint32_t owner_died = 0x4000'0000, waiters_bit = 0x8000'00
 [[nodiscard]] CallResult lock_pi(std::uint64_t address, bool is_private, abi::Nanoseconds deadline);
 [[nodiscard]] CallResult try_lock_pi(std::uint64_t address, bool is_private);
 [[nodiscard]] CallResult unlock_pi(std::uint64_t address, bool is_private);
+// FUTEX_WAIT_REQUEUE_PI: waits at the first word until somebody moves the task to the lock at `lock`, and then for that lock.
+[[nodiscard]] CallResult wait_for_lock(const Key& key, std::uint64_t address, std::uint32_t expected, const Key& lock, abi::Nanoseconds deadline);
+// FUTEX_CMP_REQUEUE_PI, after the comparison: the longest waiter gets the lock if it is free, it and at most `move` others queue
+// for it otherwise. How many they were; EINVAL when one at `from` waits for something else.
+[[nodiscard]] CallResult move_to_lock(const Key& from, const Key& lock, std::uint64_t lock_address, std::uint32_t move);
 // The owner ends: true when somebody waited for that word and owns it now.
 [[nodiscard]] bool hand_over_dead(std::uint64_t address);
 

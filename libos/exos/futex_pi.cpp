@@ -8,12 +8,6 @@
 namespace exos::futex {
 namespace {
 
-struct Candidate {
-  base::ListLink link;
-  Key key;
-  Task* task = nullptr;
-  bool granted = false;
-};
 constinit base::List<Candidate, &Candidate::link> candidates;   // those who wait, the longest first
 
 Candidate* first_at(const Key& key) {
@@ -42,14 +36,14 @@ Status hand_over(const Key& key, std::uint64_t address, std::uint32_t word, std:
   return {};
 }
 
-// True: the current task owns it now. False: `word` names another, and, if it is to, says that somebody waits.
+// True: `task` owns it now. False: `word` names another, and, if it is to, says that somebody waits.
 enum class Marks { waiting, nothing };
-Result<bool> take_if_free(std::uint64_t address, std::uint32_t& word, Marks marks) {
+Result<bool> take_if_free(const Task& task, std::uint64_t address, std::uint32_t& word, Marks marks) {
   for (;;) {
-    if ((word & tid_mask) == current().tid) return Fail{Errno::deadlk};
+    if ((word & tid_mask) == task.tid) return Fail{Errno::deadlk};
     const bool free = (word & tid_mask) == 0;
     if (!free && marks == Marks::nothing) return false;
-    const std::uint32_t fresh = free ? current().tid | (word & (owner_died | waiters_bit)) : word | waiters_bit;
+    const std::uint32_t fresh = free ? task.tid | (word & (owner_died | waiters_bit)) : word | waiters_bit;
     if (TRY(exchange_user(address, word, fresh))) return free;
   }
 }
@@ -59,14 +53,14 @@ Result<bool> take_if_free(std::uint64_t address, std::uint32_t& word, Marks mark
 CallResult try_lock_pi(std::uint64_t address, bool is_private) {
   static_cast<void>(TRY(key_of(address, is_private)));
   auto word = TRY(read_user<std::uint32_t>(address));
-  if (TRY(take_if_free(address, word, Marks::nothing))) return 0;
+  if (TRY(take_if_free(current(), address, word, Marks::nothing))) return 0;
   return Fail{Errno::again};
 }
 
 CallResult lock_pi(std::uint64_t address, bool is_private, abi::Nanoseconds deadline) {
   const Key key = TRY(key_of(address, is_private));
   auto word = TRY(read_user<std::uint32_t>(address));
-  if (TRY(take_if_free(address, word, Marks::waiting))) return 0;
+  if (TRY(take_if_free(current(), address, word, Marks::waiting))) return 0;
   if (find_task(word & tid_mask) == nullptr) return Fail{Errno::srch};
   Candidate self;
   self.key = key;
@@ -76,7 +70,58 @@ CallResult lock_pi(std::uint64_t address, bool is_private, abi::Nanoseconds dead
   while (waited && !self.granted) waited = sched::block(deadline, Interruptible::yes);
   if (self.granted) return 0;   // whatever else happened
   self.link.unlink();
-  return Fail{waited.error()};  // restart_sys: the lock is asked for again, also with a time limit, which is absolute
+  return Fail{waited.error() == Errno::restart_sys ? Errno::restart_always : waited.error()};  // the time limit is absolute
+}
+
+CallResult wait_for_lock(const Key& key, std::uint64_t address, std::uint32_t expected, const Key& lock, abi::Nanoseconds deadline) {
+  if (key == lock) return Fail{Errno::inval};
+  if (TRY(read_user<std::uint32_t>(address)) != expected) return Fail{Errno::again};
+  Candidate self;
+  self.key = lock;
+  self.task = &current();
+  FutexWaiter waiter;
+  waiter.key = key;
+  waiter.task = self.task;
+  waiter.candidate = &self;
+  bucket_of(key).push_back(waiter);
+  Status waited;
+  while (waited && !self.granted) waited = sched::block(deadline, Interruptible::yes);
+  if (self.granted) return 0;
+  const bool moved = self.link.linked();
+  if (moved) self.link.unlink();
+  else waiter.link.unlink();
+  if (waited.error() != Errno::restart_sys) return Fail{waited.error()};
+  return Fail{moved ? Errno::again : Errno::restart_always};   // the first word has changed by then: no use to begin again
+}
+
+namespace {
+
+// The lock for one who waited elsewhere, or a place in its queue.
+Status give_or_queue(Candidate& candidate, std::uint64_t address) {
+  auto word = TRY(read_user<std::uint32_t>(address));
+  if (TRY(take_if_free(*candidate.task, address, word, Marks::waiting))) {
+    candidate.granted = true;
+    sched::wake(*candidate.task);
+    return {};
+  }
+  if (find_task(word & tid_mask) == nullptr) return Fail{Errno::srch};
+  candidates.push_back(candidate);
+  return {};
+}
+
+}  // namespace
+
+CallResult move_to_lock(const Key& from, const Key& lock, std::uint64_t lock_address, std::uint32_t move) {
+  std::uint64_t done = 0;
+  for (FutexWaiter& waiter : bucket_of(from)) {
+    if (done == std::uint64_t{move} + 1) break;
+    if (waiter.key != from) continue;
+    if (waiter.candidate == nullptr || waiter.candidate->key != lock) return Fail{Errno::inval};
+    TRY_VOID(give_or_queue(*waiter.candidate, lock_address));
+    waiter.link.unlink();
+    ++done;
+  }
+  return done;
 }
 
 CallResult unlock_pi(std::uint64_t address, bool is_private) {

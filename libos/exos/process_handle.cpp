@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "libos/exos/process_handle.hpp"
 
+#include "libos/exos/fs/directory.hpp"
 #include "libos/exos/task.hpp"
 
 namespace exos {
@@ -30,6 +31,12 @@ Result<Process*> process_of_descriptor(std::uint64_t fd) {
   Process* process = static_cast<ProcessFile&>(*file).process();
   if (process == nullptr) return Fail{Errno::srch};
   return process;
+}
+
+Result<Process*> process_to_signal(std::uint64_t fd) {
+  const FileRef file = TRY(current().files->get(static_cast<std::uint32_t>(fd)));
+  if (file->kind != FileKind::directory) return process_of_descriptor(fd);
+  return static_cast<const Directory&>(*file->inode).process();
 }
 
 }  // namespace exos

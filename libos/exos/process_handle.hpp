@@ -29,5 +29,6 @@ class ProcessFile final : public File {
 
 [[nodiscard]] Result<FileRef> make_process_file(Process& process, std::uint32_t flags);
 [[nodiscard]] Result<Process*> process_of_descriptor(std::uint64_t fd);   // EBADF; ESRCH when it is gone
+[[nodiscard]] Result<Process*> process_to_signal(std::uint64_t fd);       // the same; /proc/PID too
 
 }  // namespace exos

@@ -136,7 +136,8 @@ void deliver(const SignalInfo& info, const SignalAction& action) {
   SignalState& state = task.signals;
   const auto signal = static_cast<std::uint32_t>(info.signo);
   if (task.pending_restart != Errno{}) {
-    if (task.pending_restart == Errno::restart_sys && (action.flags & sa_restart) != 0) restart_call(*task.frame);
+    const bool asked = task.pending_restart == Errno::restart_sys && (action.flags & sa_restart) != 0;
+    if (asked || task.pending_restart == Errno::restart_always) restart_call(*task.frame);
     else task.frame->rax = static_cast<std::uint64_t>(-static_cast<std::int64_t>(Errno::intr));
     task.pending_restart = Errno{};
     task.sleep_end = abi::forever;

@@ -296,8 +296,11 @@ std::string_view error_text(std::int32_t error) {
   return index < std::size(errors) && !errors[index].name.empty() ? errors[index].text : "Unknown error";
 }
 std::string_view restart_name(std::int32_t error) {
-  return error == static_cast<std::int32_t>(Errno::restart_sys) ? "ERESTARTSYS (To be restarted if SA_RESTART is set)"
-                                                                : "ERESTARTNOHAND (To be restarted if no handler)";
+  switch (static_cast<Errno>(error)) {
+    case Errno::restart_sys: return "ERESTARTSYS (To be restarted if SA_RESTART is set)";
+    case Errno::restart_always: return "ERESTARTNOINTR (To be restarted)";
+    default: return "ERESTARTNOHAND (To be restarted if no handler)";
+  }
 }
 
 }  // namespace exos::strace_values

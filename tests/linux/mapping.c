@@ -28,6 +28,9 @@ static void mapping(void) {
   pwrite(file, "hello", 5, 0);
   only_read = open("f", O_RDONLY);
   CASE_OK(mmap, "anonymous", NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
+  CASE(mmap, "MAP_SHARED_VALIDATE of no file", NULL, 4096, PROT_READ, 3 | MAP_ANONYMOUS, -1, 0L);
+  CASE(mmap, "MAP_SHARED_VALIDATE, unknown flag", NULL, 4096, PROT_READ, 3 | 0x200000, file, 0L);
+  CASE_OK(mmap, "MAP_SHARED_VALIDATE", NULL, 4096, PROT_READ, 3 | MAP_NORESERVE, file, 0L);
   CASE(mmap, "length 0", NULL, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
   CASE(mmap, "neither shared nor private", NULL, 4096, PROT_READ, MAP_ANONYMOUS, -1, 0L);
   CASE(mmap, "offset within a page", NULL, 4096, PROT_READ, MAP_PRIVATE, file, 1L);
@@ -140,6 +143,7 @@ static void advising(void) {
   CASE(madvise, "SEQUENTIAL", m, 4096, MADV_SEQUENTIAL);
   CASE(madvise, "HUGEPAGE", m, 4 * 4096, MADV_NOHUGEPAGE);
   CASE(madvise, "unknown", m, 4096, 12345);
+  CASE(madvise, "DONTNEED_LOCKED", map(4096, PROT_READ), 4096, 24);
   CASE(madvise, "not on a page", m + 1, 4096, MADV_WILLNEED);
   CASE(madvise, "hole", before_hole(), 4096, MADV_WILLNEED);
   CASE(madvise, "DONTFORK", m, 4096, MADV_DONTFORK);

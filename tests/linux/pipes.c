@@ -11,6 +11,8 @@ static void ends(void) {
   CASE(pipe, "bad pointer", BAD);
   CASE(pipe2, "unknown flag", p, O_APPEND);
   CASE(write, "into it", p[1], "hello", 5);
+  CASE(ioctl, "FIGETBSZ", p[0], 2, &n);
+  EFFECT(ioctl, "size of a block", n);
   CASE(ioctl, "FIONREAD", p[0], 0x541b, &n);
   EFFECT(ioctl, "bytes in it", n);
   CASE(read, "a part", p[0], buffer, 2);

@@ -153,11 +153,21 @@ static void waiting(void) {
   struct pollfd f = {fd, POLLIN};
   CASE(poll, "living child's pidfd", &f, 1, 0);
   CASE(pidfd_send_signal, "unknown flag", fd, SIGTERM, NULL, 32);
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d", child);
+  int directory = open(path, O_RDONLY | O_DIRECTORY);
+  snprintf(path, sizeof path, "/proc/%d/task/%d", child, child);
+  CASE(pidfd_send_signal, "/proc/PID", directory, 0, NULL, 0);
+  CASE(pidfd_send_signal, "/proc/PID/task/PID", open(path, O_RDONLY), 0, NULL, 0);
+  CASE(pidfd_send_signal, "/proc", open("/proc", O_RDONLY), 0, NULL, 0);
+  CASE(pidfd_send_signal, "/proc/self, opened as a path", open("/proc/self", O_PATH), 0, NULL, 0);
+  CASE(pidfd_getfd, "of /proc/PID", directory, 0, 0);
   CASE(pidfd_send_signal, "SIGTERM", fd, SIGTERM, NULL, 0);
   CASE(poll, "dead child's pidfd", &f, 1, 5000);
   CASE(waitid, "by pidfd", 3, fd, &info, WEXITED, NULL);
   EFFECT(waitid, "killed by", info.si_status);
   CASE(pidfd_send_signal, "it is gone", fd, 0, NULL, 0);
+  CASE(pidfd_send_signal, "/proc/PID, it is gone", directory, 0, NULL, 0);
   CASE(pidfd_getfd, "own descriptor", syscall(SYS_pidfd_open, getpid(), 0), 0, 0) > 0;
 }
 
@@ -275,8 +285,13 @@ static void controls(void) {
   CASE(prctl, "PR_SET_TIMERSLACK", PR_SET_TIMERSLACK, 1000);
   CASE(prctl, "PR_GET_TIMERSLACK", PR_GET_TIMERSLACK);
   CASE(prctl, "unknown", 98765);
+  CASE(prctl, "PR_GET_TIMING", PR_GET_TIMING);
+  CASE(prctl, "PR_SET_TIMING", PR_SET_TIMING, PR_TIMING_STATISTICAL);
+  CASE(prctl, "PR_SET_TIMING, by time stamps", PR_SET_TIMING, PR_TIMING_TIMESTAMP);
+  CASE(prctl, "PR_GET_SECUREBITS", PR_GET_SECUREBITS);
   CASE(personality, "ask", 0xffffffff);
   CASE(arch_prctl, "unknown", 0x9999, 0);
+  CASE(arch_prctl, "ARCH_GET_CPUID", 0x1011, 0);
   unsigned long fs = 0;
   CASE(arch_prctl, "ARCH_GET_FS", 0x1003, &fs);
   EFFECT(arch_prctl, "it is there", fs != 0);

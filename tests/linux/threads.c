@@ -141,6 +141,120 @@ static void inheriting(void) {
   EFFECT(futex, "condition with a PI mutex", go);
 }
 
+static pid_t ids[8];
+static void *waits_for_lock(void *argument) {
+  long i = (long)argument;
+  ids[i] = gettid();
+  __atomic_add_fetch(&stage, 1, __ATOMIC_SEQ_CST);
+  results[i] = futex(&word, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, NULL, &other, 0);
+  if (results[i] != 0) return results[i] = errno == EAGAIN ? EAGAIN : -1, NULL;
+  total += (other & FUTEX_TID_MASK) == (uint32_t)gettid();
+  results[i] = futex(&other, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+  return NULL;
+}
+static int is_asleep(pid_t id) {
+  char path[64], text[256] = "";
+  snprintf(path, sizeof path, "/proc/self/task/%d/stat", id);
+  int fd = open(path, O_RDONLY);
+  if (read(fd, text, sizeof text - 1) < 0) text[0] = 0;
+  close(fd);
+  char *state = strrchr(text, ')');
+  return state != NULL && state[2] == 'S';
+}
+static void start_lock_waiters(pthread_t *threads, int count) {
+  stage = 0, word = 0, total = 0;
+  for (long i = 0; i < count; ++i) {
+    pthread_create(&threads[i], NULL, waits_for_lock, (void *)i);
+    while (stage <= i || !is_asleep(ids[i])) sleep_ms(1);
+  }
+}
+static void ended(pthread_t *threads, int count) {
+  long bad = 0;
+  for (int i = 0; i < count; ++i) pthread_join(threads[i], NULL), bad += results[i] != 0;
+  EFFECT(futex, "how many owned the lock", total);
+  EFFECT(futex, "how many failed", bad);
+  EFFECT(futex, "the lock in the end", other);
+}
+
+static void moved_to_lock(void) {
+  pthread_t t[4];
+  const struct timespec past = {1, 0};
+  word = 1, other = 0;
+  FUTEX("WAIT_REQUEUE_PI for another value", FUTEX_WAIT_REQUEUE_PI, 0, NULL, &other, 0);
+  FUTEX("WAIT_REQUEUE_PI, one word", FUTEX_WAIT_REQUEUE_PI, 1, NULL, &word, 0);
+  FUTEX("WAIT_REQUEUE_PI, long ago", FUTEX_WAIT_REQUEUE_PI_PRIVATE, 1, &past, &other, 0);
+  FUTEX("WAIT_REQUEUE_PI, real time long ago", FUTEX_WAIT_REQUEUE_PI | FUTEX_CLOCK_REALTIME, 1, &past, &other, 0);
+  FUTEX("CMP_REQUEUE_PI nobody", FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)9, &other, 1);
+  FUTEX("CMP_REQUEUE_PI, other value", FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)9, &other, 2);
+  FUTEX("CMP_REQUEUE_PI, wakes two", FUTEX_CMP_REQUEUE_PI_PRIVATE, 2, (void *)9, &other, 1);
+  FUTEX("CMP_REQUEUE_PI, one word", FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)9, &word, 1);
+  start_lock_waiters(t, 3);
+  FUTEX("CMP_REQUEUE_PI to a free lock", FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)9, &other, 0);
+  ended(t, 3);
+  start_lock_waiters(t, 3);
+  futex(&other, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+  FUTEX("CMP_REQUEUE_PI of two to one's own", FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)1, &other, 0);
+  EFFECT(futex, "somebody waits for it", (other & FUTEX_WAITERS) != 0);
+  FUTEX("CMP_REQUEUE_PI of the last", FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)1, &other, 0);
+  CASE(futex, "UNLOCK_PI", &other, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+  ended(t, 3);
+  static uint32_t third;
+  start_lock_waiters(t, 1);
+  FUTEX("WAKE of one for a lock", FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+  FUTEX("REQUEUE of one for a lock", FUTEX_REQUEUE_PRIVATE, 0, (void *)1, &other, 0);
+  FUTEX("CMP_REQUEUE_PI to another lock", FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)1, &third, 0);
+  other = 999999;
+  FUTEX("CMP_REQUEUE_PI, the owner is nobody", FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)1, &other, 0);
+  other = 0;
+  FUTEX("CMP_REQUEUE_PI of one", FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, NULL, &other, 0);
+  ended(t, 1);
+  start_waiters(t, 1);
+  FUTEX("CMP_REQUEUE_PI of one who waits for no lock", FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, NULL, &other, 0);
+  FUTEX("WAKE of that one", FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+  pthread_join(t[0], NULL);
+}
+
+// Locks are asked for again after any handler, with SA_RESTART or without; who has been moved to one is told instead.
+static volatile int handled;
+static void counts(int signal) { ++handled; }
+static void interrupt(pid_t id) {
+  while (!is_asleep(id)) sleep_ms(1);
+  handled = 0;
+  syscall(SYS_tgkill, getpid(), id, SIGUSR1);
+  while (!handled) sleep_ms(1);
+}
+static void *holds(void *main) {
+  futex(&other, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+  stage = 1;
+  interrupt((pid_t)(long)main);
+  futex(&other, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+  return NULL;
+}
+static void interrupted_locks(void) {
+  pthread_t t[1];
+  struct sigaction action = {.sa_handler = counts}, old;
+  sigaction(SIGUSR1, &action, &old);
+  stage = 0, other = 0;
+  pthread_create(&t[0], NULL, holds, (void *)(long)gettid());
+  while (!stage) sched_yield();
+  CASE(futex, "LOCK_PI, interrupted", &other, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+  pthread_join(t[0], NULL);
+  CASE(futex, "UNLOCK_PI", &other, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+  start_lock_waiters(t, 1);
+  interrupt(ids[0]);
+  while (!is_asleep(ids[0])) sleep_ms(1);
+  FUTEX("CMP_REQUEUE_PI of one who was interrupted", FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, NULL, &other, 0);
+  ended(t, 1);
+  start_lock_waiters(t, 1);
+  futex(&other, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+  FUTEX("CMP_REQUEUE_PI", FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, NULL, &other, 0);
+  interrupt(ids[0]);
+  pthread_join(t[0], NULL);
+  EFFECT(futex, "interrupted after it was moved", results[0]);
+  CASE(futex, "UNLOCK_PI", &other, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+  sigaction(SIGUSR1, &old, NULL);
+}
+
 static void robust(void) {
   struct robust_list_head *head;
   size_t size;
@@ -240,6 +354,8 @@ int main(int argc, char **argv) {
   begin();
   futexes();
   inheriting();
+  moved_to_lock();
+  interrupted_locks();
   robust();
   scheduling();
   stopping();

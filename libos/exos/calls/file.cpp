@@ -6,6 +6,7 @@
 #include "libos/exos/fs/memory_fs.hpp"
 #include "libos/exos/fs/pipe.hpp"
 #include "libos/exos/memory_internal.hpp"
+#include "libos/exos/missing_requests.hpp"
 
 namespace exos {
 namespace {
@@ -91,8 +92,12 @@ bool has_writable_mapping(const Inode& inode) {
 CallResult set_lease(const File& file, std::uint64_t type) {
   if (!file.inode->is(mode_regular)) return Fail{Errno::inval};
   switch (static_cast<std::int32_t>(type)) {
-    case lock_read: return Fail{file.inode->write_opens > 0 ? Errno::again : Errno::opnotsupp};
-    case lock_write: return Fail{Errno::opnotsupp};
+    case lock_read:
+      if (file.inode->write_opens > 0) return Fail{Errno::again};
+      [[fallthrough]];
+    case lock_write:
+      tell_missing("fcntl with F_SETLEASE", type, Errno::opnotsupp);
+      return Fail{Errno::opnotsupp};
     case lock_none: return Fail{Errno::again};   // there is none to give back
     default: return Fail{Errno::inval};
   }
@@ -215,7 +220,7 @@ CallResult linux_fcntl(const Arguments& arguments) {
     case f_getsig: return file->owner_signal;
     case f_setpipe_sz: case f_getpipe_sz: return pipe_size(*file, command, arguments.c);
     case f_add_seals: case f_get_seals: return seals(*file, command, arguments.c);
-    default: return Fail{Errno::inval};
+    default: return missing_fcntl(*file, command, Errno::inval);
   }
 }
 

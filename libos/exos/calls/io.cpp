@@ -2,6 +2,7 @@
 // Moving bytes: read, write and their vectored, positioned and file-to-file forms; lseek, ioctl, sync.
 #include "libos/exos/calls/file_calls.hpp"
 #include "libos/exos/fs/pipe.hpp"
+#include "libos/exos/missing_requests.hpp"
 
 namespace exos {
 namespace {
@@ -259,7 +260,11 @@ CallResult linux_ioctl(const Arguments& arguments) {
     file->flags = on != 0 ? file->flags | bit : file->flags & ~bit;
     return 0;
   }
-  return file->ioctl(request, arguments.c);
+  if (request == figetbsz) return done(write_user(arguments.c, static_cast<std::int32_t>(abi::page_size)));
+  if (request == fioqsize && (file->inode->is(mode_regular) || file->inode->is(mode_directory)))
+    return done(write_user(arguments.c, static_cast<std::int64_t>(file->inode->size)));
+  const CallResult answer = file->ioctl(request, arguments.c);
+  return answer.has_value() || answer.error() != Errno::notty ? answer : missing_ioctl(*file, request, Errno::notty);
 }
 
 // Memory is as durable as this container gets: a volume is written back at its end.

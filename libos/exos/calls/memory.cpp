@@ -3,6 +3,7 @@
 #include "libos/exos/call_helpers.hpp"
 #include "libos/exos/fs/linux_abi.hpp"
 #include "libos/exos/memory_internal.hpp"
+#include "libos/exos/missing_requests.hpp"
 #include "libos/exos/patch.hpp"
 
 namespace exos {
@@ -64,8 +65,15 @@ CallResult linux_mmap(const Arguments& a) {
   std::uint32_t flags = as_u32(a.d);
   const std::uint32_t prot = as_u32(a.c) & 7;
   const std::uint32_t type = flags & 15;
+  // Those before MAP_SYNC. [linux LEGACY_MAP_MASK]
+  constexpr std::uint32_t known = 0x7c07'f9f3, map_32bit = 0x40;
   if (type != map_shared && type != map_private && type != 3) return Fail{Errno::inval};
-  if (type == 3) flags = (flags & ~15u) | map_shared;  // MAP_SHARED_VALIDATE
+  if (type == 3) {  // MAP_SHARED_VALIDATE: of a file, and with flags that are known only
+    if ((flags & map_anonymous) != 0) return Fail{Errno::inval};
+    if ((flags & ~known) != 0) return Fail{Errno::opnotsupp};
+    flags = (flags & ~15u) | map_shared;
+  }
+  if ((flags & map_32bit) != 0 && a.a == 0) tell_missing("mmap with MAP_32BIT", map_32bit, Errno{});
   if ((flags & 0x40000) != 0) return Fail{Errno::nomem};  // MAP_HUGETLB: there are none
   if ((a.f & page_mask) != 0) return Fail{Errno::inval};
   if (a.b == 0) return Fail{Errno::inval};
@@ -86,7 +94,12 @@ CallResult linux_mmap(const Arguments& a) {
   return start;
 }
 
-CallResult linux_mprotect(const Arguments& a) { return nothing(memory().protect(a.a, a.b, as_u32(a.c))); }
+CallResult linux_mprotect(const Arguments& a) {
+  constexpr std::uint32_t grows_down = 0x0100'0000;   // up to the end of a stack: [man mprotect(2)]
+  const Vma* area = (as_u32(a.c) & grows_down) != 0 ? memory().find(a.a) : nullptr;
+  if (area != nullptr && (area->flags & map_growsdown) != 0) tell_missing("mprotect with protection", as_u32(a.c), Errno::inval);
+  return nothing(memory().protect(a.a, a.b, as_u32(a.c)));
+}
 
 // As on a processor without protection keys, and without one that may be given out.
 CallResult linux_pkey_alloc(const Arguments& a) {
@@ -125,7 +138,7 @@ CallResult linux_mincore(const Arguments& a) {
 
 CallResult linux_madvise(const Arguments& a) {
   constexpr std::int32_t normal = 0, will_need = 3, dont_need = 4, free = 8, dont_fork = 10, do_fork = 11, mergeable = 12, do_dump = 17,
-                         wipe_on_fork = 18, keep_on_fork = 19, cold = 20, populate_read = 22, populate_write = 23;
+                         wipe_on_fork = 18, keep_on_fork = 19, cold = 20, populate_read = 22, populate_write = 23, dont_need_locked = 24;
   const std::int32_t advice = as_i32(a.c);
   if ((a.a & page_mask) != 0) return Fail{Errno::inval};
   if (a.b == 0) return 0;
@@ -143,8 +156,9 @@ CallResult linux_madvise(const Arguments& a) {
     case keep_on_fork: return nothing(memory().advise_fork(a.a, end, 0, vma_zero_in_child));
     default: break;
   }
+  if (advice == dont_need_locked) return nothing(memory().discard(a.a, a.b));   // nothing is locked
   const bool hint = (advice >= normal && advice <= will_need) || (advice >= mergeable && advice <= do_dump) || advice == cold || advice == 21;
-  if (!hint) return Fail{Errno::inval};
+  if (!hint) return missing_advice(advice, Errno::inval);
   if (!memory().covered(a.a, end)) return Fail{Errno::nomem};
   return 0;
 }

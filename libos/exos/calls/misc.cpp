@@ -3,6 +3,7 @@
 #include "abi/address_map.hpp"
 #include "abi/info.hpp"
 #include "libos/exos/call_helpers.hpp"
+#include "libos/exos/missing_requests.hpp"
 #include "libos/exos/processor.hpp"
 #include "libos/exos/random.hpp"
 #include "libos/exos/run_description.hpp"
@@ -93,10 +94,16 @@ CallResult linux_sysinfo(const Arguments& a) {
   return nothing(write_user(a.a, info));
 }
 
-CallResult linux_syslog(const Arguments& a) { return Fail{as_u32(a.a) > 10 ? Errno::inval : Errno::perm}; }
+CallResult linux_syslog(const Arguments& a) {
+  if (as_u32(a.a) > 10) return Fail{Errno::inval};
+  tell_missing("syslog with action", as_u32(a.a), Errno::perm);
+  return Fail{Errno::perm};
+}
 CallResult linux_ptrace(const Arguments& a) {
   constexpr std::uint32_t trace_me = 0;
-  return Fail{as_u32(a.a) != trace_me && find_task(as_u32(a.b)) == nullptr ? Errno::srch : Errno::perm};
+  if (as_u32(a.a) != trace_me && find_task(as_u32(a.b)) == nullptr) return Fail{Errno::srch};
+  tell_missing("ptrace with request", as_u32(a.a), Errno::perm);
+  return Fail{Errno::perm};
 }
 CallResult linux_restart_syscall(const Arguments&) { return Fail{Errno::intr}; }
 
@@ -107,7 +114,7 @@ CallResult linux_personality(const Arguments& a) {
 }
 
 CallResult linux_arch_prctl(const Arguments& a) {
-  constexpr std::uint32_t set_gs = 0x1001, set_fs = 0x1002, get_fs = 0x1003, get_gs = 0x1004;
+  constexpr std::uint32_t set_fs = 0x1002, get_fs = 0x1003, get_cpuid = 0x1011, set_cpuid = 0x1012;
   switch (as_u32(a.a)) {
     case set_fs:
       if (!is_program_range(a.b, 1)) return Fail{Errno::perm};
@@ -118,13 +125,15 @@ CallResult linux_arch_prctl(const Arguments& a) {
       asm volatile("rdfsbase %0" : "=r"(base));
       return nothing(write_user(a.b, base));
     }
-    case set_gs: case get_gs: return Fail{Errno::inval};  // the library's own
-    default: return Fail{Errno::inval};
+    case get_cpuid: return 1;               // it does not trap,
+    case set_cpuid: return Fail{Errno::nodev};   // and cannot be made to
+    default: return missing_arch_prctl(as_u32(a.a), Errno::inval);   // gs is the library's own
   }
 }
 
 CallResult linux_prctl(const Arguments& a) {
   constexpr std::uint32_t set_death_signal = 1, get_death_signal = 2, get_dumpable = 3, set_dumpable = 4, get_keep_caps = 7, set_keep_caps = 8,
+      get_timing = 13, set_timing = 14, get_secure_bits = 27, stop_counting = 31, go_on_counting = 32,
       set_name = 15, get_name = 16, get_seccomp = 21, capability_bounded = 23, set_slack = 29, get_slack = 30, set_subreaper = 36,
       get_subreaper = 37, set_no_new = 38, get_no_new = 39, get_tid_address = 40, set_thp_disable = 41, get_thp_disable = 42;
   Task& task = current();
@@ -165,7 +174,9 @@ CallResult linux_prctl(const Arguments& a) {
       return 0;
     case get_no_new: return process.no_new_privileges ? 1 : 0;
     case get_tid_address: return nothing(write_user(a.b, task.clear_child_tid));
-    default: return Fail{Errno::inval};
+    case get_timing: case get_secure_bits: case stop_counting: case go_on_counting: return 0;   // statistical; none; no counters
+    case set_timing: return a.b == 0 ? CallResult{0} : CallResult{Fail{Errno::inval}};
+    default: return missing_prctl(as_u32(a.a), Errno::inval);
   }
 }
 

@@ -19,7 +19,7 @@ CallResult linux_pidfd_send_signal(const Arguments& a) {
   constexpr std::int32_t si_tkill = -6;
   if ((as_u32(a.d) & ~known_flags) != 0 || as_u32(a.b) > 64) return Fail{Errno::inval};
   if (as_u32(a.d) > 2 && as_u32(a.d) != 4) return Fail{Errno::inval};
-  Process* process = TRY(process_of_descriptor(a.a));
+  Process* process = TRY(process_to_signal(a.a));
   const auto signal = static_cast<std::int32_t>(as_u32(a.b));
   if (a.c != 0) {
     SignalInfo info = from_user(TRY(read_user<UserSignalInfo>(a.c)));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // getsockopt and setsockopt: what has an effect, and what is accepted because it makes no difference here.
 #include "libos/exos/calls/socket_calls.hpp"
+#include "libos/exos/missing_requests.hpp"
 #include "libos/exos/time_values.hpp"
 
 namespace exos {
@@ -56,7 +57,7 @@ CallResult linux_setsockopt(const Arguments& a) {
     return 0;
   }
   if (option == so_linger) return a.e < 8 ? CallResult{Fail{Errno::inval}} : CallResult{0};
-  return is_accepted(option) ? CallResult{0} : CallResult{Fail{Errno::noprotoopt}};
+  return is_accepted(option) ? CallResult{0} : missing_socket_option(option, Errno::noprotoopt);
 }
 
 CallResult linux_getsockopt(const Arguments& a) {
@@ -79,7 +80,7 @@ CallResult linux_getsockopt(const Arguments& a) {
       const Timeval time = to_timeval(low(a.c) == so_rcvtimeo ? socket->receive_timeout_ns : socket->send_timeout_ns);
       return answer(a, &time, sizeof time);
     }
-    default: return is_accepted(low(a.c)) ? number(0) : CallResult{Fail{Errno::noprotoopt}};
+    default: return is_accepted(low(a.c)) ? number(0) : missing_socket_option(low(a.c), Errno::noprotoopt);
   }
 }
 

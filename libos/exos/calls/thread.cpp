@@ -98,6 +98,16 @@ CallResult linux_getcpu(const Arguments& a) {
   return 0;
 }
 
+namespace {
+
+// Whoever is not root is refused by Linux too.
+CallResult refuse_real_time(std::int32_t policy) {
+  if (current_process().euid == 0) tell_missing("sched_setscheduler with policy", static_cast<std::uint32_t>(policy), Errno::perm);
+  return Fail{Errno::perm};
+}
+
+}  // namespace
+
 CallResult linux_sched_setparam(const Arguments& a) {
   static_cast<void>(TRY(task_of(a.a)));
   return TRY(read_user<std::int32_t>(a.b)) == 0 ? CallResult{0} : CallResult{Fail{Errno::inval}};
@@ -109,7 +119,7 @@ CallResult linux_sched_getparam(const Arguments& a) {
 CallResult linux_sched_setscheduler(const Arguments& a) {
   Task* task = TRY(task_of(a.a));
   const std::int32_t policy = as_i32(a.b) & ~0x4000'0000;  // SCHED_RESET_ON_FORK
-  if (policy == sched_fifo || policy == sched_rr) return Fail{Errno::perm};
+  if (policy == sched_fifo || policy == sched_rr) return refuse_real_time(policy);
   if (!is_ordinary(policy) || TRY(read_user<std::int32_t>(a.c)) != 0) return Fail{Errno::inval};
   task->policy = policy;
   return 0;
@@ -143,7 +153,7 @@ CallResult linux_sched_setattr(const Arguments& a) {
   Task* task = TRY(task_of(a.a));
   const auto wanted = TRY(read_user<SchedAttributes>(a.b));
   const auto policy = static_cast<std::int32_t>(wanted.policy);
-  if (policy == sched_fifo || policy == sched_rr) return Fail{Errno::perm};
+  if (policy == sched_fifo || policy == sched_rr) return refuse_real_time(policy);
   if (!is_ordinary(policy)) return Fail{Errno::inval};
   task->policy = policy;
   return 0;

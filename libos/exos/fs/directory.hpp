@@ -16,6 +16,8 @@ class EntrySink {
   ~EntrySink() = default;
 };
 
+struct Process;
+
 class Directory : public Inode {
  public:
   InodeRef parent;     // itself for the root; kept after removal, as Linux does
@@ -37,6 +39,8 @@ class Directory : public Inode {
   virtual void replace(std::string_view entry, Inode& inode);     // the name must be there
   virtual void remove(std::string_view entry);
   [[nodiscard]] virtual bool empty() const { return false; }
+  // Whom /proc/PID is about: ESRCH when that is gone; other directories EBADF.
+  [[nodiscard]] virtual Result<Process*> process() const { return Fail{Errno::badf}; }
 
   // Positions 0 and 1 are "." and "..", which list() gives too. Stable under insertion and removal.
   virtual Status list(std::uint64_t position, EntrySink& sink) = 0;

@@ -30,7 +30,7 @@ inline constexpr std::uint64_t tcgets = 0x5401, tcsets = 0x5402, tcsetsw = 0x540
     tcxonc = 0x540a, tcflsh = 0x540b, tiocexcl = 0x540c, tiocnxcl = 0x540d, tiocsctty = 0x540e, tiocgpgrp = 0x540f, tiocspgrp = 0x5410, tiocoutq = 0x5411,
     tiocgwinsz = 0x5413, tiocswinsz = 0x5414, fionread = 0x541b, tiocgsid = 0x5429, fionbio = 0x5421, tiocnotty = 0x5422, tiocsti = 0x5412, tiocgetd = 0x5424, tcsbrkp = 0x5425,
     tiocgexcl = 0x80045440,
-    fionclex = 0x5450, fioclex = 0x5451, fioasync = 0x5452, fioqsize = 0x5460, ficlone = 0x40049409, fs_ioc_getflags = 0x80086601;
+    fionclex = 0x5450, fioclex = 0x5451, fioasync = 0x5452, fioqsize = 0x5460, figetbsz = 2, ficlone = 0x40049409, fs_ioc_getflags = 0x80086601;
 
 struct Stat {
   std::uint64_t device, inode, links;

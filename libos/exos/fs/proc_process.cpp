@@ -380,6 +380,13 @@ class TaskDirectory final : public SyntheticDirectory {
 class ProcessDirectory final : public SyntheticDirectory {
  public:
   Subject subject;
+  std::uint64_t start_ns = 0;   // another process may have the number later
+  Result<Process*> process() const override {
+    if (subject.of_task) return Fail{Errno::badf};
+    Process* found = find_process(subject.pid);
+    if (found == nullptr || found->start_ns != start_ns) return Fail{Errno::srch};
+    return found;
+  }
   Result<InodeRef> lookup(std::string_view entry) override;
   Status list(std::uint64_t position, EntrySink& sink) override {
     if (!list_dots(position, sink)) return {};
@@ -435,6 +442,7 @@ Result<InodeRef> make_process_directory(const Subject& subject, InodeRef above) 
   InodeRef owned{fresh};
   fresh->initialise(process_fs, 0555, std::move(above));
   fresh->subject = subject;
+  fresh->start_ns = process->start_ns;
   fresh->uid = process->euid;
   fresh->gid = process->egid;
   base::Text<16> name{"{}", subject.tid};

@@ -102,7 +102,10 @@ CallResult linux_msgsnd(const Arguments& a) {
 CallResult linux_msgrcv(const Arguments& a) {
   const std::uint32_t flags = as_u32(a.e);
   if (as_i32(a.a) < 0 || static_cast<std::int64_t>(a.c) < 0) return Fail{Errno::inval};
-  if ((flags & copy) != 0) return Fail{Errno::nosys};   // for checkpoints
+  if ((flags & copy) != 0) {   // for checkpoints
+    tell_missing("msgrcv with flags", copy, Errno::nosys);
+    return Fail{Errno::nosys};
+  }
   const Ref<Queue> queue = TRY(queues.find(a.a));
   std::size_t at = 0;
   for (;;) {
