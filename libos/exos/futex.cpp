@@ -33,19 +33,28 @@ Result<Key> key_of(std::uint64_t address, bool is_private) {
 
 namespace {
 
-// Who waits to be moved to a lock cannot be woken like this: EINVAL.
-CallResult wake_key(const Key& key, std::uint32_t count, std::uint32_t bits) {
-  std::uint64_t woken = 0;
+std::uint32_t wake_key(const Key& key, std::uint32_t count, std::uint32_t bits) {
+  std::uint32_t woken = 0;
   for (FutexWaiter& waiter : bucket_of(key)) {
     if (woken == count) break;
-    if (waiter.key != key) continue;
-    if (waiter.candidate != nullptr) [[unlikely]] return Fail{Errno::inval};
-    if ((waiter.bits & bits) == 0) continue;
+    if (waiter.key != key || (waiter.bits & bits) == 0) continue;
     waiter.link.unlink();
     sched::wake(*waiter.task);
     ++woken;
   }
   return woken;
+}
+
+[[gnu::noinline]] Status refuse_lock_waiters(const Key& key) {
+  for (const FutexWaiter& waiter : bucket_of(key))
+    if (waiter.key == key && waiter.candidate != nullptr) return Fail{Errno::inval};
+  return {};
+}
+
+// Who waits to be moved to a lock can be woken in no other way: EINVAL.
+[[gnu::always_inline]] inline CallResult wake_ordinary(const Key& key, std::uint32_t count, std::uint32_t bits) {
+  if (lock_waiters != 0) [[unlikely]] TRY_VOID(refuse_lock_waiters(key));
+  return wake_key(key, count, bits);
 }
 
 CallResult wait(const Key& key, std::uint64_t address, std::uint32_t expected, std::uint32_t bits, abi::Nanoseconds deadline) {
@@ -66,12 +75,11 @@ CallResult wait(const Key& key, std::uint64_t address, std::uint32_t expected, s
 }
 
 CallResult requeue(const Key& from, const Key& to, std::uint32_t wake, std::uint32_t move) {
-  const std::uint64_t done = TRY(wake_key(from, wake, ~0u));
+  const std::uint64_t done = TRY(wake_ordinary(from, wake, ~0u));
   std::uint64_t moved = 0;
   for (FutexWaiter& waiter : bucket_of(from)) {
     if (moved == move) break;
     if (waiter.key != from) continue;
-    if (waiter.candidate != nullptr) return Fail{Errno::inval};
     waiter.link.unlink();
     waiter.key = to;
     bucket_of(to).push_back(waiter);
@@ -112,8 +120,8 @@ CallResult wake_op(const Key& first, const Key& second, std::uint64_t address, s
     case 5: holds = value >= against; break;
     default: return Fail{Errno::nosys};
   }
-  std::uint64_t woken = TRY(wake_key(first, wake, ~0u));
-  if (holds) woken += TRY(wake_key(second, wake_second, ~0u));
+  std::uint64_t woken = TRY(wake_ordinary(first, wake, ~0u));
+  if (holds) woken += TRY(wake_ordinary(second, wake_second, ~0u));
   return woken;
 }
 
@@ -151,7 +159,7 @@ CallResult linux_futex(const Arguments& a) {
   const auto value = static_cast<std::uint32_t>(a.c);
   // What programs ask for most.
   const std::uint64_t operation = a.b & 0xffff'ffff & ~private_flag;
-  if (operation == wake) return futex::wake_key(TRY(futex::key_of(a.a, is_private)), value, ~0u);
+  if (operation == wake) return futex::wake_ordinary(TRY(futex::key_of(a.a, is_private)), value, ~0u);
   if (operation == wait && a.d == 0) return futex::wait(TRY(futex::key_of(a.a, is_private)), a.a, value, ~0u, abi::forever);
   return futex::operate(a.a, static_cast<std::uint32_t>(a.b), value, a.d, a.e, static_cast<std::uint32_t>(a.f));
 }
@@ -177,7 +185,7 @@ CallResult operate(std::uint64_t address, std::uint32_t operation, std::uint32_t
   const auto count = static_cast<std::uint32_t>(fourth);
   switch (command) {
     case 0: return wait(key, address, value, ~0u, TRY(deadline_of(fourth, false, wall)));
-    case 1: return wake_key(key, value, ~0u);
+    case 1: return wake_ordinary(key, value, ~0u);
     case 3: return requeue(key, TRY(key_of(second_address, is_private)), value, count);
     case 4:
       if (TRY(read_user<std::uint32_t>(address)) != third_value) return Fail{Errno::again};
@@ -186,7 +194,7 @@ CallResult operate(std::uint64_t address, std::uint32_t operation, std::uint32_t
     case 9: return wait(key, address, value, third_value, TRY(deadline_of(fourth, true, wall)));
     case 10:
       if (third_value == 0) return Fail{Errno::inval};
-      return wake_key(key, value, third_value);
+      return wake_ordinary(key, value, third_value);
     case 11:
       return wait_for_lock(key, address, value, TRY(key_of(second_address, is_private)), TRY(deadline_of(fourth, true, wall)));
     case 12: {
@@ -203,8 +211,8 @@ CallResult operate(std::uint64_t address, std::uint32_t operation, std::uint32_t
 
 CallResult wake_address(std::uint64_t address, std::uint32_t count) {
   const Key one = TRY(key_of(address, true));
-  std::uint64_t woken = TRY(wake_key(one, count, ~0u));
-  if (const auto other = key_of(address, false); other && *other != one) woken += TRY(wake_key(*other, count, ~0u));
+  std::uint64_t woken = TRY(wake_ordinary(one, count, ~0u));
+  if (const auto other = key_of(address, false); other && *other != one) woken += TRY(wake_ordinary(*other, count, ~0u));
   return woken;
 }
 

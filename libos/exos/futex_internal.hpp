@@ -38,6 +38,8 @@ inline constexpr std::uint32_t owner_died = 0x4000'0000, waiters_bit = 0x8000'00
 [[nodiscard]] CallResult lock_pi(std::uint64_t address, bool is_private, abi::Nanoseconds deadline);
 [[nodiscard]] CallResult try_lock_pi(std::uint64_t address, bool is_private);
 [[nodiscard]] CallResult unlock_pi(std::uint64_t address, bool is_private);
+// How many wait at a first word; their `bits` are 0, so that nobody wakes them there.
+extern std::uint32_t lock_waiters;
 // FUTEX_WAIT_REQUEUE_PI: waits at the first word until somebody moves the task to the lock at `lock`, and then for that lock.
 [[nodiscard]] CallResult wait_for_lock(const Key& key, std::uint64_t address, std::uint32_t expected, const Key& lock, abi::Nanoseconds deadline);
 // FUTEX_CMP_REQUEUE_PI, after the comparison: the longest waiter gets the lock if it is free, it and at most `move` others queue

@@ -50,6 +50,8 @@ Result<bool> take_if_free(const Task& task, std::uint64_t address, std::uint32_t
 
 }  // namespace
 
+constinit std::uint32_t lock_waiters = 0;
+
 CallResult try_lock_pi(std::uint64_t address, bool is_private) {
   static_cast<void>(TRY(key_of(address, is_private)));
   auto word = TRY(read_user<std::uint32_t>(address));
@@ -83,9 +85,12 @@ CallResult wait_for_lock(const Key& key, std::uint64_t address, std::uint32_t ex
   waiter.key = key;
   waiter.task = self.task;
   waiter.candidate = &self;
+  waiter.bits = 0;
   bucket_of(key).push_back(waiter);
+  ++lock_waiters;
   Status waited;
   while (waited && !self.granted) waited = sched::block(deadline, Interruptible::yes);
+  --lock_waiters;
   if (self.granted) return 0;
   const bool moved = self.link.linked();
   if (moved) self.link.unlink();
