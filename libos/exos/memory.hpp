@@ -100,7 +100,7 @@ class Memory {
 
  private:
   friend class MemoryFault;
-  std::size_t found_last_ = 0;   // where find() found its area last
+  std::size_t found_last_ = 0, found_before_ = 0;   // where find() found its areas last: a fault is of text and of data
   [[nodiscard]] CallResult place(std::uint64_t hint, std::uint64_t size, std::uint32_t flags);
   [[nodiscard]] Status insert(Vma* area);
   [[nodiscard]] bool extend_neighbour(std::uint64_t start, std::uint64_t end, std::uint32_t prot, std::uint32_t flags);

@@ -214,6 +214,7 @@ void handle_signals() {
     }
     SignalInfo info;
     const std::uint64_t open = ~state.mask | unmaskable;
+    if (((state.pending.set | process.pending.set) & open) == 0) [[likely]] break;
     if (!take(state.pending, open, info) && !take(process.pending, open, info)) break;
     const std::uint32_t signal = number(info);
     const SignalAction action = process.actions->action[signal - 1];

@@ -160,18 +160,19 @@ void deliver(const SignalInfo& info, const SignalAction& action) {
 CallResult return_from_signal() {
   Task& task = current();
   Frame& f = *task.frame;
-  const auto frame = read_user<SignalFrame>(f.rsp - 8);
-  if (!frame || !read_vector_state(task, frame->machine.vector_state)) {
+  SignalFrame frame;
+  constexpr std::size_t context = offsetof(SignalFrame, info) - offsetof(SignalFrame, flags);   // what a return goes by
+  if (!copy_in(&frame.flags, f.rsp, context) || !read_vector_state(task, frame.machine.vector_state)) {
     send_fault({.signo = static_cast<std::int32_t>(sig_segv), .code = 0x80});
     return f.rax;
   }
-  const MachineContext& m = frame->machine;
+  const MachineContext& m = frame.machine;
   f = {m.r15, m.r14, m.r13, m.r12, m.rbp, m.rbx, m.rax, m.rdi, m.rsi, m.rdx, m.r10, m.r8, m.r9, m.rcx, m.r11, ~std::uint64_t{0},
        ~std::uint64_t{0}, 0, 0, m.rip, 0x33, 0x202 | (m.rflags & program_flags), m.rsp, 0x2b};
-  task.signals.mask = frame->mask & ~(std::uint64_t{1} << (sig_kill - 1) | std::uint64_t{1} << (sig_stop - 1));
-  task.signals.stack_base = frame->stack.base;
-  task.signals.stack_size = frame->stack.size;
-  task.signals.stack_flags = static_cast<std::uint32_t>(frame->stack.flags);
+  task.signals.mask = frame.mask & ~(std::uint64_t{1} << (sig_kill - 1) | std::uint64_t{1} << (sig_stop - 1));
+  task.signals.stack_base = frame.stack.base;
+  task.signals.stack_size = frame.stack.size;
+  task.signals.stack_flags = static_cast<std::uint32_t>(frame.stack.flags);
   task.frame_replaced = true;
   sched::ask_attention(task, attention_signal);  // the mask may have opened
   return f.rax;
