@@ -20,6 +20,19 @@ constexpr std::array<std::uint16_t, 14> class_sizes{16, 32, 48, 64, 96, 128, 192
 constexpr std::size_t header_size = 64;
 constexpr std::uint32_t magic_small = 0x4c414d53, magic_large = 0x4752414c;
 
+// The class of an object by its size in steps of 16 bytes, rounded up: sizes are multiples of 16.
+constexpr std::size_t class_step = 16, largest_small = class_sizes.back();
+constexpr auto class_of = [] {
+  std::array<std::uint8_t, largest_small / class_step + 1> classes{};
+  std::uint8_t size_class = 0;
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    while (class_sizes[size_class] < i * class_step) ++size_class;
+    classes[i] = size_class;
+  }
+  return classes;
+}();
+static_assert(std::ranges::all_of(class_sizes, [](std::uint16_t size) { return size % class_step == 0; }));
+
 struct FreeObject { FreeObject* next; };
 
 struct PageHeader {
@@ -106,20 +119,20 @@ PageHeader* header_of(void* memory) {
   return reinterpret_cast<PageHeader*>(reinterpret_cast<std::uint64_t>(memory) & ~(abi::page_size - 1));
 }
 
-void unlink(PageHeader* page) {
+[[gnu::noinline]] void unlink(PageHeader* page) {
   if (page->next != nullptr) page->next->previous = page->previous;
   (page->previous != nullptr ? page->previous->next : with_room[page->size_class]) = page->next;
   page->next = page->previous = nullptr;
 }
 
-void link(PageHeader* page) {
+[[gnu::noinline]] void link(PageHeader* page) {
   page->previous = nullptr;
   page->next = with_room[page->size_class];
   if (page->next != nullptr) page->next->previous = page;
   with_room[page->size_class] = page;
 }
 
-PageHeader* new_small_page(std::size_t size_class) {
+[[gnu::noinline]] PageHeader* new_small_page(std::size_t size_class) {
   auto* page = static_cast<PageHeader*>(allocate_pages(1));
   if (page == nullptr) return nullptr;
   page->magic = magic_small;
@@ -134,13 +147,23 @@ PageHeader* new_small_page(std::size_t size_class) {
   return page;
 }
 
-void* allocate_large(std::size_t bytes) {
+[[gnu::noinline]] void* allocate_large(std::size_t bytes) {
   const std::size_t pages = base::pages_for(bytes + header_size);
   auto* header = static_cast<PageHeader*>(allocate_pages(pages));
   if (header == nullptr) return nullptr;
   header->magic = magic_large;
   header->pages = pages;
   return reinterpret_cast<std::byte*>(header) + header_size;
+}
+
+[[gnu::noinline]] void release_large(PageHeader* page) {
+  if (page->magic != magic_large) __builtin_trap();  // not ours: the library's own error
+  release_pages(page, page->pages);
+}
+
+[[gnu::noinline]] void release_small_page(PageHeader* page) {
+  unlink(page);
+  release_pages(page, 1);
 }
 
 }  // namespace
@@ -150,31 +173,28 @@ constinit std::uint64_t memory_failures = 0;
 void heap_start(std::uint64_t first_va) { next_address = base::align_up<std::uint64_t>(first_va, abi::page_size); }
 
 void* allocate(std::size_t bytes) {
-  std::size_t size_class = 0;
-  while (size_class < class_sizes.size() && class_sizes[size_class] < bytes) ++size_class;
-  if (size_class == class_sizes.size()) return bytes > (std::size_t{1} << 40) ? nullptr : allocate_large(bytes);
+  if (bytes > largest_small) [[unlikely]] return bytes > (std::size_t{1} << 40) ? nullptr : allocate_large(bytes);
+  const std::size_t size_class = class_of[(bytes + class_step - 1) / class_step];
   PageHeader* page = with_room[size_class];
-  if (page == nullptr) page = new_small_page(size_class);
+  if (page == nullptr) [[unlikely]] page = new_small_page(size_class);
   if (page == nullptr) return nullptr;
   FreeObject* object = std::exchange(page->free, page->free->next);
   ++page->used;
-  if (page->free == nullptr) unlink(page);
+  if (page->free == nullptr) [[unlikely]] unlink(page);
   return object;
 }
 
 void release(void* memory) {
   if (memory == nullptr) return;
   PageHeader* page = header_of(memory);
-  if (page->magic == magic_large) return release_pages(page, page->pages);
-  if (page->magic != magic_small) __builtin_trap();  // not ours: the library's own error
+  if (page->magic != magic_small) [[unlikely]] return release_large(page);
   auto* object = static_cast<FreeObject*>(memory);
   const bool was_full = page->free == nullptr;
   object->next = std::exchange(page->free, object);
-  if (was_full) link(page);
+  if (was_full) [[unlikely]] link(page);
   // One empty page of a class is kept, so that an object that comes and goes does not cost two calls each time.
   if (--page->used != 0 || (page->next == nullptr && page->previous == nullptr)) return;
-  unlink(page);
-  release_pages(page, 1);
+  release_small_page(page);
 }
 
 void* allocate_pages(std::size_t pages) {

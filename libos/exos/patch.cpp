@@ -118,17 +118,15 @@ Status patches_start(const InodeRef& root) {
 
 std::uint64_t patched_sites() { return site_count; }
 
-void patch_site(Memory& memory, std::uint64_t site) {
-  const Vma* area = memory.find(site);
-  if (area == nullptr || !shows_text(*area) || patches_of(*area->inode)->retired()) return;
-  const std::uint64_t page_va = base::align_down(site, abi::page_size), index = file_index(*area, site);
-  if (site % abi::page_size > abi::page_size - syscall_size || index >= base::pages_for(largest_file)) return;
-  FilePatches& patches = *patches_of(*area->inode);
-  const auto offset = static_cast<std::uint32_t>(index * abi::page_size + site % abi::page_size);
+namespace {
+
+// The site at `offset` of the file, which its page at `page_va` may not have yet.
+[[gnu::noinline]] void patch_place(Memory& memory, const Vma& area, std::uint64_t page_va, std::uint32_t offset) {
+  FilePatches& patches = *patches_of(*area.inode);
+  const std::uint64_t index = offset / abi::page_size;
   const PatchedSite* known = patches.site(offset);
-  if (known != nullptr && known->padding == 0) return;
-  const auto original = area->inode->page(index, false);
-  const Vma* stubs = stubs_behind(memory, *area, page_va);
+  const auto original = area.inode->page(index, false);
+  const Vma* stubs = stubs_behind(memory, area, page_va);
   if (!original || stubs == nullptr) return;
   // Only over the file's page, patched or not, never over one of the process's own.
   const std::uint64_t entry = rt::own_entry(page_va);
@@ -142,9 +140,22 @@ void patch_site(Memory& memory, std::uint64_t site) {
     ++site_count;
   }
   if (patched_here) return;
-  if (const auto frame = patched_page(*area, index))
-    static_cast<void>(memory.space.map(page_va, {*frame, 1}, entry_flags(area->prot) | map_patched_page | abi::map_replace,
+  if (const auto frame = patched_page(area, index))
+    static_cast<void>(memory.space.map(page_va, {*frame, 1}, entry_flags(area.prot) | map_patched_page | abi::map_replace,
                                        own::account));
+}
+
+}  // namespace
+
+void patch_site(Memory& memory, std::uint64_t site) {
+  const Vma* area = memory.find(site);
+  if (area == nullptr || !shows_text(*area) || patches_of(*area->inode)->retired()) return;
+  const std::uint64_t page_va = base::align_down(site, abi::page_size), index = file_index(*area, site);
+  if (site % abi::page_size > abi::page_size - syscall_size || index >= base::pages_for(largest_file)) return;
+  const auto offset = static_cast<std::uint32_t>(index * abi::page_size + site % abi::page_size);
+  const PatchedSite* known = patches_of(*area->inode)->site(offset);
+  if (known != nullptr && known->padding == 0) [[likely]] return;
+  patch_place(memory, *area, page_va, offset);
 }
 
 std::optional<abi::FrameNumber> patched_page(const Vma& area, std::uint64_t index) {

@@ -79,8 +79,9 @@ const PatchedPage* FilePatches::page(std::uint64_t index) const {
 }
 
 const PatchedSite* FilePatches::site(std::uint32_t offset) const {
-  const std::size_t i = site_index(offset);
-  return i < sites_.size() && sites_[i].offset == offset ? &sites_[i] : nullptr;
+  const auto is_there = [&](std::size_t i) { return i < sites_.size() && sites_[i].offset == offset; };
+  if (!is_there(last_found_)) last_found_ = site_index(offset);
+  return is_there(last_found_) ? &sites_[last_found_] : nullptr;
 }
 
 const PatchedSite* FilePatches::site_by_padding(std::uint32_t offset) const {

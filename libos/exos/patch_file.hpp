@@ -59,6 +59,7 @@ class FilePatches {
   std::byte* stubs_[stub_pages]{};
   std::size_t stub_count_ = 0;
   bool retired_ = false;
+  mutable std::size_t last_found_ = 0;   // in sites_: a site that cannot be patched is asked for again and again
 };
 
 [[nodiscard]] inline FilePatches* patches_of(const Inode& inode) { return static_cast<FilePatches*>(inode.patches); }

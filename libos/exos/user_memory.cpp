@@ -84,20 +84,44 @@ Status zero_out(std::uint64_t to, std::size_t size) {
   return {};
 }
 
+namespace {
+
+struct Piece { std::size_t length; bool last; };
+
+// The next bytes of a string, at most `room`, up to its end.
+Result<Piece> copy_in_piece(char* to, std::uint64_t from, std::size_t room) {
+  // Never across a page's end: the next page may be missing though the string ends before it.
+  const std::size_t to_page_end = base::page_size - (from & (base::page_size - 1));
+  const std::size_t size = to_page_end < room ? to_page_end : room;
+  TRY_VOID(copy_in(to, from, size));
+  const auto* end = static_cast<const char*>(std::memchr(to, 0, size));
+  if (end == nullptr) return Piece{size, false};
+  return Piece{static_cast<std::size_t>(end - to), true};
+}
+
+}  // namespace
+
+Status UserString::read(std::uint64_t from, std::size_t limit) {
+  constexpr std::size_t most_at_once = 64;   // most strings end in it: more would be copied in vain
+  while (size_ < sizeof short_) {
+    const Piece piece = TRY(copy_in_piece(short_ + size_, from + size_, std::min(most_at_once, sizeof short_ - size_)));
+    size_ += piece.length;
+    if (piece.last) return {};
+  }
+  size_ = 0;
+  long_ = TRY(copy_in_string(from, limit));
+  return {};
+}
+
 Result<String> copy_in_string(std::uint64_t from, std::size_t limit, Errno too_long) {
   String text;
-  char piece[256];
+  char bytes[256];
   while (true) {
-    // Never across a page's end: the next page may be missing though the string ends before it.
-    const std::size_t to_page_end = base::page_size - (from & (base::page_size - 1));
-    const std::size_t size = to_page_end < sizeof piece ? to_page_end : sizeof piece;
-    TRY_VOID(copy_in(piece, from, size));
-    const auto* end = static_cast<const char*>(std::memchr(piece, 0, size));
-    const std::size_t length = end == nullptr ? size : static_cast<std::size_t>(end - piece);
-    if (text.size() + length > limit) return Fail{too_long};
-    TRY_VOID(text.append({piece, length}));
-    if (end != nullptr) return text;
-    from += size;
+    const Piece piece = TRY(copy_in_piece(bytes, from, sizeof bytes));
+    if (text.size() + piece.length > limit) return Fail{too_long};
+    TRY_VOID(text.append({bytes, piece.length}));
+    if (piece.last) return text;
+    from += piece.length;
   }
 }
 

@@ -20,6 +20,22 @@ namespace exos {
 // A NUL-terminated string of at most `limit` bytes without the NUL; longer: `too_long`.
 [[nodiscard]] Result<String> copy_in_string(std::uint64_t from, std::size_t limit, Errno too_long = Errno::nametoolong);
 
+// Such a string for the time of a call: one that is short, as paths are, needs no memory of the heap.
+class UserString {
+ public:
+  UserString() = default;
+  UserString(const UserString&) = delete;
+  UserString& operator=(const UserString&) = delete;
+  // Once; a string longer than `limit` >= 128 bytes: ENAMETOOLONG.
+  [[nodiscard]] Status read(std::uint64_t from, std::size_t limit);
+  [[nodiscard]] std::string_view view() const { return long_.empty() ? std::string_view{short_, size_} : long_.view(); }
+
+ private:
+  char short_[128];
+  std::size_t size_ = 0;
+  String long_;
+};
+
 template <typename T>
 [[nodiscard]] Result<T> read_user(std::uint64_t from) {
   T value;

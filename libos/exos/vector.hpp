@@ -13,9 +13,14 @@ class Vector {
   Vector() = default;
   Vector(const Vector&) = delete;
   Vector& operator=(const Vector&) = delete;
-  Vector(Vector&& o) noexcept { swap(o); }
+  Vector(Vector&& o) noexcept
+      : data_{std::exchange(o.data_, nullptr)}, size_{std::exchange(o.size_, 0)}, capacity_{std::exchange(o.capacity_, 0)} {}
   Vector& operator=(Vector&& o) noexcept { Vector gone{std::move(o)}; swap(gone); return *this; }
-  ~Vector() { clear(); release(data_); }
+  ~Vector() {
+    if (data_ == nullptr) return;
+    clear();
+    release(data_);
+  }
 
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
@@ -31,22 +36,7 @@ class Vector {
 
   [[nodiscard]] Status reserve(std::size_t wanted) {
     if (wanted <= capacity_) return {};
-    std::size_t room = capacity_ == 0 ? 8 : capacity_;
-    while (room < wanted) room *= 2;
-    auto* fresh = static_cast<T*>(allocate(room * sizeof(T)));
-    if (fresh == nullptr) return Fail{Errno::nomem};
-    if constexpr (std::is_trivially_copyable_v<T>) {
-      if (size_ > 0) std::memcpy(fresh, data_, size_ * sizeof(T));
-    } else {
-      for (std::size_t i = 0; i < size_; ++i) {
-        ::new (fresh + i) T(std::move(data_[i]));
-        data_[i].~T();
-      }
-    }
-    release(data_);
-    data_ = fresh;
-    capacity_ = room;
-    return {};
+    return grow(wanted);
   }
   [[nodiscard]] Status push_back(T value) { return insert(size_, std::move(value)); }
   [[nodiscard]] Status insert(std::size_t at, T value) {
@@ -66,6 +56,7 @@ class Vector {
     size_ += count;
     return data_ + size_ - count;
   }
+  void drop_back() { data_[--size_].~T(); }
   void erase(std::size_t at, std::size_t count = 1) {
     for (std::size_t i = at; i + count < size_; ++i) data_[i] = std::move(data_[i + count]);
     for (std::size_t i = size_ - count; i < size_; ++i) data_[i].~T();
@@ -80,6 +71,24 @@ class Vector {
   void clear() { if (size_ > 0) erase(0, size_); }
 
  private:
+  [[nodiscard, gnu::noinline]] Status grow(std::size_t wanted) {
+    constexpr std::size_t least = 8;
+    const std::size_t room = std::bit_ceil(std::max(wanted, least));
+    auto* fresh = static_cast<T*>(allocate(room * sizeof(T)));
+    if (fresh == nullptr) return Fail{Errno::nomem};
+    if constexpr (std::is_trivially_copyable_v<T>) {
+      if (size_ > 0) std::memcpy(fresh, data_, size_ * sizeof(T));
+    } else {
+      for (std::size_t i = 0; i < size_; ++i) {
+        ::new (fresh + i) T(std::move(data_[i]));
+        data_[i].~T();
+      }
+    }
+    release(data_);
+    data_ = fresh;
+    capacity_ = room;
+    return {};
+  }
   void swap(Vector& o) { std::swap(data_, o.data_); std::swap(size_, o.size_); std::swap(capacity_, o.capacity_); }
   T* data_ = nullptr;
   std::size_t size_ = 0, capacity_ = 0;
@@ -101,9 +110,9 @@ class String {
   }
   // `size` more bytes, which the caller fills. Where they are.
   [[nodiscard]] Result<char*> extend(std::size_t size) {
-    TRY_VOID(bytes_.reserve(bytes_.size() + size + 1));
-    char* at = TRY(bytes_.extend(size));
+    char* at = TRY(bytes_.extend(size + 1));
     at[size] = '\0';
+    bytes_.drop_back();
     return at;
   }
   [[nodiscard]] Status reserve(std::size_t size) { return bytes_.reserve(size + 1); }

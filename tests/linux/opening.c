@@ -2,6 +2,32 @@
 // Descriptors: how they come, what they are, how they go.
 #include "case.h"
 
+// Paths of every kind of length, also where the memory ends behind them; names that come out of a link.
+static void path_lengths(void) {
+  close(creat("end", 0600));
+  char path[300];
+  const char *hole = before_hole();
+  int opened = 0, opened_at_end = 0, unended = 0;
+  for (int size = 3; size <= 270; ++size) {
+    memset(path, '/', sizeof path), memcpy(path, "./", 2), strcpy(path + (size > 5 ? size - 3 : 0), "end");
+    const int length = (int)strlen(path);
+    const int here = open(path, O_RDONLY), there = open(memcpy((char *)hole - length - 1, path, length + 1), O_RDONLY);
+    opened += here >= 0, opened_at_end += there >= 0;
+    unended += open(memcpy((char *)hole - length, path, length), O_RDONLY) == -1 && errno == EFAULT;
+    close(here), close(there);
+  }
+  EFFECT(open, "paths of 3 to 270 bytes", opened);
+  EFFECT(open, "the same at the end of memory", opened_at_end);
+  EFFECT(open, "the same without their NUL", unended);
+  mkdir("below", 0700), symlink("below/made_by_link", "to_new"), symlink("to_new", "to_link");
+  CASE_OK(open, "O_CREAT by two links", "to_link", O_CREAT | O_RDWR, 0600);
+  CASE(access, "the name of the last", "below/made_by_link", F_OK);
+  char own[40], target[300] = "";
+  snprintf(own, sizeof own, "/proc/self/fd/%d", open("to_link", O_RDONLY));
+  if (readlink(own, target, sizeof target - 1) < 0) return;
+  EFFECT_TEXT(readlink, "its path ends in", strstr(target, "below/"));
+}
+
 static void opening(void) {
   close(creat("there", 0640));
   mkdir("dir", 0755);
@@ -108,6 +134,7 @@ static void descriptors(void) {
 
 int main(void) {
   begin();
+  path_lengths();
   opening();
   descriptors();
   return finish();

@@ -32,7 +32,7 @@ Result<Walk> walk_new(std::uint64_t dirfd, std::uint64_t path) {
 
 // An entry was made: what stands behind every create below.
 CallResult created(const Walk& walk, const InodeRef& inode) {
-  notify_entry(*walk.parent, walk.name.view(), *inode, in_create);
+  notify_entry(*walk.parent, walk.name, *inode, in_create);
   return 0;
 }
 
@@ -51,31 +51,31 @@ void lose_name(Inode& inode) {
 CallResult make_directory(std::uint64_t dirfd, std::uint64_t path, std::uint64_t mode) {
   Walk walk = TRY(walk_new(dirfd, path));
   const std::uint32_t bits = low(mode) & 01777 & ~current().paths->umask;
-  return created(walk, TRY(walk.directory().create(walk.name.view(), mode_directory | bits, 0, {})));
+  return created(walk, TRY(walk.directory().create(walk.name, mode_directory | bits, 0, {})));
 }
 
 CallResult remove_file(std::uint64_t dirfd, std::uint64_t path) {
   Walk walk = TRY(walk_at(dirfd, path, walk_parent));
   if (!walk.parent || walk.inode->is(mode_directory)) return Fail{Errno::isdir};
   TRY_VOID(check_removal(walk.directory(), *walk.inode));
-  walk.directory().remove(walk.name.view());
+  walk.directory().remove(walk.name);
   lose_name(*walk.inode);
   walk.inode = {};   // perhaps the last reference: its own watchers are told first
-  if (walk.parent->watchers != nullptr) tell_watchers(*walk.parent, in_delete, walk.name.view());
+  if (walk.parent->watchers != nullptr) tell_watchers(*walk.parent, in_delete, walk.name);
   return 0;
 }
 
 CallResult remove_directory(std::uint64_t dirfd, std::uint64_t path) {
   Walk walk = TRY(walk_at(dirfd, path, walk_parent));
-  if (!walk.parent) return Fail{walk.name.view() == "." ? Errno::inval : walk.name.view() == ".." ? Errno::notempty : Errno::busy};
+  if (!walk.parent) return Fail{walk.name == "." ? Errno::inval : walk.name == ".." ? Errno::notempty : Errno::busy};
   Directory* gone = as_directory(walk.inode.get());
   if (gone == nullptr) return Fail{Errno::notdir};
   TRY_VOID(check_removal(walk.directory(), *gone));
   if (gone == current().paths->root.get()) return Fail{Errno::busy};
   if (!gone->empty()) return Fail{Errno::notempty};
-  walk.directory().remove(walk.name.view());
+  walk.directory().remove(walk.name);
   lose_name(*gone);
-  notify_entry(*walk.parent, walk.name.view(), *gone, in_delete);
+  notify_entry(*walk.parent, walk.name, *gone, in_delete);
   return 0;
 }
 
@@ -111,8 +111,8 @@ Status check_rename(Walk& from, Walk& to, std::uint32_t flags) {
 void notify_move(const Walk& from, const Walk& to, Inode& moved) {
   static constinit std::uint32_t last_cookie = 0;
   ++last_cookie;
-  notify_entry(*from.parent, from.name.view(), moved, in_moved_from, last_cookie);
-  notify_entry(*to.parent, to.name.view(), moved, in_moved_to, last_cookie);
+  notify_entry(*from.parent, from.name, moved, in_moved_from, last_cookie);
+  notify_entry(*to.parent, to.name, moved, in_moved_to, last_cookie);
   notify(moved, in_move_self);
 }
 
@@ -127,15 +127,15 @@ CallResult rename_at(std::uint64_t old_dirfd, std::uint64_t old_path, std::uint6
   if (from.inode == to.inode) return 0;   // two names of one file: nothing happens, POSIX has it
   TRY_VOID(check_rename(from, to, flags));
   if (exchange) {
-    from.directory().replace(from.name.view(), *to.inode);
-    to.directory().replace(to.name.view(), *from.inode);
+    from.directory().replace(from.name, *to.inode);
+    to.directory().replace(to.name, *from.inode);
     to.inode->changed = wall_time();
     notify_move(to, from, *to.inode);
   } else {
-    if (to.inode) to.directory().replace(to.name.view(), *from.inode);
-    else TRY_VOID(to.directory().enter(to.name.view(), *from.inode));
+    if (to.inode) to.directory().replace(to.name, *from.inode);
+    else TRY_VOID(to.directory().enter(to.name, *from.inode));
     // point of no return
-    from.directory().remove(from.name.view());
+    from.directory().remove(from.name);
     if (to.inode) lose_name(*to.inode);
   }
   from.inode->changed = wall_time();
@@ -154,7 +154,7 @@ CallResult link_at(std::uint64_t old_dirfd, std::uint64_t old_path, std::uint64_
   if (from.inode->is(mode_directory)) return Fail{Errno::perm};
   if (to.trailing_slash) return Fail{Errno::noent};
   TRY_VOID(check_addition(to.directory()));
-  TRY_VOID(to.directory().enter(to.name.view(), *from.inode));
+  TRY_VOID(to.directory().enter(to.name, *from.inode));
   ++from.inode->links;
   from.inode->changed = wall_time();
   notify(*from.inode, in_attrib);
@@ -162,11 +162,12 @@ CallResult link_at(std::uint64_t old_dirfd, std::uint64_t old_path, std::uint64_
 }
 
 CallResult symlink_at(std::uint64_t target_address, std::uint64_t dirfd, std::uint64_t path) {
-  const String target = TRY(user_path(target_address));
-  if (target.empty()) return Fail{Errno::noent};
+  UserString target;
+  TRY_VOID(target.read(target_address, path_max - 1));
+  if (target.view().empty()) return Fail{Errno::noent};
   Walk walk = TRY(walk_new(dirfd, path));
   if (walk.trailing_slash) return Fail{Errno::noent};
-  return created(walk, TRY(walk.directory().create(walk.name.view(), mode_link | 0777, 0, target.view())));
+  return created(walk, TRY(walk.directory().create(walk.name, mode_link | 0777, 0, target.view())));
 }
 
 CallResult readlink_at(std::uint64_t dirfd, std::uint64_t path, std::uint64_t to, std::uint64_t size) {
@@ -191,7 +192,7 @@ CallResult make_node(std::uint64_t dirfd, std::uint64_t path, std::uint64_t mode
   if (walk.trailing_slash) return Fail{Errno::noent};
   mode = type | (mode & 07777 & ~current().paths->umask);
   const bool device = type == mode_char || type == mode_block;
-  return created(walk, TRY(walk.directory().create(walk.name.view(), mode, device ? low(device_number) : 0, {})));
+  return created(walk, TRY(walk.directory().create(walk.name, mode, device ? low(device_number) : 0, {})));
 }
 
 CallResult change_directory(const InodeRef& inode) {

@@ -12,7 +12,8 @@ namespace exos {
 namespace {
 
 CallResult open_at(std::uint64_t dirfd, std::uint64_t path_address, std::uint64_t flags, std::uint64_t mode) {
-  const String path = TRY(user_path(path_address));
+  UserString path;
+  TRY_VOID(path.read(path_address, path_max - 1));
   FileRef file = TRY(open_file(dirfd, path.view(), low(flags), low(mode)));
   return install(std::move(file), low(flags));
 }
@@ -153,7 +154,8 @@ CallResult linux_openat2(const Arguments& arguments) {
   constexpr std::uint32_t scopes = walk_beneath | walk_in_root;
   const std::uint32_t resolve = static_cast<std::uint32_t>(how.resolve & ~cached) << 4;
   if ((resolve & scopes) == scopes) return Fail{Errno::inval};
-  const String path = TRY(user_path(arguments.b));
+  UserString path;
+  TRY_VOID(path.read(arguments.b, path_max - 1));
   FileRef file = TRY(open_file(arguments.a, path.view(), low(how.flags), low(how.mode), resolve));
   return install(std::move(file), low(how.flags));
 }

@@ -132,7 +132,7 @@ void tell_watchers(Inode& inode, std::uint32_t mask, std::string_view name, std:
   }
 }
 
-void notify_file(const File& file, std::uint32_t mask) {
+void tell_watchers_of(const File& file, std::uint32_t mask) {
   if (!file.inode) return;
   if (file.directory && file.directory->watchers != nullptr) {
     const std::string_view path = file.path.view();
@@ -142,7 +142,7 @@ void notify_file(const File& file, std::uint32_t mask) {
 }
 
 void notify_walk(const Walk& walk, std::uint32_t mask) {
-  if (walk.parent) notify_entry(*walk.parent, walk.name.view(), *walk.inode, mask);
+  if (walk.parent) notify_entry(*walk.parent, walk.name, *walk.inode, mask);
   notify(*walk.inode, mask);
 }
 

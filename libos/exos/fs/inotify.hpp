@@ -59,7 +59,11 @@ inline void notify(Inode& inode, std::uint32_t mask) {
 inline void notify_entry(Inode& directory, std::string_view name, const Inode& entry, std::uint32_t mask, std::uint32_t cookie = 0) {
   if (directory.watchers != nullptr) tell_watchers(directory, mask | (entry.is(mode_directory) ? in_isdir : 0), name, cookie);
 }
-void notify_file(const File& file, std::uint32_t mask);
+void tell_watchers_of(const File& file, std::uint32_t mask);
+inline void notify_file(const File& file, std::uint32_t mask) {
+  const bool watched = (file.inode && file.inode->watchers != nullptr) || (file.directory && file.directory->watchers != nullptr);
+  if (watched) [[unlikely]] tell_watchers_of(file, mask);
+}
 void notify_walk(const Walk& walk, std::uint32_t mask);
 void forget_inode(Inode& inode);           // it is gone: its watches end
 

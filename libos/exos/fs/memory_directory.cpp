@@ -6,10 +6,36 @@
 namespace exos {
 namespace {
 
-constexpr std::uint32_t hash_of(std::string_view name) {   // FNV-1a
-  std::uint32_t hash = 2166136261u;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
-  return hash;
+constexpr std::size_t word_size = 8;
+
+template <typename T>
+std::uint64_t load(const char* from) {
+  T value;
+  __builtin_memcpy(&value, from, sizeof value);   // one load
+  return value;
+}
+
+// Less than eight bytes as a word: two halves that overlap, or first, middle and last. With the length they are all there is.
+std::uint64_t short_word(const char* from, std::size_t size) {
+  constexpr std::size_t half = sizeof(std::uint32_t);
+  if (size >= half) return load<std::uint32_t>(from) | load<std::uint32_t>(from + size - half) << 32;
+  if (size == 0) return 0;
+  return load<std::uint8_t>(from) | load<std::uint8_t>(from + size / 2) << 8 | load<std::uint8_t>(from + size - 1) << 16;
+}
+
+// Eight bytes at a time; a bucket is chosen by the lowest bits, into which the product's upper half goes.
+std::uint32_t hash_of(std::string_view name) {
+  constexpr std::uint64_t odd = 0x9e37'79b9'7f4a'7c15;   // 2^64 over the golden ratio
+  std::uint64_t hash = name.size();
+  const auto mix = [&](std::uint64_t word) {
+    hash = (hash ^ word) * odd;
+    hash ^= hash >> 32;
+  };
+  const char* at = name.data();
+  std::size_t left = name.size();
+  for (; left >= word_size; left -= word_size, at += word_size) mix(load<std::uint64_t>(at));
+  mix(short_word(at, left));
+  return static_cast<std::uint32_t>(hash);
 }
 
 }  // namespace

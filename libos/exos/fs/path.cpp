@@ -21,8 +21,10 @@ class Remaining {
     rest_.remove_prefix(name.size());
     return name;
   }
-  [[nodiscard]] bool only_slashes() const { return rest_.find_first_not_of('/') == std::string_view::npos; }
+  [[nodiscard]] bool only_slashes() const { return rest_.empty() || rest_.find_first_not_of('/') == std::string_view::npos; }
   [[nodiscard]] bool slash() const { return rest_.starts_with('/'); }
+  // What names out of a link's target lie in; empty where there was none.
+  String take_text() { return std::move(text_); }
   Status splice(String target) {
     TRY_VOID(target.append(rest_));
     if (target.size() >= path_max) return Fail{Errno::nametoolong};
@@ -115,15 +117,17 @@ Result<Walk> walk_from(PathContext& context, const InodeRef& start, std::string_
       if (!last) continue;
       walk.inode = at;
       walk.dots = true;
-      walk.name = TRY(String::from(name));
+      walk.name = name;
+      walk.text = remaining.take_text();
       return walk;
     }
     Result<InodeRef> child = directory->lookup(name);
     if (!child.has_value()) {
       if (child.error() != Errno::noent || !last || (flags & walk_create) == 0) return Fail{child.error()};
       walk.parent = at;
-      walk.name = TRY(String::from(name));
+      walk.name = name;
       walk.trailing_slash = remaining.slash();
+      walk.text = remaining.take_text();
       return walk;
     }
     if ((flags & walk_no_crossing) != 0 && (*child)->device != at->device) return Fail{Errno::xdev};
@@ -140,8 +144,9 @@ Result<Walk> walk_from(PathContext& context, const InodeRef& start, std::string_
     if (last) {
       walk.trailing_slash = remaining.slash();
       if (walk.trailing_slash && !(*child)->is(mode_directory)) return Fail{Errno::notdir};
-      walk.parent = at;
-      walk.name = TRY(String::from(name));
+      walk.parent = std::move(at);
+      walk.name = name;
+      walk.text = remaining.take_text();
       walk.inode = std::move(*child);
       return walk;
     }
@@ -167,11 +172,15 @@ Result<Walk> walk_at(std::uint64_t dirfd, std::uint64_t path_address, std::uint3
 }
 
 Result<Walk> walk_as(std::uint64_t dirfd, std::uint64_t path_address, std::uint32_t flags, const Credentials& who) {
-  const String path = TRY(user_path(path_address));
-  return walk_as(dirfd, path.view(), flags, who);
+  UserString path;
+  TRY_VOID(path.read(path_address, path_max - 1));
+  Walk walk = TRY(walk_as(dirfd, path.view(), flags, who));
+  if (walk.text.empty() && !walk.name.empty()) {   // the name lies in `path`
+    walk.text = TRY(String::from(walk.name));
+    walk.name = walk.text.view();
+  }
+  return walk;
 }
-
-Result<String> user_path(std::uint64_t address) { return copy_in_string(address, path_max - 1); }
 
 namespace {
 
@@ -188,38 +197,31 @@ Status each_name_upwards(Directory& directory, const Inode& root, F f) {
   return {};
 }
 
-// With room for `more` bytes behind it.
-Result<String> path_with_room(Directory& directory, const Inode& root, std::size_t more) {
-  std::size_t size = 0;
-  TRY_VOID(each_name_upwards(directory, root, [&](std::string_view name) { size += 1 + name.size(); }));
+// The path of `name` in the directory; of the directory itself without a name.
+Result<String> path_in(Directory& directory, const Inode& root, std::string_view name) {
+  std::size_t size = name.empty() ? 0 : 1 + name.size();
+  TRY_VOID(each_name_upwards(directory, root, [&](std::string_view above) { size += 1 + above.size(); }));
+  if (size == 0) return String::from("/");
   String path;
-  TRY_VOID(path.reserve(size + 1 + more));
-  if (size == 0) {
-    TRY_VOID(path.append({"/", 1}));
-    return path;
-  }
   char* at = TRY(path.extend(size)) + size;
-  TRY_VOID(each_name_upwards(directory, root, [&](std::string_view name) {
-    at -= name.size();
-    std::memcpy(at, name.data(), name.size());
+  const auto put_in_front = [&](std::string_view part) {
+    at -= part.size();
+    std::memcpy(at, part.data(), part.size());
     *--at = '/';
-  }));
+  };
+  if (!name.empty()) put_in_front(name);
+  TRY_VOID(each_name_upwards(directory, root, put_in_front));
   return path;
 }
 
 }  // namespace
 
-Result<String> path_of(Directory& directory, Inode& root) { return path_with_room(directory, root, 0); }
+Result<String> path_of(Directory& directory, Inode& root) { return path_in(directory, root, {}); }
 
 Result<String> path_of(const Walk& walk, PathContext& context) {
-  if (!walk.parent) {
-    Directory* directory = as_directory(walk.inode.get());
-    return directory != nullptr ? path_of(*directory, *context.root) : Result<String>{String{}};
-  }
-  String path = TRY(path_with_room(walk.directory(), *context.root, 1 + walk.name.size()));
-  if (path.size() > 1) TRY_VOID(path.append({"/", 1}));
-  TRY_VOID(path.append(walk.name.view()));
-  return path;
+  if (walk.parent) return path_in(walk.directory(), *context.root, walk.name);
+  Directory* directory = as_directory(walk.inode.get());
+  return directory != nullptr ? path_of(*directory, *context.root) : Result<String>{String{}};
 }
 
 namespace {
@@ -287,7 +289,9 @@ Result<FileRef> open_file(std::uint64_t dirfd, std::string_view path, std::uint3
   if ((flags & o_accmode) == o_accmode) return Fail{Errno::inval};
   const bool exclusive = creates && (flags & o_excl) != 0;
   const bool follows = (flags & o_nofollow) == 0 && !exclusive;
-  Walk walk = TRY(walk_resolved(dirfd, path, resolve | (follows ? walk_follow : 0) | (creates ? walk_create : 0), who));
+  Result<Walk> walked = walk_resolved(dirfd, path, resolve | (follows ? walk_follow : 0) | (creates ? walk_create : 0), who);
+  if (!walked) return Fail{walked.error()};
+  Walk& walk = *walked;
   if (nameless) return open_nameless(walk, flags, mode);
   if (exclusive && walk.inode) return Fail{Errno::exist};
   const bool fresh = !walk.inode;
@@ -295,12 +299,12 @@ Result<FileRef> open_file(std::uint64_t dirfd, std::string_view path, std::uint3
     if (walk.trailing_slash) return Fail{Errno::isdir};
     if (walk.directory().fixed()) return Fail{Errno::acces};
     TRY_VOID(check_access(walk.directory(), may_write | may_execute, who));
-    walk.inode = TRY(walk.directory().create(walk.name.view(), mode_regular | (mode & 07777 & ~context.umask), 0, {}));
+    walk.inode = TRY(walk.directory().create(walk.name, mode_regular | (mode & 07777 & ~context.umask), 0, {}));
   }
-  if (fresh) notify_entry(*walk.parent, walk.name.view(), *walk.inode, in_create);
+  if (fresh) notify_entry(*walk.parent, walk.name, *walk.inode, in_create);
   FileRef file = TRY(open_inode(walk.inode, flags, fresh));
   file->path = TRY(path_of(walk, context));
-  file->directory = walk.parent;
+  file->directory = std::move(walk.parent);
   if ((flags & o_trunc) != 0 && !fresh && walk.inode->is(mode_regular)) notify_file(*file, in_modify);
   notify_file(*file, in_open);
   return file;

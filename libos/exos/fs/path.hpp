@@ -26,7 +26,10 @@ inline constexpr std::uint32_t walk_parent = 8;        // the last name matters 
 
 struct Walk {
   InodeRef parent;        // directory of the last name; empty when the path was "/", "." or a magic link
-  String name;            // the last name; empty with an empty parent
+  // The last name; empty with an empty parent. It lies in `text`, or in the path that was walked if that is empty: the path must
+  // live as long.
+  std::string_view name;
+  String text;
   InodeRef inode;         // what is there; empty: nothing (only with walk_create)
   bool trailing_slash = false;
   bool dots = false;      // the last name was "." or ".."
@@ -42,7 +45,6 @@ struct Walk {
 [[nodiscard]] Result<Walk> walk_as(std::uint64_t dirfd, std::string_view path, std::uint32_t flags, const Credentials& who);
 [[nodiscard]] Result<Walk> walk_as(std::uint64_t dirfd, std::uint64_t user_path, std::uint32_t flags, const Credentials& who);
 
-[[nodiscard]] Result<String> user_path(std::uint64_t address);
 // Absolute path of what was found; empty for what has none (magic links to pipes).
 [[nodiscard]] Result<String> path_of(const Walk& walk, PathContext& context);
 [[nodiscard]] Result<FileRef> open_path_only(const InodeRef& inode, std::uint32_t flags);   // O_PATH

@@ -48,11 +48,11 @@ Status bind_path(Endpoint& endpoint, std::string_view path) {
   TRY_VOID(check_access(walk.directory(), may_write | may_execute, current_credentials()));
   String name = TRY(String::from(path));
   const std::uint32_t mode = mode_socket | (0777 & ~current().paths->umask);
-  endpoint.node = TRY(walk.directory().create(walk.name.view(), mode, 0, {}));
+  endpoint.node = TRY(walk.directory().create(walk.name, mode, 0, {}));
   // point of no return
   static_cast<SocketInode&>(*endpoint.node).bound = &endpoint;
   endpoint.name = std::move(name);
-  notify_entry(*walk.parent, walk.name.view(), *endpoint.node, in_create);
+  notify_entry(*walk.parent, walk.name, *endpoint.node, in_create);
   return {};
 }
 
