@@ -136,7 +136,9 @@ void find_console(std::string_view command_line, std::size_t io_apics) {
 
 void drain_console() {
   if (!virtio_console.attached()) return;
-  constexpr std::uint64_t patience_ns = 100'000'000;
+  // The emulator takes the bytes when its own thread gets to it: on a loaded host long after the guest has gone on. This is only
+  // for a device that has died; who gives up sooner loses the last words, the program's status among them.
+  constexpr std::uint64_t patience_ns = 20'000'000'000;
   const std::uint64_t start = arch::now().raw();
   while (!virtio_console.sent() && arch::now().raw() - start < patience_ns) x86::pause();
 }
