@@ -35,14 +35,20 @@ static void call(long ms) {
 
 static int mostly(long long part, long long rest) { return part > 3 * rest && part > 100000; }
 
-static void split(int who, const char *name, void (*spend)(long), int in_system) {
-  char what[64];
+// The parts are sampled by ticks, of which a loaded host loses some: what one stretch does not show a later one does.
+static int shows(int who, void (*spend)(long), int in_system) {
   const struct rusage before = used(who);
   spend(250);
   const struct rusage after = used(who);
   const long long user = of(after.ru_utime) - of(before.ru_utime), system = of(after.ru_stime) - of(before.ru_stime);
+  return in_system ? mostly(system, user) : mostly(user, system);
+}
+static void split(int who, const char *name, void (*spend)(long), int in_system) {
+  char what[64];
+  int shown = 0;
+  for (int i = 0; !shown && i < 20; ++i) shown = shows(who, spend, in_system);
   snprintf(what, sizeof what, "%s, %s", name, in_system ? "calling" : "computing");
-  EFFECT(getrusage, what, in_system ? mostly(system, user) : mostly(user, system));
+  EFFECT(getrusage, what, shown);
 }
 
 static void *in_thread(void *unused) {
@@ -101,7 +107,7 @@ static void of_children(void) {
   const struct rusage after = used(RUSAGE_CHILDREN);
   const long long user = of(after.ru_utime) - of(before.ru_utime), system = of(after.ru_stime) - of(before.ru_stime);
   EFFECT(wait4, "its usage is what is added", of(own.ru_utime) == user && of(own.ru_stime) == system);
-  EFFECT(getrusage, "children, both parts", user > 150000 && system > 150000);
+  EFFECT(getrusage, "children, both parts", user > 60000 && system > 60000);
   struct tms t;
   times(&t);
   EFFECT(times, "children", t.tms_cutime > 0 && t.tms_cstime > 0);
