@@ -56,7 +56,7 @@ TEST(BenchPlan, TimesByKvmAreTakenOnTheProcessorAsItIs) {
 TEST(BenchPlan, InstructionsAreCountedUnderEmulationWhateverTimesItself) {
   const std::string line = words_for({.icount = true, .timed_with = Accelerator::kvm}, LinuxTuning::fairest);
   EXPECT_NE(line.find("-accel tcg -cpu max,-erms,-fsrm "), std::string::npos) << line;
-  EXPECT_NE(line.find("-icount shift=0,sleep=off -plugin rings.so"), std::string::npos) << line;
+  EXPECT_NE(line.find("-icount shift=0,sleep=off -seed 1 -rtc base=2026-01-01T00:00:00,clock=vm -plugin rings.so"), std::string::npos) << line;
 }
 
 TEST(BenchPlan, EmulatedTimesAreTakenOnBothSidesAlike) {

@@ -165,7 +165,7 @@ Result<ProfiledRow> profile_row_on_exos(const Locations& at, const BenchRow& row
 }
 
 void apply_plan(MachinePlan& machine, const BenchPlan& plan, const std::string& plugin) {
-  machine.icount = plan.icount;
+  machine.icount = machine.repeats = plan.icount;
   machine.accelerator = plan.icount ? Accelerator::tcg : plan.timed_with;
   machine.plugin = plan.icount ? plugin : "";
 }

@@ -39,6 +39,7 @@ void add_board(std::vector<std::string>& words, const MachinePlan& plan) {
   if (plan.firmware == Firmware::ovmf) add(words, {"-bios", "/usr/share/ovmf/OVMF.fd"});
   add(words, {"-m", std::to_string(plan.memory / 1024) + "k", "-smp", std::to_string(plan.cpus)});
   if (plan.icount) add(words, {"-icount", "shift=" + std::to_string(plan.icount_shift) + ",sleep=off"});
+  if (plan.repeats) add(words, {"-seed", "1", "-rtc", "base=2026-01-01T00:00:00,clock=vm"});
   if (!plan.plugin.empty()) add(words, {"-plugin", plan.plugin});
 }
 

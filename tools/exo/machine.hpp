@@ -25,6 +25,7 @@ struct MachinePlan {
   std::string without;               // features that the processor shall lack, as ",-erms"
   bool icount = false;               // time is the number of instructions: 2^icount_shift ns for each
   unsigned icount_shift = 0;
+  bool repeats = false;              // with icount: random numbers and the wall clock are the same each time too
   std::string plugin;                // of QEMU's translator, with its arguments; empty: none
   std::string kernel, command_line;
   int archive = -1;                  // descriptor of the archive
