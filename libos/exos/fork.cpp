@@ -137,7 +137,7 @@ CallResult clone_task(const CloneRequest& request) {
   }
   Task& child = **made;
   Status ready = share_files(self, child, request.flags);
-  if (ready && (request.flags & clone_parent_settid) != 0) ready = write_user(request.parent_tid, child.tid);
+  if ((request.flags & clone_parent_settid) != 0) static_cast<void>(write_user(request.parent_tid, child.tid));   // as Linux: no failure
   std::optional<std::uint64_t> descriptor;
   if (ready && (request.flags & clone_pidfd) != 0) ready = give_descriptor(self, *process, request.pidfd, descriptor);
   if (!ready) {

@@ -97,6 +97,8 @@ class Memory {
   base::ListLink in_all;         // all_memories()
   std::uint64_t counted_pages = 0;   // by the pager, before force was at work
   bool unpatched = false;        // the program steps through its code: no patched pages (patch.cpp)
+  // How many bytes from `start` on, at most `size`, lie in areas that allow `prot`.
+  [[nodiscard]] std::uint64_t reach(std::uint64_t start, std::uint64_t size, std::uint32_t prot);
 
  private:
   friend class MemoryFault;

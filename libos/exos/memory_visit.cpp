@@ -37,6 +37,12 @@ Status visit(Memory& memory, std::uint64_t address, std::size_t size, bool write
 
 }  // namespace
 
+std::uint64_t Memory::reach(std::uint64_t start, std::uint64_t size, std::uint32_t prot) {
+  std::uint64_t at = start;
+  for (const Vma* area; at - start < size && (area = find(at)) != nullptr && (area->prot & prot) == prot;) at = area->end;
+  return std::min(at - start, size);
+}
+
 Status read_memory(Memory& memory, void* library, std::uint64_t from, std::size_t size) {
   return visit(memory, from, size, false, [&](std::uint64_t at, std::size_t done, std::size_t n) {
     std::memcpy(static_cast<std::byte*>(library) + done, reinterpret_cast<const void*>(at), n);

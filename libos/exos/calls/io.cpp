@@ -42,6 +42,7 @@ Result<Vectors> read_vectors(std::uint64_t address, std::uint64_t count) {
   TRY_VOID(copy_in(vectors.list.data(), address, count * sizeof(Iovec)));
   for (Iovec& piece : vectors.list) {
     if (piece.length > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return Fail{Errno::inval};
+    if (piece.length > abi::map::program_end - std::min(piece.base, abi::map::program_end)) return Fail{Errno::fault};
     if (piece.length > max_io - vectors.total) piece.length = max_io - vectors.total;
     vectors.total += piece.length;
   }
@@ -63,9 +64,22 @@ CallResult write_some(File& file, const Position& at, Buffer& buffer) {
   return at.given ? file.write_at(at.offset, buffer) : file.write(buffer);
 }
 
-// One transfer for all pieces, so that a pipe or a terminal sees one read or write.
+// How many bytes of the pieces, from the first on, the program can write.
+std::uint64_t writable_bytes(const Vectors& vectors) {
+  std::uint64_t bytes = 0;
+  for (const Iovec& piece : vectors.list) {
+    const std::uint64_t n = current_process().memory->reach(piece.base, piece.length, prot_write);
+    bytes += n;
+    if (n < piece.length) break;
+  }
+  return bytes;
+}
+
+// One transfer for all pieces, so that a pipe or a terminal sees one read or write. What there is no place for stays where it is.
 CallResult read_scattered(File& file, const Vectors& vectors) {
-  Bounce bounce{vectors.total < gather_size ? vectors.total : gather_size};
+  const std::uint64_t size = writable_bytes(vectors);
+  if (size == 0) return Fail{Errno::fault};
+  Bounce bounce{size < gather_size ? size : gather_size};
   if (!bounce.ok()) return Fail{Errno::nomem};
   Buffer buffer = Buffer::memory(bounce.data(), bounce.size());
   const std::uint64_t got = TRY(file.read(buffer));
@@ -231,9 +245,9 @@ CallResult linux_copy_file_range(const Arguments& arguments) {
   static_cast<void>(TRY(file_of(arguments.c)));
   Position from = TRY(position_at(arguments.b)), to = TRY(position_at(arguments.d));
   if (arguments.f != 0) return Fail{Errno::inval};
+  if (TRY(file_of(arguments.a))->inode->is(mode_directory) || TRY(file_of(arguments.c))->inode->is(mode_directory)) return Fail{Errno::isdir};
   FileRef in = TRY(readable_file(arguments.a));
   FileRef out = TRY(writable_file(arguments.c));
-  if (in->inode->is(mode_directory) || out->inode->is(mode_directory)) return Fail{Errno::isdir};
   if (!in->inode->is(mode_regular) || !out->inode->is(mode_regular)) return Fail{Errno::inval};
   if ((out->flags & o_append) != 0) return Fail{Errno::badf};
   const std::uint64_t count = arguments.e < max_io ? arguments.e : max_io;

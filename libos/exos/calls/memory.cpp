@@ -182,12 +182,17 @@ CallResult linux_munlockall(const Arguments&) { return 0; }
 // One memory node.
 namespace {
 
-// The bits of a node mask: there is one node, so nothing comes of them.
-Status read_nodes(std::uint64_t address, std::uint64_t bits_and_one) {
+constexpr std::uint32_t policy_bind = 2, policy_interleave = 3;
+
+// The bits of a node mask: there is one node, so nothing comes of them. Policies that spread over nodes want some.
+Status read_nodes(std::uint32_t policy, std::uint64_t address, std::uint64_t bits_and_one) {
   constexpr std::uint64_t most = base::page_size * 8;
-  if (address == 0 || bits_and_one <= 1) return {};
-  if (bits_and_one - 1 > most) return Fail{Errno::inval};
-  for (std::uint64_t at = 0; at < bits_and_one - 1; at += 64) static_cast<void>(TRY(read_user<std::uint64_t>(address + at / 8)));
+  std::uint64_t nodes = 0;
+  if (address != 0 && bits_and_one > 1) {
+    if (bits_and_one - 1 > most) return Fail{Errno::inval};
+    for (std::uint64_t at = 0; at < bits_and_one - 1; at += 64) nodes |= TRY(read_user<std::uint64_t>(address + at / 8));
+  }
+  if (nodes == 0 && (policy == policy_bind || policy == policy_interleave)) return Fail{Errno::inval};
   return {};
 }
 
@@ -195,11 +200,11 @@ Status read_nodes(std::uint64_t address, std::uint64_t bits_and_one) {
 
 CallResult linux_mbind(const Arguments& a) {
   if ((a.a & page_mask) != 0 || as_u32(a.c) > 5) return Fail{Errno::inval};
-  return nothing(read_nodes(a.d, a.e));
+  return nothing(read_nodes(as_u32(a.c), a.d, a.e));
 }
 CallResult linux_set_mempolicy(const Arguments& a) {
   if (as_u32(a.a) > 5) return Fail{Errno::inval};
-  return nothing(read_nodes(a.b, a.c));
+  return nothing(read_nodes(as_u32(a.a), a.b, a.c));
 }
 CallResult linux_get_mempolicy(const Arguments& a) {
   if ((a.e & ~std::uint64_t{7}) != 0) return Fail{Errno::inval};

@@ -219,7 +219,8 @@ CallResult linux_getrandom(const Arguments& a) {
   std::array<std::byte, 256> piece;
   const std::uint64_t size = std::min<std::uint64_t>(a.b, 0x1ff'ffff);
   for (std::uint64_t at = 0; at < size;) {
-    const std::size_t n = std::min<std::size_t>(size - at, piece.size());
+    const std::uint64_t to_page_end = base::page_size - (a.a + at) % base::page_size;   // what lies before a bad page is filled
+    const auto n = static_cast<std::size_t>(std::min({size - at, to_page_end, std::uint64_t{piece.size()}}));
     fill_random(piece.data(), n);
     if (!copy_out(a.a + at, piece.data(), n)) return at == 0 ? CallResult{Fail{Errno::fault}} : CallResult{at};
     at += n;

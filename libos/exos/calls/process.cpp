@@ -32,6 +32,7 @@ CallResult exec_from(std::uint64_t dirfd, std::uint64_t path, std::uint64_t argv
   ExecRequest request;
   request.dirfd = dirfd;
   request.path = TRY(copy_in_string(path, path_max - 1));
+  if (request.path.empty()) return Fail{Errno::noent};
   request.arguments = TRY(copy_in_strings(argv));
   request.environment = TRY(copy_in_strings(envp));
   if (request.arguments.empty()) TRY_VOID(request.arguments.push_back(String{}));

@@ -56,8 +56,8 @@ CallResult transfer(const Arguments& a, Direction direction) {
   Cursor mine{own}, far{theirs};
   std::uint64_t moved = 0;
   for (std::uint64_t n; (n = std::min({mine.left(), far.left(), std::uint64_t{piece_size}})) > 0; moved += n) {
-    const std::uint64_t to_page = abi::page_size - far.address() % abi::page_size;
-    n = std::min(n, to_page);   // what lies before a bad page is moved
+    const auto to_page = [](std::uint64_t address) { return abi::page_size - address % abi::page_size; };
+    n = std::min({n, to_page(far.address()), to_page(mine.address())});   // what lies before a bad page is moved
     if (const Status done = move_piece(*other, direction, mine.address(), far.address(), bounce.data(), static_cast<std::size_t>(n)); !done)
       return moved > 0 ? CallResult{moved} : CallResult{Fail{done.error()}};
     mine.within += n;

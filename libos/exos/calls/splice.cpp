@@ -121,7 +121,11 @@ CallResult linux_vmsplice(const Arguments& a) {
     // Only the first may wait: what has been moved is reported.
     const bool wait_not = was_nonblocking || (low(a.d) & splice_nonblock) != 0 || (moved > 0 && !writable(*file));
     Pipe& pipe = *pipe_of(*file);
-    const CallResult done = writable(*file) ? broken(pipe.write(buffer, wait_not)) : pipe.read(buffer, wait_not);
+    CallResult done = writable(*file) ? broken(pipe.write(buffer, wait_not)) : pipe.read(buffer, wait_not);
+    if (!done.has_value() && done.error() == Errno::fault && writable(*file) && buffer.left() > buffer.bytes_to_page_end()) {
+      Buffer first = buffer.first(buffer.bytes_to_page_end());   // what lies before the bad page
+      done = broken(pipe.write(first, wait_not));
+    }
     if (!done.has_value()) return moved > 0 ? CallResult{moved} : done;
     moved += *done;
     if (*done < piece.length) break;

@@ -13,7 +13,7 @@ namespace {
 struct Clone3Arguments {
   std::uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
 };
-constexpr std::size_t clone3_smallest = 64, clone3_largest = 4096;
+constexpr std::size_t clone3_smallest = 64, clone3_largest = 4096, deepest_namespaces = 32;
 
 Result<Task*> task_of(std::uint64_t tid) {
   if (as_u32(tid) == 0) return &current();
@@ -42,6 +42,7 @@ CallResult linux_clone3(const Arguments& a) {
   // What lies beyond what we know must be zero.
   for (std::uint64_t at = sizeof c; at < a.b; ++at)
     if (TRY(read_user<char>(a.a + at)) != 0) return Fail{Errno::too_big};
+  for (std::uint64_t i = 0; i < c.set_tid_size && i < deepest_namespaces; ++i) static_cast<void>(TRY(read_user<std::uint32_t>(c.set_tid + i * 4)));
   if ((c.stack == 0) != (c.stack_size == 0) || c.set_tid_size != 0 || (c.flags & 0xff) != 0) return Fail{Errno::inval};
   return clone_task({.flags = c.flags, .exit_signal = c.exit_signal, .stack_pointer = c.stack == 0 ? 0 : c.stack + c.stack_size,
                      .parent_tid = c.parent_tid, .child_tid = c.child_tid, .tls = c.tls, .pidfd = c.pidfd});

@@ -125,7 +125,11 @@ CallResult MemoryFile::write(std::uint64_t offset, Buffer& buffer) {
     if (piece > buffer.left()) piece = buffer.left();
     const Result<std::byte*> page = own_page(offset / page_size, Purpose::write);
     const PagePin pin{page.value_or(nullptr)};
-    const Status moved = page.has_value() ? buffer.take(*page + within, piece) : Status{Fail{page.error()}};
+    Status moved = page.has_value() ? buffer.take(*page + within, piece) : Status{Fail{page.error()}};
+    if (!moved.has_value() && page.has_value() && piece > buffer.bytes_to_page_end()) [[unlikely]] {   // what lies before the bad page
+      piece = buffer.bytes_to_page_end();
+      moved = buffer.take(*page + within, piece);
+    }
     if (!moved.has_value()) {
       if (done > 0) break;
       return Fail{moved.error()};
