@@ -96,6 +96,7 @@ bool is_sound(std::span<const std::byte> table, std::uint64_t file_size) {
 }  // namespace
 
 Status patches_start(const InodeRef& root) {
+  if (run_description().keep_text) return {};
   const Vector<RunDescription::Gap>& gaps = run_description().gaps;
   const auto& info = *reinterpret_cast<const abi::container::StartInfo*>(abi::map::state_start_info);
   base::cpio::Reader reader{{reinterpret_cast<const std::byte*>(info.archive_va), static_cast<std::size_t>(info.archive_size)}};

@@ -25,6 +25,7 @@ struct RunDescription {
   std::uint16_t rows = 0, columns = 0;
   String strace;                 // which calls to show; empty: none
   bool syscall_summary = false;
+  bool keep_text = false;          // no site is rewritten (patch.hpp)
   bool core = false;             // core files go to the host
   std::uint64_t wall_ns = 0;     // 0: not given
   Vector<Volume> volumes;

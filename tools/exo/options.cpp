@@ -45,6 +45,7 @@ void declare(CLI::App& app, RunOptions& options, Raw& raw) {
                "Print the program's Linux calls on standard error: all, or with =LIST those of the classes file, desc, process, network, "
                "signal, memory, ipc, or by name, all others with a ! in front");
   app.add_flag("--syscall-summary", options.syscall_summary, "Count them, and print a table at the end");
+  app.add_flag("--keep-text", options.keep_text, "Never rewrite `syscall` instructions, for programs that check their own code in memory; slower");
   app.add_option("--core", options.core_folder,
                  "Keep a core file, DIR/core.NAME.PID, of each program that crashes; exo debug core FILE opens it")
       ->type_name("DIR");

@@ -32,7 +32,7 @@ struct RunOptions {
   std::string debugged, debugger_commands;   // of `exo gdb`: a process by name or pid; a file that gdb reads
   std::string core_folder;                // where core files go; empty: nowhere
   std::string strace;                     // which calls to show, as the guest reads it; empty: none
-  bool syscall_summary = false, gdb = false, icount = false, verbose = false;
+  bool syscall_summary = false, keep_text = false, gdb = false, icount = false, verbose = false;
   MachineKind machine = MachineKind::q35;
   enum class Acceleration { automatic, tcg, kvm } acceleration = Acceleration::automatic;
   unsigned cpus = 1;

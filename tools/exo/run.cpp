@@ -81,6 +81,7 @@ RunDescription describe_run(const RunOptions& options, const std::string& progra
   if (!options.strace.empty()) run.add("strace", options.strace);
   if (!options.core_folder.empty()) run.add("core", "1");
   if (options.syscall_summary) run.add("syscall_summary", "1");
+  if (options.keep_text) run.add("keep_text", "1");
   for (std::size_t i = 0; i < places.size(); ++i)
     run.add("volume", std::to_string(i) + ":" + places[i] + (options.volumes[i].is_writable ? ":rw" : ":ro"));
   if (const std::uint64_t swap = choose_swap(options); swap != 0) run.add("swap", swap / base::page_size);
