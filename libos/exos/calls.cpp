@@ -4,6 +4,7 @@
 
 #include "libos/exos/call_classes.hpp"
 #include "libos/exos/call_summary.hpp"
+#include "libos/exos/copy_routines.hpp"
 #include "libos/exos/cpu_timers.hpp"
 #include "libos/exos/crash.hpp"
 #include "libos/exos/exec.hpp"
@@ -84,8 +85,6 @@ extern "C" {
 [[gnu::used]] void exos_preempted(Frame* frame);
 [[gnu::used]] void exos_task_started(Frame* frame);
 [[gnu::used]] void exos_library_exception(Frame* frame);
-
-extern std::byte exos_copy_begin[], exos_copy_end[], exos_copy_failed[];
 }
 
 namespace {
@@ -288,10 +287,9 @@ void exos_task_started(Frame* frame) {
 
 // Only copies to and from the program may fault in the library; everything else is its own error.
 void exos_library_exception(Frame* frame) {
-  const auto begin = reinterpret_cast<std::uint64_t>(exos_copy_begin), end = reinterpret_cast<std::uint64_t>(exos_copy_end);
-  const bool in_copy = frame->rip >= begin && frame->rip < end;
+  const std::uint64_t after = after_failed_copy(frame->rip);
   constexpr std::uint64_t page_fault = 14, general_protection = 13;
-  if (!in_copy || (frame->vector != page_fault && frame->vector != general_protection) || current_or_null() == nullptr)
+  if (after == 0 || (frame->vector != page_fault && frame->vector != general_protection) || current_or_null() == nullptr)
     library_fault(*frame);
   SignalInfo info{};
   if (frame->vector == page_fault && resolve_page_fault(frame->address, frame->error, info)) return;
@@ -299,7 +297,7 @@ void exos_library_exception(Frame* frame) {
     tell_out_of_memory();
     send_signal(current_process(), info);
   }
-  frame->rip = reinterpret_cast<std::uint64_t>(exos_copy_failed);
+  frame->rip = after;
 }
 
 }  // namespace exos

@@ -17,7 +17,7 @@ constinit std::size_t pin_count = 0;
 }  // namespace
 
 PagePin::PagePin(const std::byte* page) {
-  if (pin_count == most_pins) __builtin_trap();
+  if (pin_count >= most_pins) __builtin_trap();
   pins[pin_count++] = page;
 }
 PagePin::~PagePin() { --pin_count; }

@@ -6,6 +6,7 @@
 #include "abi/link.hpp"
 #include "base/cpio.hpp"
 #include "base/format.hpp"
+#include "libos/exos/copy_routines.hpp"
 #include "libos/exos/crash.hpp"
 #include "libos/exos/exec.hpp"
 #include "libos/exos/link.hpp"
@@ -71,6 +72,7 @@ extern "C" [[noreturn, gnu::used]] void exos_main(const StartInfo* start);
 extern "C" [[noreturn]] void exos_main(const StartInfo* start) {
   prepare_root_area();
   heap_start(start->heap_start);
+  choose_copies();
   link::start();
   if (system_info().xsave_size > area_vector_size) give_up("the processor's vector state is too large", Errno::inval);
   if (const Status files = files_start(run_text(*start)); !files) give_up("its files", files.error());

@@ -1,47 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Copies between the library and the program. A fault inside exos_copy or exos_zero that the pager cannot resolve
-// continues at exos_copy_failed (start.cpp's exception handler), which answers "not done".
+// Copies between the library and the program: which addresses, in which order. What moves the bytes is in copy_routines.cpp.
 #include "libos/exos/user_memory.hpp"
 
+#include "libos/exos/copy_routines.hpp"
 #include "libos/exos/memory.hpp"
 
 namespace exos {
-
-extern "C" {
-bool exos_copy(void* to, const void* from, std::size_t size);
-bool exos_zero(void* to, std::size_t size);
-bool exos_exchange(std::uint32_t* word, std::uint32_t* expected, std::uint32_t fresh);
-bool exos_save_vector(void* to);
-bool exos_load_vector(const void* from);
-void exos_copy_routines();
-}
-
-// No stack is used and only caller-saved registers: the failure label can return as well as the end can. Words by
-// `rep movsq`: without vector registers nothing is faster on hardware, and it is one instruction to the emulator. Aligned 4 and 8
-// bytes are one access: other threads of the program may change them meanwhile.
-extern "C" [[gnu::naked, gnu::used]] void exos_copy_routines() {
-  asm volatile(
-      ".globl exos_copy_begin\n exos_copy_begin:\n"
-      ".globl exos_copy\n exos_copy:\n"
-      "cmp $4, %rdx\n jne 1f\n mov (%rsi), %ecx\n mov %ecx, (%rdi)\n mov $1, %eax\n ret\n 1:"
-      "mov %rdx, %rcx\n shr $3, %rcx\n rep movsq\n"
-      "mov %edx, %ecx\n and $7, %ecx\n rep movsb\n"
-      "mov $1, %eax\n ret\n"
-      ".globl exos_zero\n exos_zero:\n"
-      "xor %eax, %eax\n mov %rsi, %rcx\n shr $3, %rcx\n rep stosq\n"
-      "mov %esi, %ecx\n and $7, %ecx\n rep stosb\n"
-      "mov $1, %eax\n ret\n"
-      ".globl exos_exchange\n exos_exchange:\n"
-      "mov (%rsi), %eax\n lock cmpxchg %edx, (%rdi)\n mov %eax, (%rsi)\n mov $1, %eax\n ret\n"
-      // The vector state at once from and to the program's memory.
-      ".globl exos_save_vector\n exos_save_vector:\n"
-      "mov $-1, %eax\n mov $-1, %edx\n xsave64 (%rdi)\n mov $1, %eax\n ret\n"
-      ".globl exos_load_vector\n exos_load_vector:\n"
-      "mov $-1, %eax\n mov $-1, %edx\n xrstor64 (%rdi)\n mov $1, %eax\n ret\n"
-      ".globl exos_copy_end\n exos_copy_end:\n"
-      ".globl exos_copy_failed\n exos_copy_failed:\n"
-      "xor %eax, %eax\n ret\n");
-}
 
 namespace {
 
@@ -50,14 +14,15 @@ T pointer(std::uint64_t address) { return reinterpret_cast<T>(address); }
 
 }  // namespace
 
+// Nothing can be wrong with no bytes, wherever they are.
 [[gnu::noinline]] Status copy_in(void* to, std::uint64_t from, std::size_t size) {
-  if (is_program_range(from, size) && exos_copy(to, pointer(from), size)) [[likely]] return {};
-  return size == 0 ? Status{} : Fail{Errno::fault};
+  if (!is_program_range(from, size)) [[unlikely]] return size == 0 ? Status{} : Fail{Errno::fault};
+  return exos_copy(to, pointer(from), size) ? Status{} : Fail{Errno::fault};
 }
 
 [[gnu::noinline]] Status copy_out(std::uint64_t to, const void* from, std::size_t size) {
-  if (is_program_range(to, size) && exos_copy(pointer(to), from, size)) [[likely]] return {};
-  return size == 0 ? Status{} : Fail{Errno::fault};
+  if (!is_program_range(to, size)) [[unlikely]] return size == 0 ? Status{} : Fail{Errno::fault};
+  return exos_copy(pointer(to), from, size) ? Status{} : Fail{Errno::fault};
 }
 
 Result<bool> exchange_user(std::uint64_t at, std::uint32_t& expected, std::uint32_t fresh) {

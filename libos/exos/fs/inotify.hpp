@@ -61,7 +61,7 @@ inline void notify_entry(Inode& directory, std::string_view name, const Inode& e
 }
 void tell_watchers_of(const File& file, std::uint32_t mask);
 inline void notify_file(const File& file, std::uint32_t mask) {
-  const bool watched = (file.inode && file.inode->watchers != nullptr) || (file.directory && file.directory->watchers != nullptr);
+  const bool watched = file.inode->watchers != nullptr || (file.directory && file.directory->watchers != nullptr);
   if (watched) [[unlikely]] tell_watchers_of(file, mask);
 }
 void notify_walk(const Walk& walk, std::uint32_t mask);

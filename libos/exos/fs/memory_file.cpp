@@ -31,6 +31,15 @@ bool room_for_page() {
 
 constinit MemoryFileList with_pages;
 
+// Of a bad pointer what lies before the bad page: `size` is what was taken. What the fault takes away is not the file's page.
+Status take(Buffer& buffer, std::byte* page, std::uint64_t within, std::uint64_t& size) {
+  const PagePin pin{page};
+  const Status taken = buffer.take(page + within, size);
+  if (taken.has_value() || size <= buffer.bytes_to_page_end()) [[likely]] return taken;
+  size = buffer.bytes_to_page_end();
+  return buffer.take(page + within, size);
+}
+
 }  // namespace
 
 MemoryFileList& files_with_pages() { return with_pages; }
@@ -54,11 +63,7 @@ std::span<const std::byte> MemoryFile::archive_page(std::uint64_t index) const {
   return {archive_ + at, static_cast<std::size_t>(bytes)};
 }
 
-Result<std::byte*> MemoryFile::own_page(std::uint64_t index, Purpose purpose) {
-  if (std::byte* page = TRY(pages_.find(index)); page != nullptr) {
-    if (purpose == Purpose::write && pages_.has(index, PageTree::PageMark::clean)) pages_.set_mark(index, PageTree::PageMark::clean, false);
-    return page;
-  }
+[[gnu::noinline]] Result<std::byte*> MemoryFile::make_page(std::uint64_t index, Use use) {
   if (!room_for_page()) return Fail{Errno::nospc};
   auto* fresh = static_cast<std::byte*>(allocate_pages(1));
   if (fresh == nullptr) return Fail{Errno::nospc};
@@ -71,7 +76,7 @@ Result<std::byte*> MemoryFile::own_page(std::uint64_t index, Purpose purpose) {
   if (!in_all.linked()) with_pages.push_back(*this);
   pages_.set_mark(index, PageTree::PageMark::used, true);
   // A copy of the archive's bytes can be made again, as long as nobody writes to it.
-  if (purpose == Purpose::read && !from.empty()) pages_.set_mark(index, PageTree::PageMark::clean, true);
+  if (use == Use::read && !from.empty()) pages_.set_mark(index, PageTree::PageMark::clean, true);
   // Whoever has the archive's page mapped must see the new one from now on.
   if (!from.empty() && mappings != nullptr) invalidate_mappings(*this, index, 1);
   return fresh;
@@ -85,7 +90,7 @@ CallResult MemoryFile::read(std::uint64_t offset, Buffer& buffer) {
     if (piece > size - offset) piece = size - offset;
     if (piece > buffer.left()) piece = buffer.left();
     Status moved;
-    const Result<std::byte*> page = pages_.find(index);
+    const Result<std::byte*> page = pages_.find(index, Use::read);
     if (!page.has_value()) {
       moved = Fail{page.error()};
     } else if (*page != nullptr) {
@@ -111,41 +116,40 @@ CallResult MemoryFile::read(std::uint64_t offset, Buffer& buffer) {
   return done;
 }
 
+[[gnu::noinline]] Status MemoryFile::check_seals(std::uint64_t end) const {
+  const bool sealed = (seals_ & seal_write) != 0 || ((seals_ & seal_grow) != 0 && end > size);
+  return sealed ? Status{Fail{Errno::perm}} : Status{};
+}
+
 CallResult MemoryFile::write(std::uint64_t offset, Buffer& buffer) {
-  if ((seals_ & seal_write) != 0) return Fail{Errno::perm};
   if (buffer.left() == 0) return 0;
   if (offset >= max_file_size) return Fail{Errno::fbig};
+  if (seals_ != 0) [[unlikely]] TRY_VOID(check_seals(offset + buffer.left()));
   if (patches != nullptr) retire_patches(*this);
-  if ((seals_ & seal_grow) != 0 && offset + buffer.left() > size) return Fail{Errno::perm};
   if (offset > size) TRY_VOID(zero_within_page(size, base::align_up(size, page_size)));
-  std::uint64_t done = 0;
-  while (buffer.left() > 0 && offset < max_file_size) {
+  if (buffer.left() > max_file_size - offset) buffer = buffer.first(max_file_size - offset);
+  const std::uint64_t start = offset;
+  do {
     const std::uint64_t within = offset % page_size;
     std::uint64_t piece = page_size - within;
     if (piece > buffer.left()) piece = buffer.left();
-    const Result<std::byte*> page = own_page(offset / page_size, Purpose::write);
-    const PagePin pin{page.value_or(nullptr)};
-    Status moved = page.has_value() ? buffer.take(*page + within, piece) : Status{Fail{page.error()}};
-    if (!moved.has_value() && page.has_value() && piece > buffer.bytes_to_page_end()) [[unlikely]] {   // what lies before the bad page
-      piece = buffer.bytes_to_page_end();
-      moved = buffer.take(*page + within, piece);
-    }
-    if (!moved.has_value()) {
-      if (done > 0) break;
+    const Result<std::byte*> page = own_page(offset / page_size, Use::write);
+    const Status moved = page.has_value() ? take(buffer, *page, within, piece) : Status{Fail{page.error()}};
+    if (!moved.has_value()) [[unlikely]] {
+      if (offset > start) break;
       return Fail{moved.error()};
     }
     offset += piece;
-    done += piece;
     if (offset > size) size = offset;
-  }
+  } while (buffer.left() > 0);
   modified = changed = wall_time();
-  return done;
+  return offset - start;
 }
 
 // Clears the part of one page that is in the tree; elsewhere zeroes are implied, except in the archive.
 Status MemoryFile::zero_within_page(std::uint64_t offset, std::uint64_t end) {
   if (offset >= end || !pages_.holds(offset / page_size)) return {};
-  std::byte* const page = TRY(own_page(offset / page_size, Purpose::write));
+  std::byte* const page = TRY(own_page(offset / page_size, Use::write));
   std::memset(page + offset % page_size, 0, end - offset);
   return {};
 }
@@ -180,14 +184,14 @@ Result<FilePage> MemoryFile::page(std::uint64_t index, bool for_write) {
   if (index >= base::pages_for(size)) return Fail{Errno::fault};
   if (for_write && patches != nullptr) retire_patches(*this);
   if (pages_.holds(index)) {
-    const std::byte* page = TRY(own_page(index, for_write ? Purpose::write : Purpose::read));
+    const std::byte* page = TRY(own_page(index, for_write ? Use::write : Use::read));
     return FilePage{frame_of_page(page), own::account.slot(), page};
   }
   const std::span from = archive_page(index);
   const auto address = reinterpret_cast<std::uintptr_t>(from.data());
   if (!for_write && !from.empty() && base::is_aligned<std::uint64_t>(address, page_size) && archive::page_is_clean(from))
     return FilePage{archive::frame_of(from.data()), abi::container::archive, from.data()};
-  const std::byte* page = TRY(own_page(index, for_write ? Purpose::write : Purpose::read));
+  const std::byte* page = TRY(own_page(index, for_write ? Use::write : Use::read));
   return FilePage{frame_of_page(page), own::account.slot(), page};
 }
 
@@ -222,7 +226,7 @@ Status MemoryFile::zero_range(std::uint64_t offset, std::uint64_t end) {
     std::uint64_t stop = (index + 1) * page_size;
     if (stop > end) stop = end;
     // What the archive shows below can only be hidden by a page above it.
-    if (index < archive_pages) static_cast<void>(TRY(own_page(index, Purpose::write)));
+    if (index < archive_pages) static_cast<void>(TRY(own_page(index, Use::write)));
     if (offset % page_size == 0 && (stop % page_size == 0 || stop == size) && index >= archive_pages) {
       const std::uint64_t last = base::pages_for(end == size ? end : base::align_down(end, page_size));
       if (mappings != nullptr) invalidate_mappings(*this, index, last - index);
@@ -251,7 +255,7 @@ Status MemoryFile::allocate_range(std::uint32_t mode_flags, std::uint64_t offset
   if ((seals_ & seal_grow) != 0 && end > size) return Fail{Errno::perm};
   if ((mode_flags & fallocate_zero_range) != 0) TRY_VOID(zero_range(offset, end));
   for (std::uint64_t index = offset / page_size; index < base::pages_for(end); ++index) {
-    if (!archive_page(index).empty() || own_page(index, Purpose::write).has_value()) continue;
+    if (!archive_page(index).empty() || own_page(index, Use::write).has_value()) continue;
     pages_.release_range(base::pages_for(size), PageTree::no_page);  // nothing is left behind the end by a failure
     return Fail{Errno::nospc};
   }

@@ -28,8 +28,13 @@ class MemoryFile final : public Inode {
 
  private:
   friend class FileSweep;   // pager_files.cpp
-  enum class Purpose { read, write };
-  [[nodiscard]] Result<std::byte*> own_page(std::uint64_t index, Purpose purpose);
+  using Use = PageTree::Use;
+  [[nodiscard]] Result<std::byte*> own_page(std::uint64_t index, Use use) {
+    std::byte* const page = TRY(pages_.find(index, use));
+    return page != nullptr ? Result<std::byte*>{page} : make_page(index, use);
+  }
+  [[nodiscard]] Result<std::byte*> make_page(std::uint64_t index, Use use);
+  [[nodiscard]] Status check_seals(std::uint64_t end) const;   // of a write up to there
   [[nodiscard]] std::span<const std::byte> archive_page(std::uint64_t index) const;   // its bytes, at most a page
   [[nodiscard]] Status zero_within_page(std::uint64_t offset, std::uint64_t end);
   [[nodiscard]] Status zero_range(std::uint64_t offset, std::uint64_t end);

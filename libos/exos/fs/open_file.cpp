@@ -77,8 +77,8 @@ class RegularFile final : public File {
     if (buffer.left() == 0) return 0;
     const std::uint64_t limit = TRY(size_limit(offset));
     if ((inode->mode & 06000) != 0 && current_credentials().uid != 0) inode->mode &= ~06000u;
-    Buffer head = buffer.first(limit);
-    const CallResult done = inode->write(offset, head);
+    if (buffer.left() > limit) buffer = buffer.first(limit);   // the rest is never asked for
+    const CallResult done = inode->write(offset, buffer);
     if (done.has_value() && *done > 0) notify_file(*this, in_modify);
     return done;
   }

@@ -8,30 +8,14 @@
 
 namespace exos {
 
-void** PageTree::place_of(std::uint64_t index) const {
-  if (!covers(index)) return nullptr;
-  void** at = &root_;
-  for (std::uint32_t h = height_; h > 0 && *at != nullptr; --h)
-    at = &static_cast<Node*>(*at)->slot[index >> ((h - 1) * bits) & (fanout - 1)];
-  return *at == nullptr ? nullptr : at;
-}
-
-Result<std::byte*> PageTree::find(std::uint64_t index) {
-  constexpr auto used = static_cast<std::uintptr_t>(PageMark::used), swapped = static_cast<std::uintptr_t>(PageMark::swapped);
-  void** const place = place_of(index);
-  if (place == nullptr) return nullptr;
-  auto value = reinterpret_cast<std::uintptr_t>(*place);
-  if ((value & swapped) != 0) [[unlikely]] {
-    const auto slot = static_cast<std::uint32_t>(value >> base::page_bits);
-    std::byte* const home = swap::home_of(slot);
-    if (!restore_page(home)) return Fail{Errno::nomem};
-    swap::read(slot, home);
-    swap::drop(slot);
-    ++pager::counters_to_change().in;
-    value = reinterpret_cast<std::uintptr_t>(home);
-  }
-  *place = reinterpret_cast<void*>(value | used);
-  return reinterpret_cast<std::byte*>(value & ~mark_bits);
+Result<std::uintptr_t> PageTree::bring_back(std::uintptr_t place) {
+  const auto slot = static_cast<std::uint32_t>(place >> base::page_bits);
+  std::byte* const home = swap::home_of(slot);
+  if (!restore_page(home)) return Fail{Errno::nomem};
+  swap::read(slot, home);
+  swap::drop(slot);
+  ++pager::counters_to_change().in;
+  return reinterpret_cast<std::uintptr_t>(home);
 }
 
 bool PageTree::has(std::uint64_t index, PageMark mark) const {

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// What touches a program's memory, in assembly: a fault in it that the pager cannot resolve continues where it answers
+// "not done". Of what is in front of the fault some may have been moved, behind it nothing.
+#pragma once
+
+#include "base/std.hpp"
+
+namespace exos {
+
+extern "C" {
+bool exos_copy(void* to, const void* from, std::size_t size);
+bool exos_zero(void* to, std::size_t size);
+bool exos_exchange(std::uint32_t* word, std::uint32_t* expected, std::uint32_t fresh);
+bool exos_save_vector(void* to);
+bool exos_load_vector(const void* from);
+}
+
+// Copies from this size on go through vector registers, where that is wanted at all.
+inline constexpr std::size_t vector_copy_least = 512;
+
+// At start: looks at the processor, once; all are alike.
+void choose_copies();
+
+// Where a fault at `rip` is to continue that nothing can be done about; 0: it is not one of a copy.
+[[nodiscard]] std::uint64_t after_failed_copy(std::uint64_t rip);
+
+}  // namespace exos
