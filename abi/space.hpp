@@ -29,7 +29,13 @@ inline constexpr std::uint32_t map_soft0 = 1u << 4;
 inline constexpr std::uint32_t map_soft1 = 1u << 5;
 inline constexpr std::uint32_t map_replace = 1u << 8;  // map, map_new: what is mapped there is unmapped first
 inline constexpr std::uint32_t map_large = 1u << 9;    // map, map_new: 2 MiB pages; `address`, `frame` and `pages` are multiples of 512 pages
-inline constexpr std::uint32_t map_all_flags = 0x33f;
+// A protection key, 0..15, in bits 10..13: what may be done with pages of a key is said by each env's own register PKRU [intel/vol3 4.6.2].
+// Of map, map_new and protect; copy, clone, move and split keep the key that an entry has. Keys other than 0 are bad_argument where the
+// processor has none (cpu_pku in the information page). They forbid, never allow, and the calls that read or write memory of their
+// caller go by them too: bad_address.
+inline constexpr std::uint32_t map_key_shift = 10, map_keys = 0xfu << map_key_shift;
+[[nodiscard]] constexpr std::uint32_t map_key(std::uint32_t key) { return key << map_key_shift & map_keys; }
+inline constexpr std::uint32_t map_all_flags = 0x33f | map_keys;
 
 // `pages` counts 4 KiB pages, in large mappings too, and each of the 512 frames counts the mapping in its `maps`. unmap and
 // protect of a part of a large page, copy, move and clone of one, map with map_replace over a part: wrong_state; `split` it
@@ -71,6 +77,9 @@ inline constexpr std::uint64_t pte_present = 1ull << 0, pte_write = 1ull << 1, p
                                pte_owned = 1ull << 9, pte_soft0 = 1ull << 10, pte_soft1 = 1ull << 11,
                                pte_may_write = 1ull << 52, pte_may_execute = 1ull << 53, pte_no_execute = 1ull << 63;
 inline constexpr std::uint64_t pte_frame_mask = 0x000f'ffff'ffff'f000;
+inline constexpr std::uint32_t pte_key_shift = 59;
+inline constexpr std::uint64_t pte_keys = 0xfull << pte_key_shift;
+[[nodiscard]] constexpr std::uint32_t pte_key(std::uint64_t entry) { return static_cast<std::uint32_t>((entry & pte_keys) >> pte_key_shift); }
 
 // The page-table window: every space sees its own tables here, read-only (a recursive entry in slot 256).
 inline constexpr std::uint64_t window_slot = 256;

@@ -57,7 +57,7 @@
     "Makes an empty address space (two frames; its page tables are charged to the account as they come).") \
   AEGIS_CALL(13, space_update, (slot space, va ops, u64 count), u64, keeps, \
     "space: change (of another); authority: by the verb", "bad_argument again occupied out_of_range over_limit no_frame not_mapped wrong_state", \
-    "Carries out `count` (1..64) SpaceOps in order (right: change; slot 0: the own space). Value, on errors too: SpaceProgress. `again` when the budget is used up.") \
+    "Carries out `count` (1..64) SpaceOps in order (right: change; slot 0: the own space). A protection key among the flags is bad_argument where the processor has none. Value, on errors too: SpaceProgress. `again` when the budget is used up.") \
   AEGIS_CALL(14, space_link, (slot space, u32 index, slot source), none, keeps, \
     "space: change (of another); source: share", "bad_argument occupied wrong_state over_limit", \
     "Lets `space` (right: change; slot 0: the own space) see slot `index` (512 GiB, 0..255) of `source` (right: share). source 0: unlinks. One who may change `source` changes both.") \

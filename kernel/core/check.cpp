@@ -295,6 +295,7 @@ class Checker {
     expect((entry & abi::pte_write) == 0 || (entry & abi::pte_may_write) != 0, "writable above the ceiling", where);
     expect((entry & abi::pte_no_execute) != 0 || (entry & abi::pte_may_execute) != 0, "executable above the ceiling",
            where);
+    expect((entry & key_bits(k_.flags_astray)) == 0, "a key that the processor lacks", where);
     for (std::uint64_t f = first; f < first + n; ++f) {
       ++recount(f).maps;
       const FrameInfo& i = k_.frames[FrameNumber{f}];

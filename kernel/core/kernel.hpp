@@ -48,6 +48,7 @@ struct Kernel {
   std::uint64_t watched = 0;        // frames that somebody watches
   std::uint64_t views_changed = 0;  // how often something that linked slots show was taken away
   ConsoleState console;
+  std::uint64_t flags_astray = ~std::uint64_t{0};  // that `flags ^ map_read` of a small page must not have: keys among them, or not
   std::byte* recount = nullptr;  // the checker's memory; see check.hpp
 };
 

@@ -2,6 +2,7 @@
 #include "kernel/core/memory_map.hpp"
 
 #include "kernel/core/check.hpp"
+#include "kernel/core/page_entry.hpp"
 #include "kernel/core/program.hpp"
 #include "kernel/core/trace.hpp"
 
@@ -111,6 +112,7 @@ bool build_frame_table(Kernel& k, const BootRecord& record) {
   auto* table = reinterpret_cast<FrameInfo*>(arch::frame_memory(first) + layout.frames);
   auto* bitmap = reinterpret_cast<std::uint64_t*>(arch::frame_memory(first + info_pages));
   k.frames.attach(*info, table, bitmap, frames);
+  k.flags_astray = ~std::uint64_t{(page_flags ^ abi::map_read) | ((record.features & abi::cpu_pku) != 0 ? abi::map_keys : 0)};
   attach_tables(k, layout, arch::frame_memory(first), record.cpus);
   k.recount = arch::frame_memory(first + info_pages) + bitmap_size;
   for (std::uint32_t id = 0; id < record.cpus; ++id)

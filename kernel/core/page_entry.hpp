@@ -47,8 +47,14 @@ inline constexpr std::uint64_t pte_table =
   return i;
 }
 
+// Of a small page, but for its key.
+inline constexpr std::uint32_t page_flags = abi::map_all_flags & ~(abi::map_replace | abi::map_large | abi::map_keys);
+
+[[nodiscard]] constexpr std::uint64_t key_bits(std::uint64_t flags) {
+  return (flags & abi::map_keys) << (abi::pte_key_shift - abi::map_key_shift);
+}
 [[nodiscard]] constexpr std::uint64_t pte_permissions(std::uint32_t flags) {
-  return ((flags & abi::map_write) != 0 ? abi::pte_write : 0) |
+  return key_bits(flags) | ((flags & abi::map_write) != 0 ? abi::pte_write : 0) |
          ((flags & abi::map_execute) != 0 ? 0 : abi::pte_no_execute) |
          ((flags & abi::map_soft0) != 0 ? abi::pte_soft0 : 0) | ((flags & abi::map_soft1) != 0 ? abi::pte_soft1 : 0);
 }

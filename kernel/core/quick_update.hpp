@@ -51,9 +51,8 @@ namespace quick {
   return va / entry_span(2) == space.last_leaf_at ? space.last_leaf : walk_to_leaf(space, va);
 }
 
-inline constexpr std::uint64_t permission_bits = abi::pte_write | abi::pte_no_execute | abi::pte_soft0 | abi::pte_soft1;
-inline constexpr std::uint64_t rights_bits = abi::pte_write | abi::pte_no_execute;
-inline constexpr std::uint32_t page_flags = abi::map_all_flags & ~(abi::map_replace | abi::map_large);
+inline constexpr std::uint64_t rights_bits = abi::pte_write | abi::pte_no_execute | abi::pte_keys;   // that translations remember
+inline constexpr std::uint64_t permission_bits = rights_bits | abi::pte_soft0 | abi::pte_soft1;
 
 // What protecting asks of an entry and does to it.
 struct Protection {
@@ -66,12 +65,20 @@ struct Protection {
         mask{permission_bits | ((flags & abi::map_owned) != 0 ? 0 : abi::pte_owned)},
         bits{pte_permissions(flags)} {}
 };
-// By the flags that protect can have.
+// By the flags that protect can have, but for the key.
 inline constexpr std::array<Protection, page_flags + 1> protections = [] {
   std::array<Protection, page_flags + 1> all;
   for (std::uint32_t flags = 0; flags < all.size(); ++flags) all[flags] = Protection{flags};
   return all;
 }();
+
+[[nodiscard]] constexpr Protection protection(std::uint64_t flags) {
+  Protection to = protections[flags & page_flags];
+  to.bits |= key_bits(flags);
+  return to;
+}
+// Flags of a small page: readable, and with a key only where the processor has keys.
+[[nodiscard]] inline bool is_form(const Kernel& k, std::uint64_t flags) { return ((flags ^ abi::map_read) & k.flags_astray) == 0; }
 
 // Protects entries [at, end) until one lacks a right, and returns that or `end`. Nothing is written where nothing changes;
 // `first` and `last` say between which entries translations have changed (first null: none).
@@ -115,15 +122,14 @@ template <typename Sink>
 
 // `authority` and `frame` of an operation that has no use for them are 0.
 template <typename Sink>
-[[gnu::always_inline]] inline bool protect(Space& space, std::uint64_t va, std::uint64_t pages, std::uint64_t flags, Sink& sink) {
+[[gnu::always_inline]] inline bool protect(Kernel& k, Space& space, std::uint64_t va, std::uint64_t pages, std::uint64_t flags, Sink& sink) {
   const std::uint64_t index = entry_index(va, 1);
-  const bool form = ((flags & ~std::uint64_t{page_flags}) | (~flags & abi::map_read)) == 0 && is_page(va);
-  if (!form || pages - 1 >= table_entries - index) [[unlikely]] return false;
+  if (!is_form(k, flags) || !is_page(va) || pages - 1 >= table_entries - index) [[unlikely]] return false;
   std::uint64_t* table = leaf_table(space, va);
   if (table == nullptr) [[unlikely]] return false;
-  if (pages == 1) return protect_one(space, table[index], va, protections[flags & page_flags], sink);
+  if (pages == 1) return protect_one(space, table[index], va, protection(flags), sink);
   std::uint64_t *first = nullptr, *last = nullptr, *const begin = table + index, *const end = begin + pages;
-  const std::uint64_t* stopped = protect_run(protections[flags & page_flags], begin, end, first, last);
+  const std::uint64_t* stopped = protect_run(protection(flags), begin, end, first, last);
   const auto address_of = [&](const std::uint64_t* entry) {
     return va + static_cast<std::uint64_t>(entry - begin) * abi::page_size;
   };
@@ -154,8 +160,7 @@ template <typename Sink>
 // A fresh page, wherever it comes from.
 [[gnu::always_inline]] inline bool map_new(Kernel& k, Table& table, Space& space, std::uint64_t va, std::uint64_t flags,
                                            std::uint64_t authority) {
-  const bool form = ((flags & ~std::uint64_t{page_flags}) | (~flags & abi::map_read)) == 0 && is_page(va);
-  if (!form) return false;
+  if (!is_form(k, flags) || !is_page(va)) return false;
   Account* account = payer(k, table, authority);
   if (account == nullptr) return false;
   const bool owned = (flags & abi::map_owned) != 0;
@@ -169,7 +174,7 @@ template <typename Sink>
   const FrameNumber frame = account->allocate_plain(k);
   k.frames.note_mapped(frame, payer_of_space);
   constexpr std::uint64_t always = abi::pte_present | abi::pte_user | abi::pte_may_write | abi::pte_may_execute;
-  fill_entry(k, entry, frame.raw() << abi::page_bits | always | protections[flags & page_flags].bits | (owned ? abi::pte_owned : 0));
+  fill_entry(k, entry, frame.raw() << abi::page_bits | always | protection(flags).bits | (owned ? abi::pte_owned : 0));
   return true;
 }
 
@@ -182,7 +187,7 @@ template <typename Sink>
   if (op.reserved != 0) return false;
   const bool bare = op.authority == abi::no_slot && op.frame == 0;
   switch (op.verb) {
-    case abi::SpaceVerb::protect: return bare && quick::protect(space, op.address, op.pages, op.flags, sink);
+    case abi::SpaceVerb::protect: return bare && quick::protect(k, space, op.address, op.pages, op.flags, sink);
     case abi::SpaceVerb::unmap: return bare && op.pages == 1 && op.flags == 0 && quick::unmap(k, space, op.address, sink);
     case abi::SpaceVerb::map_new:
       return op.pages == 1 && op.frame == abi::any_frame.raw() &&

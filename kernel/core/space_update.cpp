@@ -25,7 +25,6 @@ struct VerbForm {
   FrameField frame;
 };
 
-using quick::page_flags;
 constexpr VerbForm no_verb{~0u, 0, false, FrameField::unused};  // no flags satisfy it
 constexpr VerbForm mapping{abi::map_read, abi::map_all_flags, true, FrameField::frame};
 constexpr std::array<VerbForm, 9> forms{
@@ -33,7 +32,7 @@ constexpr std::array<VerbForm, 9> forms{
     mapping,                                                                         // map
     mapping,                                                                         // map_new
     VerbForm{0, 0, false, FrameField::unused},                                       // unmap
-    VerbForm{abi::map_read, page_flags, false, FrameField::unused},                  // protect
+    VerbForm{abi::map_read, page_flags | abi::map_keys, false, FrameField::unused},  // protect
     VerbForm{abi::map_read, page_flags, true, FrameField::frame},                    // copy
     VerbForm{0, abi::map_read | abi::map_write, true, FrameField::unused},           // clone
     VerbForm{0, 0, false, FrameField::address},                                      // move
@@ -55,7 +54,8 @@ FrameNumber named(const SpaceOp& op, std::uint64_t page) {
 Status SpaceUpdate::check_form(const SpaceOp& op) const {
   const VerbForm& form = forms[masked_index(std::to_underlying(op.verb), forms.size())];
   const std::uint32_t astray = (op.flags & form.required_flags) ^ form.required_flags;
-  if ((astray | (op.flags & ~form.allowed_flags) | op.reserved) != 0 || op.pages == 0) [[unlikely]]
+  const std::uint32_t allowed = form.allowed_flags & ~static_cast<std::uint32_t>(k_.flags_astray & abi::map_keys);
+  if ((astray | (op.flags & ~allowed) | op.reserved) != 0 || op.pages == 0) [[unlikely]]
     return fail(Error::bad_argument);
   if (!form.authority && op.authority != abi::no_slot) [[unlikely]] return fail(Error::bad_argument);
   if ((op.flags & abi::map_large) != 0) {
@@ -362,8 +362,9 @@ Status SpaceUpdate::copy(const SpaceOp& op, std::uint64_t& pages) {
     const FrameNumber shared = pte_frame(entry);
     const FrameInfo& info = k_.frames[shared];
     const bool alone = info.maps == 1 && info.refs == 0 && info.use == FrameUse::plain;
+    const std::uint64_t key = entry & abi::pte_keys;
     if (alone && info.owner == frame_index(by.account)) {
-      const std::uint64_t value = make_pte(shared, op.flags, may_all);
+      const std::uint64_t value = make_pte(shared, op.flags, may_all) | key;
       const std::uint64_t old = change_entry(entry, ~pte_changed_by_cpu, value);
       if (((old ^ value) & quick::rights_bits) != 0) pending_.changed(va);
       return {};
@@ -371,7 +372,7 @@ Status SpaceUpdate::copy(const SpaceOp& op, std::uint64_t& pages) {
     TRY_VOID(afford(fresh_steps));
     const FrameNumber own = TRY(by.account->allocate(k_, named(op, page), FrameUse::plain, Contents::overwritten));
     arch::copy_frame(own, shared);
-    put(entry, va, make_pte(own, op.flags, may_all));
+    put(entry, va, make_pte(own, op.flags, may_all) | key);
     return {};
   });
 }

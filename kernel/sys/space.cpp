@@ -65,7 +65,7 @@ namespace {
 }
 [[gnu::noinline, clang::no_stack_protector]] Answer protect_own(Calls& calls, RawArguments raw, Space& own) {
   FlushNow flush{calls.k, own};
-  const bool done = (raw[2] | raw[5]) == 0 && quick::protect(own, raw[3], raw[4], raw[1] >> 32, flush);
+  const bool done = (raw[2] | raw[5]) == 0 && quick::protect(calls.k, own, raw[3], raw[4], raw[1] >> 32, flush);
   return done ? answer(raw[4]) : decoded(calls, raw);
 }
 [[gnu::noinline, clang::no_stack_protector]] Answer unmap_own(Calls& calls, RawArguments raw, Space& own) {

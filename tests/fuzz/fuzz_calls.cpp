@@ -184,7 +184,7 @@ class Fuzzer {
     const auto verb = static_cast<abi::SpaceVerb>(chosen < 240 ? chosen % 7 + 1 : chosen);
     const std::uint8_t raw = in_.byte();
     const std::uint32_t flags = (raw & 0x3fu) | ((raw & 0x40) != 0 ? abi::map_replace : 0) |
-                                ((raw & 0x80) != 0 && (raw & 0x3f) < 8 ? 0 : abi::map_read);
+                                ((raw & 0x80) != 0 && (raw & 0x3f) < 8 ? 0 : abi::map_read) | (chosen % 4 == 0 ? abi::map_key(raw) : 0);
     abi::SpaceOp op{verb,
                     flags,
                     CapSlot{in_.byte() % slots},
@@ -204,6 +204,7 @@ class Fuzzer {
     if (bare) op.authority = abi::no_slot;
     if (verb == abi::SpaceVerb::unmap || verb == abi::SpaceVerb::move) op.flags = 0;
     if (verb == abi::SpaceVerb::protect || verb == abi::SpaceVerb::copy) op.flags &= ~abi::map_replace;
+    if (verb == abi::SpaceVerb::copy) op.flags &= ~abi::map_keys;
     if (verb == abi::SpaceVerb::clone) op.flags &= abi::map_read | abi::map_write;
     if (verb == abi::SpaceVerb::map) op.frame = frames_ + in_.byte() % 16;
     else if (verb == abi::SpaceVerb::map_new || verb == abi::SpaceVerb::copy)

@@ -281,6 +281,7 @@ class Actor {
     if (one_in(2)) flags |= abi::map_owned;
     if (one_in(4)) flags |= abi::map_replace;
     if (one_in(8)) flags |= abi::map_soft0;
+    if (one_in(6)) flags |= abi::map_key(static_cast<std::uint32_t>(below(16)));
     return large ? flags | abi::map_large : flags;
   }
 
@@ -300,6 +301,7 @@ class Actor {
           .frame = 0};
     if (maps || verb == SpaceVerb::copy || verb == SpaceVerb::protect) op.flags = map_flags(large && maps);
     if (verb == SpaceVerb::protect || verb == SpaceVerb::copy) op.flags &= ~(one_in(24) ? 0u : abi::map_replace);
+    if (verb == SpaceVerb::copy) op.flags &= ~(one_in(24) ? 0u : abi::map_keys);
     if (verb == SpaceVerb::clone) op.flags = one_in(2) ? abi::map_write : abi::map_read;
     if (maps) op.authority = authority(verb == SpaceVerb::map && one_in(2) ? Kind::frames : Kind::account);
     if (verb == SpaceVerb::copy) op.authority = authority(Kind::account);

@@ -85,6 +85,21 @@ TEST_F(LargePages, ProtectedAsAWhole) {
   EXPECT_EQ(update(SpaceVerb::protect, rw | owned, va, big), Error::missing_right) << "given up for good";
 }
 
+TEST_F(LargePages, KeysOfLargePages) {
+  ASSERT_EQ(map_new(va, 2 * big, rw | owned | large | abi::map_key(5)), Error::none);
+  EXPECT_EQ(abi::pte_key(entry(va + big * page)), 5u);
+  ASSERT_EQ(update(SpaceVerb::protect, rw | owned | abi::map_key(12), va, big), Error::none);
+  EXPECT_EQ(abi::pte_key(entry(va)), 12u);
+  EXPECT_EQ(abi::pte_key(entry(va + big * page)), 5u);
+  ASSERT_EQ(update(SpaceVerb::split, 0, va, big), Error::none);
+  EXPECT_EQ(abi::pte_key(entry(va)), 12u);
+  EXPECT_EQ(abi::pte_key(entry(va + 511 * page)), 12u);
+  ASSERT_EQ(update(SpaceVerb::unmap, 0, va, 2 * big), Error::none);
+  const std::uint64_t run = aligned_run();
+  ASSERT_EQ(update(SpaceVerb::map, ro | large | abi::map_replace | abi::map_key(7), va, big, run, abi::boot::account), Error::none);
+  EXPECT_EQ(abi::pte_key(entry(va)), 7u);
+}
+
 TEST_F(LargePages, SplitKeepsAllButTheSize) {
   ASSERT_EQ(map_new(va, 2 * big, rw | owned | large | abi::map_soft1), Error::none);
   const std::uint64_t before = entry(va), used = w.frames_used();

@@ -240,4 +240,61 @@ TEST_F(Spaces, OwnMemoryGoneIsBadAddress) {
   (void)info;
 }
 
+// --- protection keys ---------------------------------------------------------------------------------------------------
+
+constexpr std::uint32_t key_of(std::uint64_t entry) { return abi::pte_key(entry); }
+
+TEST_F(Spaces, KeysOfMapMapNewAndProtect) {
+  const std::uint64_t frame = w.call(Call::frame_alloc, {account, any, 1, 0, 0}).value;
+  for (std::uint32_t key = 0; key < 16; ++key) {
+    const std::uint64_t at = va + key * 0x1'0000ull;
+    ASSERT_EQ(w.map_new(CapSlot{20}, at, 3, rw | owned | abi::map_key(key)), Error::none);
+    EXPECT_EQ(key_of(entry(at)), key);
+    const std::uint64_t before = entry(at);
+    ASSERT_EQ(w.update(CapSlot{20}, {SpaceVerb::protect, rw | owned | abi::map_key(15 - key), abi::no_slot, 0, at, 1, 0}), Error::none);
+    EXPECT_EQ(entry(at), (before & ~abi::pte_keys) | std::uint64_t{15 - key} << abi::pte_key_shift) << "nothing else";
+    ASSERT_EQ(w.update(CapSlot{20}, {SpaceVerb::protect, rw | owned | abi::map_key(3), abi::no_slot, 0, at, 3, 0}), Error::none);
+    EXPECT_EQ(key_of(entry(at + 0x2000)), 3u);
+    ASSERT_EQ(w.update(CapSlot{20}, {SpaceVerb::map, ro | abi::map_replace | abi::map_key(key), abi::boot::account, 0, at, 1, frame}), Error::none);
+    EXPECT_EQ(key_of(entry(at)), key);
+  }
+}
+
+TEST_F(Spaces, KeysAreKept) {
+  ASSERT_EQ(w.call(Call::space_create, {account, 21, any}).error, Error::none);
+  ASSERT_EQ(w.map_new(CapSlot{20}, va, 2, rw | owned | abi::map_key(9)), Error::none);
+  ASSERT_EQ(w.update(CapSlot{20}, {SpaceVerb::copy, rw | owned, abi::boot::account, 0, va, 1, any}), Error::none);
+  EXPECT_EQ(key_of(entry(va)), 9u) << "a page of one's own alone";
+  ASSERT_EQ(w.update(CapSlot{21}, {SpaceVerb::clone, ro, CapSlot{20}, 0, va, 2, 0}), Error::none);
+  EXPECT_EQ(key_of(entry(va, 21)), 9u);
+  EXPECT_EQ(key_of(entry(va)), 9u);
+  ASSERT_EQ(w.update(CapSlot{21}, {SpaceVerb::copy, rw | owned, abi::boot::account, 0, va, 1, any}), Error::none);
+  EXPECT_EQ(key_of(entry(va, 21)), 9u) << "a copy in a new frame";
+  ASSERT_EQ(w.update(CapSlot{21}, {SpaceVerb::move, 0, abi::no_slot, 0, 0x4000'0000, 2, va}), Error::none);
+  EXPECT_EQ(key_of(entry(0x4000'1000, 21)), 9u);
+  for (const SpaceVerb verb : {SpaceVerb::copy, SpaceVerb::clone, SpaceVerb::unmap, SpaceVerb::move, SpaceVerb::split}) {
+    const bool by_account = verb == SpaceVerb::copy, by_space = verb == SpaceVerb::clone;
+    EXPECT_EQ(w.update(CapSlot{21}, {verb, (by_account || by_space ? ro : 0) | abi::map_key(1),
+                                     by_account ? abi::boot::account : by_space ? CapSlot{20} : abi::no_slot, 0, va, 1,
+                                     by_account ? any : verb == SpaceVerb::move ? va + 0x10'0000 : 0}),
+              Error::bad_argument) << "has no key of its own to give";
+  }
+}
+
+TEST(Keys, RefusedWhereTheProcessorHasNone) {
+  World w{0};
+  ASSERT_EQ(w.call(Call::space_create, {account, 20, any}).error, Error::none);
+  ASSERT_EQ(w.map_new(CapSlot{20}, va, 1, rw | owned), Error::none);
+  const std::uint64_t frame = w.call(Call::frame_alloc, {account, any, 1, 0, 0}).value;
+  for (std::uint32_t key = 1; key < 16; ++key) {
+    EXPECT_EQ(w.map_new(CapSlot{20}, va + 0x1000, 1, rw | owned | abi::map_key(key)), Error::bad_argument);
+    EXPECT_EQ(w.map_new(CapSlot{20}, 0x4000'0000, 512, rw | owned | abi::map_large | abi::map_key(key)), Error::bad_argument);
+    EXPECT_EQ(w.update(CapSlot{20}, {SpaceVerb::map, ro | abi::map_key(key), abi::boot::account, 0, va + 0x1000, 1, frame}), Error::bad_argument);
+    EXPECT_EQ(w.update(CapSlot{20}, {SpaceVerb::protect, rw | owned | abi::map_key(key), abi::no_slot, 0, va, 1, 0}), Error::bad_argument);
+  }
+  EXPECT_EQ(w.entry(w.space_at(CapSlot{20}), va) & abi::pte_keys, 0u);
+  EXPECT_EQ(w.entry(w.space_at(CapSlot{20}), va + 0x1000), 0u);
+  EXPECT_EQ(w.problems(), "");
+}
+
 }  // namespace

@@ -63,7 +63,7 @@ std::vector<std::byte> tiny_program() {
 
 }  // namespace
 
-World::World() {
+World::World(std::uint64_t features) {
   reset();
   std::vector<std::byte> archive;
   append_member(archive, abi::boot::init_path, tiny_program());
@@ -77,7 +77,8 @@ World::World() {
                                         .reserved = reserved,
                                         .archive = {archive_start, archive_start + archive.size()},
                                         .command_line = "unit test",
-                                        .cpus = cpu_count};
+                                        .cpus = cpu_count,
+                                        .features = features};
   if (!aegis::traps::start(record)) {
     std::fprintf(stderr, "%s", machine().log.c_str());
     std::abort();

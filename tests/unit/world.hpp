@@ -25,7 +25,7 @@ struct Reply {
 
 class World {
  public:
-  World();  // boots; aborts when that fails
+  explicit World(std::uint64_t features = abi::cpu_pku);  // boots; aborts when that fails
 
   // The call of whoever runs on the processor.
   Reply call(Call number, std::initializer_list<std::uint64_t> arguments = {});
