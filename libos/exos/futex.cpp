@@ -27,9 +27,11 @@ Result<Key> key_of(std::uint64_t address, bool is_private) {
   if (is_private) return Key{&memory, address};
   const Vma* area = memory.find(address);
   if (area == nullptr) return Fail{Errno::fault};
-  // What nobody may read has no word, and a word that never changes has nobody to be waited for.
-  if (area->prot == 0 || (!area->inode && (area->prot & prot_write) == 0)) return Fail{Errno::fault};
-  if ((area->flags & map_shared) == 0) return Key{&memory, address};
+  if ((area->flags & map_shared) == 0) {
+    // What nobody may read has no word, and a word that never changes has nobody to be waited for.
+    if (area->prot == 0 || (!area->inode && (area->prot & prot_write) == 0)) return Fail{Errno::fault};
+    return Key{&memory, address};
+  }
   return Key{area->inode.get(), area->file_page * abi::page_size + (address - area->start)};
 }
 

@@ -58,6 +58,11 @@ constexpr std::size_t batch = 16;
 constinit std::array<void*, batch> ready_pages{};
 constinit std::size_t ready_count = 0;
 
+void spare(FreeRun** at) {
+  FreeRun* run = std::exchange(*at, (*at)->next);
+  run->next = std::exchange(spare_runs, run);
+}
+
 std::uint64_t take_addresses(std::size_t pages) {
   for (FreeRun** at = &free_runs; *at != nullptr; at = &(*at)->next) {
     FreeRun* run = *at;
@@ -65,23 +70,29 @@ std::uint64_t take_addresses(std::size_t pages) {
     const std::uint64_t address = run->address;
     run->address += pages * abi::page_size;
     run->pages -= pages;
-    if (run->pages == 0) {
-      *at = run->next;
-      run->next = spare_runs;
-      spare_runs = run;
-    }
+    if (run->pages == 0) spare(at);
     return address;
   }
   if (!base::range_within(next_address, pages * abi::page_size, abi::map::state_swap)) return 0;
   return std::exchange(next_address, next_address + pages * abi::page_size);
 }
 
-// Without a record the addresses are lost, which costs nothing but page-table entries.
+// Joined with the runs next to it, if they are among the first: others were given back long ago, and looking on would take long where
+// they are many. Without a record the addresses are lost, which costs nothing but page-table entries.
 void return_addresses(std::uint64_t address, std::size_t pages) {
-  for (FreeRun* run = free_runs; run != nullptr; run = run->next) {
-    if (run->address + run->pages * abi::page_size == address) { run->pages += pages; return; }
-    if (address + pages * abi::page_size == run->address) { run->address = address; run->pages += pages; return; }
-    if (run->next == nullptr) break;
+  constexpr int most_looked_at = 64;
+  int looked_at = 0;
+  for (FreeRun** at = &free_runs; *at != nullptr && looked_at < most_looked_at;) {
+    FreeRun& run = **at;
+    const bool below = run.address + run.pages * abi::page_size == address;
+    if (!below && address + pages * abi::page_size != run.address) {
+      at = &run.next;
+      ++looked_at;
+      continue;
+    }
+    if (below) address = run.address;
+    pages += run.pages;
+    spare(at);
   }
   if (spare_runs == nullptr) {
     auto* records = static_cast<FreeRun*>(allocate(sizeof(FreeRun) * 32));
@@ -104,12 +115,24 @@ bool map_pages(std::uint64_t address, std::size_t pages) {
   return false;
 }
 
+// How many pages, at most `wanted`, to take at once: as many as there are together among the runs that came back last. New addresses
+// only where there are none, so that pages which come and go do not use up ever more of them.
+std::size_t pages_together(std::size_t wanted) {
+  constexpr int most_looked_at = 8;
+  std::size_t most = free_runs == nullptr ? wanted : 0;
+  int looked_at = 0;
+  for (const FreeRun* run = free_runs; run != nullptr && most < wanted && looked_at < most_looked_at; run = run->next, ++looked_at)
+    most = std::max(most, std::min(run->pages, wanted));
+  return most;
+}
+
 void refill_ready_pages() {
   // Fewer at a time when memory is short.
   for (std::size_t wanted = batch; wanted > 0; wanted /= 4) {
-    const std::uint64_t address = take_addresses(wanted);
-    if (address == 0 || !map_pages(address, wanted)) continue;
-    for (std::size_t i = wanted; i > 0; --i)
+    const std::size_t pages = pages_together(wanted);
+    const std::uint64_t address = take_addresses(pages);
+    if (address == 0 || !map_pages(address, pages)) continue;
+    for (std::size_t i = pages; i > 0; --i)
       ready_pages[ready_count++] = reinterpret_cast<void*>(address + (i - 1) * abi::page_size);
     return;
   }

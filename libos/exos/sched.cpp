@@ -138,17 +138,25 @@ void leave_until_chosen(Task& self, Task* next) {
   sched::wait_until_chosen(self);
 }
 
-// Gives the processor to the next ready task, or to the root env. The lock is not held on return, unless by `self` going on.
+// Gives the processor to the root env, which looks at timers and console. The lock is held again on return.
+[[gnu::noinline]] void leave_to_root(Task& self, std::atomic_ref<std::uint32_t> attention) {
+  leave_until_chosen(self, nullptr);
+  sched::lock();
+  attention.fetch_and(~attention_resched, std::memory_order_relaxed);
+}
+
+// Gives the processor to the next ready task, or to the root env: after the end of a slice that one is first, or tasks that wait for one
+// another all the time would keep it from looking. An end that comes in leaving is heeded at the next turn.
 void switch_away(Task& self) {
   const std::uint64_t time_ns = account_time(self);
+  const std::atomic_ref attention{task_area(*self.area).attention};
+  if ((attention.load(std::memory_order_relaxed) & attention_resched) != 0) [[unlikely]] return leave_to_root(self, attention);
   Processor& processor = own_processor();
   Task* next = take_ready(processor);
   if (next != nullptr) choose(processor, *next, time_ns);
   if (next == &self) return;
   leave_until_chosen(self, next);
   sched::lock();
-  // A slice begins: that the one before was over is no news.
-  std::atomic_ref{current_area().attention}.fetch_and(~attention_resched, std::memory_order_relaxed);
 }
 
 // Whether a signal, or the end, waits for the task; where nothing is pending at all that is seen here.
@@ -231,9 +239,11 @@ Status block(abi::Nanoseconds deadline, Interruptible interruptible) {
   self.timed_out = false;
   self.interruptible = may_interrupt;
   self.state = TaskState::waiting;
-  self.sleep.owner = &self;
-  self.sleep.fire = on_sleep_over;
-  if (deadline != abi::forever) arm(self.sleep, deadline);
+  if (deadline != abi::forever) {
+    self.sleep.owner = &self;
+    self.sleep.fire = on_sleep_over;
+    arm(self.sleep, deadline);
+  }
   switch_away(self);
   if (deadline != abi::forever) cancel(self.sleep);
   reap();
