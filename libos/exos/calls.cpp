@@ -15,6 +15,7 @@
 #include "libos/exos/rseq.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/strace.hpp"
+#include "libos/exos/trace/trace.hpp"
 #include "base/format.hpp"
 
 namespace exos {
@@ -55,6 +56,8 @@ std::uint64_t to_register(const CallResult& result) {
 }
 
 }  // namespace
+
+[[nodiscard]] std::uint64_t run_any_call(Task& task, Frame& frame);
 
 CallResult dispatch(std::uint64_t number, const Arguments& arguments) { return call_handler(number, arguments); }
 
@@ -139,7 +142,7 @@ CallResult dispatch_with_room(std::uint64_t number, const Arguments& arguments, 
 }
 
 // For --strace and --syscall-summary.
-[[gnu::noinline]] CallResult run_watched(std::uint64_t number, const Arguments& given) {
+[[gnu::noinline]] CallResult run_shown(std::uint64_t number, const Arguments& given) {
   const Arguments arguments = given;   // the call may replace the frame
   strace_enter(number, arguments);
   summary_count(number);
@@ -182,12 +185,25 @@ CallResult dispatch_with_room(std::uint64_t number, const Arguments& arguments, 
   return to_register(result);
 }
 
+// A call of a task that is watched: shown, or traced, or both.
+[[gnu::noinline]] std::uint64_t run_watched(Task& task, Frame& frame) {
+  return task.trace != nullptr ? trace::run_call(task, frame) : run_any_call(task, frame);
+}
+
 void tell_out_of_memory() {
   const base::Text<160> line{"exo: {}: out of memory: killed (a larger -m gives more)\n", std::string_view{current().name}};
   link::log_line(line.view());
 }
 
 }  // namespace
+
+// The call that the frame says; what the program finds in rax.
+std::uint64_t run_any_call(Task& task, Frame& frame) {
+  const std::uint64_t number = frame.call, failures = memory_failures;
+  const auto& arguments = *reinterpret_cast<const Arguments*>(&frame.rdi);
+  const CallResult result = watching ? run_shown(number, arguments) : dispatch(number, arguments);
+  return result ? *result : settle_failure(task, number, arguments, result, memory_failures != failures);
+}
 
 namespace {
 
@@ -203,7 +219,7 @@ enum class Way { direct, trapped };
   const std::uint64_t number = frame->call;
   const auto& arguments = *reinterpret_cast<const Arguments*>(&frame->rdi);
   const std::uint64_t failures = memory_failures;
-  CallResult result = watching ? run_watched(number, arguments) : call_handler(number, arguments);
+  CallResult result = task.watched ? CallResult{run_watched(task, *frame)} : call_handler(number, arguments);
   if (!result) [[unlikely]] result = settle_failure(task, number, arguments, result, memory_failures != failures);
   if (task.frame_replaced) [[unlikely]] leave_frame(task);
   else frame->rax = *result;
@@ -246,6 +262,9 @@ void exos_program_exception(Frame* frame) {
   constexpr std::uint64_t page_fault = 14;
   SignalInfo info{};
   constexpr std::uint64_t debug = 1;
+  // It was between a site and its stub on another processor when the patched pages went.
+  if (frame->vector == page_fault && task.process->memory->unpatched) [[unlikely]]
+    frame->rip = site_of(*task.process->memory, frame->rip);
   // One step of the program is a whole call; in the library TF would be the library's own fault.
   if (frame->vector == debug && step_out(*task.process->memory, frame->rip)) {
     sched::unlock();

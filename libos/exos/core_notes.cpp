@@ -6,6 +6,7 @@
 #include "libos/exos/cpu_timers.hpp"
 #include "libos/exos/patch.hpp"
 #include "libos/exos/signal_frame.hpp"
+#include "libos/exos/trace/registers.hpp"
 
 namespace exos {
 
@@ -22,11 +23,10 @@ struct ThreadStatus {             // struct elf_prstatus
   std::uint64_t pending, blocked;
   std::int32_t pid, parent, group, session;
   std::uint64_t seconds, microseconds, times[6];   // of the thread, user and system in one
-  std::uint64_t first_registers[15];               // as Frame begins
-  std::uint64_t call, rip, cs, rflags, rsp, ss, fs_base, gs_base, segments[4];
+  trace::UserRegisters registers;
   std::uint32_t has_vector_state, pad2;
 };
-static_assert(sizeof(ThreadStatus) == 336 && offsetof(Frame, call) == sizeof ThreadStatus::first_registers);
+static_assert(sizeof(ThreadStatus) == 336);
 
 struct ProcessInfo {              // struct elf_prpsinfo
   char state, state_name, zombie, nice;
@@ -45,15 +45,14 @@ ThreadStatus status_of(Task& task, std::int32_t signal) {
   const std::uint64_t time_ns = thread_time_ns(task);
   const Process& process = *task.process;
   const Frame& f = *task.frame;
+  std::uint64_t fs_base;
+  asm volatile("rdfsbase %0" : "=r"(fs_base));
   ThreadStatus status{.signal = signal, .current = static_cast<std::int16_t>(signal), .pending = task.signals.pending.set,
                       .blocked = task.signals.mask, .pid = number(task.tid), .group = number(process.group),
                       .session = number(process.session), .seconds = time_ns / second,
-                      .microseconds = time_ns % second / 1000, .call = f.call, .rip = f.rip, .cs = f.cs, .rflags = f.rflags,
-                      .rsp = f.rsp, .ss = f.ss, .has_vector_state = 1};
+                      .microseconds = time_ns % second / 1000, .registers = trace::registers_of(f, fs_base), .has_vector_state = 1};
   if (process.parent != nullptr) status.parent = number(process.parent->pid);
-  if (f.call == ~std::uint64_t{0}) status.rip = site_of(*process.memory, f.rip);
-  std::memcpy(status.first_registers, &f, sizeof status.first_registers);
-  asm volatile("rdfsbase %0" : "=r"(status.fs_base));
+  if (f.call == ~std::uint64_t{0}) status.registers.rip = site_of(*process.memory, f.rip);
   return status;
 }
 

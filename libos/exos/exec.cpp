@@ -14,6 +14,7 @@
 #include "libos/exos/quick_calls.hpp"
 #include "libos/exos/run_description.hpp"
 #include "libos/exos/sched.hpp"
+#include "libos/exos/trace/trace.hpp"
 #include "libos/exos/vdso.hpp"
 #include "libos/rt/calls.hpp"
 
@@ -283,7 +284,7 @@ Status execute(ExecRequest request) {
     static_cast<void>(futex::wake_address(task.clear_child_tid, 1));
   process.memory = fresh;
   if (!fresh->space.enter()) __builtin_trap();
-  task.tid = process.pid;
+  const std::uint32_t old_tid = std::exchange(task.tid, process.pid);
   refresh_quick_answers(task);
   end_of_vfork(task);
   task.files = std::move(files);
@@ -292,6 +293,7 @@ Status execute(ExecRequest request) {
   set_name(task, request.path.view());
   start_frame(task, loaded.entry, stack);
   exos_program_starts();
+  if (!trace::all().empty()) [[unlikely]] trace::executed(task, old_tid, *old);
   return {};
 }
 

@@ -5,6 +5,7 @@
 
 #include "libos/exos/calls.hpp"
 #include "libos/exos/sched.hpp"
+#include "libos/exos/trace/trace.hpp"
 
 namespace exos {
 
@@ -94,11 +95,12 @@ void inherit(const Task& parent, Task& child, const CloneRequest& request) {
   if ((request.flags & clone_child_settid) != 0) child.set_child_tid = request.child_tid;
   *child.frame = *parent.frame;
   child.frame->rax = 0;
-  child.frame->call = ~std::uint64_t{0};
+  if (child.trace == nullptr) child.frame->call = ~std::uint64_t{0};
   if (request.stack_pointer != 0) child.frame->rsp = request.stack_pointer;
 }
 
 void discard_task(Task& task) {
+  if (task.trace != nullptr) trace::end(*task.trace);
   task.in_process.unlink();
   --task.process->tasks_alive;
   task.process = nullptr;
@@ -138,6 +140,7 @@ CallResult clone_task(const CloneRequest& request) {
   Task& child = **made;
   Status ready = share_files(self, child, request.flags);
   if ((request.flags & clone_parent_settid) != 0) static_cast<void>(write_user(request.parent_tid, child.tid));   // as Linux: no failure
+  if (ready && self.trace != nullptr) [[unlikely]] ready = trace::follow(self, child, request);
   std::optional<std::uint64_t> descriptor;
   if (ready && (request.flags & clone_pidfd) != 0) ready = give_descriptor(self, *process, request.pidfd, descriptor);
   if (!ready) {
@@ -151,6 +154,7 @@ CallResult clone_task(const CloneRequest& request) {
   inherit(self, child, request);
   if (!thread) {
     process->pid = child.tid;
+    process->creator = self.tid;
     process->parent = (request.flags & clone_parent) != 0 && parent.parent != nullptr ? parent.parent : &parent;
     processes().push_back(*process);
   }
@@ -158,7 +162,11 @@ CallResult clone_task(const CloneRequest& request) {
   std::byte* vector_state = vector_buffer(*child.area);
   save_vector(vector_state);
   start_task(child, vector_state);
-  if ((request.flags & clone_vfork) != 0) wait_for_vfork(self, child);
+  if (self.trace != nullptr) [[unlikely]] trace::cloned(self, tid, request);
+  if ((request.flags & clone_vfork) != 0) {
+    wait_for_vfork(self, child);
+    if (self.trace != nullptr) [[unlikely]] trace::vfork_done(self, tid);
+  }
   return tid;
 }
 

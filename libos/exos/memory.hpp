@@ -96,7 +96,7 @@ class Memory {
   SwapMap swapped;               // pages of private areas that lie in the swap object, by their address in the area
   base::ListLink in_all;         // all_memories()
   std::uint64_t counted_pages = 0;   // by the pager, before force was at work
-  bool unpatched = false;        // the program steps through its code: no patched pages (patch.cpp)
+  bool unpatched = false;        // it is traced, or steps through its code: no patched pages (patch.cpp)
   // How many bytes from `start` on, at most `size`, lie in areas that allow `prot`.
   [[nodiscard]] std::uint64_t reach(std::uint64_t start, std::uint64_t size, std::uint32_t prot);
 

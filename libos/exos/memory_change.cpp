@@ -236,7 +236,6 @@ Result<Ref<Memory>> Memory::fork() {
   child->auxv_start = auxv_start;
   child->auxv_end = auxv_end;
   child->next_parking = next_parking;
-  child->unpatched = unpatched;
   TRY_VOID(swap::copy(*this, *child));
   constexpr std::uint32_t not_copied = vma_not_in_child | vma_zero_in_child;
   for (const Vma* area : areas)

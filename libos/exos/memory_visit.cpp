@@ -3,6 +3,7 @@
 
 #include "libos/exos/memory_internal.hpp"
 #include "libos/exos/pager_internal.hpp"
+#include "libos/exos/patch.hpp"
 #include "libos/rt/kinds.hpp"
 
 namespace exos {
@@ -20,19 +21,33 @@ bool ready(Memory& memory, std::uint64_t page, bool writes) {
   return memory.fault(page, fault_user | (writes ? fault_write : 0), code);
 }
 
+// Calls move(address, done, n) for each page of the range, with the env in that space.
 template <typename Move>
-Status visit(Memory& memory, std::uint64_t address, std::size_t size, bool writes, Move move) {
+Status visit(Memory& memory, std::uint64_t address, std::size_t size, Move move) {
   if (!is_program_range(address, size)) return Fail{Errno::fault};
   pager::Visitor visitor;
   visitor.go(memory.space);
   for (std::size_t done = 0; done < size;) {
     const std::uint64_t at = address + done, page = base::align_down(at, abi::page_size);
     const std::size_t n = std::min<std::size_t>(size - done, page + abi::page_size - at);
-    if (!ready(memory, page, writes)) return Fail{Errno::fault};
-    move(at, done, n);
+    if (!move(at, done, n)) return Fail{Errno::fault};
     done += n;
   }
   return {};
+}
+
+// The process may not write the page, which becomes its own. As long as it is written to, it cannot be executed.
+bool poke_page(Memory& memory, std::uint64_t page, std::uint64_t at, const std::byte* from, std::size_t n) {
+  Vma* area = memory.find(page);
+  if (area == nullptr || area->stubs || area->prot == 0 || (area->flags & map_shared) != 0) return false;
+  if ((rt::own_entry(page) & pte_patched) != 0) show_own_text_here(memory);
+  const std::uint32_t prot = std::exchange(area->prot, prot_read | prot_write);
+  const bool own = ready(memory, page, true);
+  area->prot = prot;
+  if (own) std::memcpy(reinterpret_cast<void*>(at), from, n);
+  const std::uint64_t entry = rt::own_entry(page);
+  if ((entry & abi::pte_present) == 0) return own;
+  return memory.space.protect(page, 1, entry_flags(prot) | kept_flags(entry)) && own;
 }
 
 }  // namespace
@@ -44,14 +59,28 @@ std::uint64_t Memory::reach(std::uint64_t start, std::uint64_t size, std::uint32
 }
 
 Status read_memory(Memory& memory, void* library, std::uint64_t from, std::size_t size) {
-  return visit(memory, from, size, false, [&](std::uint64_t at, std::size_t done, std::size_t n) {
+  return visit(memory, from, size, [&](std::uint64_t at, std::size_t done, std::size_t n) {
+    if (!ready(memory, base::align_down(at, abi::page_size), false)) return false;
     std::memcpy(static_cast<std::byte*>(library) + done, reinterpret_cast<const void*>(at), n);
+    return true;
   });
 }
 
 Status write_memory(Memory& memory, std::uint64_t to, const void* library, std::size_t size) {
-  return visit(memory, to, size, true, [&](std::uint64_t at, std::size_t done, std::size_t n) {
+  return visit(memory, to, size, [&](std::uint64_t at, std::size_t done, std::size_t n) {
+    if (!ready(memory, base::align_down(at, abi::page_size), true)) return false;
     std::memcpy(reinterpret_cast<void*>(at), static_cast<const std::byte*>(library) + done, n);
+    return true;
+  });
+}
+
+Status poke_memory(Memory& memory, std::uint64_t to, const void* library, std::size_t size) {
+  return visit(memory, to, size, [&](std::uint64_t at, std::size_t done, std::size_t n) {
+    const std::uint64_t page = base::align_down(at, abi::page_size);
+    const std::byte* from = static_cast<const std::byte*>(library) + done;
+    if (!ready(memory, page, true)) return poke_page(memory, page, at, from, n);
+    std::memcpy(reinterpret_cast<void*>(at), from, n);
+    return true;
   });
 }
 

@@ -8,6 +8,7 @@
 #include "libos/exos/fs/directory.hpp"
 #include "libos/exos/memory_internal.hpp"
 #include "libos/exos/own.hpp"
+#include "libos/exos/pager_internal.hpp"
 #include "libos/exos/patch_file.hpp"
 #include "libos/exos/run_description.hpp"
 #include "libos/exos/task.hpp"
@@ -22,10 +23,11 @@ constexpr std::uint64_t largest_file = ~std::uint32_t{0};   // offsets in the ta
 constinit std::uint64_t site_count = 0;
 
 // Text that the process runs and does not write.
-bool shows_text(const Vma& area) {
-  return area.inode && area.inode->patches != nullptr && !area.memory->unpatched && !area.stubs && area.parked == 0 && (area.flags & map_shared) == 0 &&
+bool is_text(const Vma& area) {
+  return area.inode && area.inode->patches != nullptr && !area.stubs && area.parked == 0 && (area.flags & map_shared) == 0 &&
          (area.prot & (prot_exec | prot_write)) == prot_exec;
 }
+bool shows_patches(const Vma& area) { return !area.memory->unpatched && is_text(area); }
 
 std::uint64_t file_index(const Vma& area, std::uint64_t va) { return area.file_page + (va - area.start) / abi::page_size; }
 
@@ -53,15 +55,15 @@ void step_back(Memory& memory) {
   }
 }
 
-void leave_in_area(Memory& memory, const Vma& area, std::uint64_t start, std::uint64_t end) {
+// `readable`: the current env is in that space.
+void leave_in_area(Memory& memory, const Vma& area, std::uint64_t start, std::uint64_t end, bool readable) {
   if (!area.inode || area.inode->patches == nullptr || area.stubs || area.parked != 0) return;
-  const bool own = is_own(memory);
   for (const PatchedPage& page : patches_of(*area.inode)->pages()) {
     if (page.index < area.file_page) continue;
     const std::uint64_t va = area.start + (page.index - area.file_page) * abi::page_size;
     if (va < std::max(start, area.start) || va >= std::min(end, area.end)) continue;
     // Entries of another space cannot be read, but one that has no copies shows only what comes again by a fault.
-    const bool there = own ? (rt::own_entry(va) & pte_patched) != 0 : !area.copied;
+    const bool there = readable ? (rt::own_entry(va) & pte_patched) != 0 : !area.copied;
     if (there) static_cast<void>(memory.space.unmap(va, 1));
   }
 }
@@ -150,7 +152,7 @@ namespace {
 
 void patch_site(Memory& memory, std::uint64_t site) {
   const Vma* area = memory.find(site);
-  if (area == nullptr || !shows_text(*area) || patches_of(*area->inode)->retired()) return;
+  if (area == nullptr || !shows_patches(*area) || patches_of(*area->inode)->retired()) return;
   const std::uint64_t page_va = base::align_down(site, abi::page_size), index = file_index(*area, site);
   if (site % abi::page_size > abi::page_size - syscall_size || index >= base::pages_for(largest_file)) return;
   const auto offset = static_cast<std::uint32_t>(index * abi::page_size + site % abi::page_size);
@@ -160,7 +162,7 @@ void patch_site(Memory& memory, std::uint64_t site) {
 }
 
 std::optional<abi::FrameNumber> patched_page(const Vma& area, std::uint64_t index) {
-  if (!shows_text(area)) return std::nullopt;
+  if (!shows_patches(area)) return std::nullopt;
   const PatchedPage* page = patches_of(*area.inode)->page(index);
   if (page == nullptr) return std::nullopt;
   const std::uint64_t stubs_at = area.start + (index - area.file_page) * abi::page_size + page->distance;
@@ -194,7 +196,7 @@ std::uint64_t site_of(Memory& memory, std::uint64_t rip) {
   const FilePatches& patches = *patches_of(*area->inode);
   if (!area->stubs) {
     const std::uint64_t offset = area->file_page * abi::page_size + (rip - area->start);
-    const PatchedSite* site = !shows_text(*area) || offset > largest_file ? nullptr : patches.site_by_padding(static_cast<std::uint32_t>(offset));
+    const PatchedSite* site = !is_text(*area) || offset > largest_file ? nullptr : patches.site_by_padding(static_cast<std::uint32_t>(offset));
     return site == nullptr ? rip : rip - site->padding + site->offset;
   }
   constexpr std::uint64_t lea_size = 7;
@@ -212,16 +214,27 @@ void leave_patched(Memory& memory, std::uint64_t start, std::uint64_t end) {
     const Vma& area = *memory.areas[i];
     if (!area.inode || area.inode->patches == nullptr) continue;
     if (!std::exchange(stepped, true)) step_back(memory);
-    leave_in_area(memory, area, start, end);
+    leave_in_area(memory, area, start, end, is_own(memory));
   }
+}
+
+void show_own_text_here(Memory& memory) {
+  step_back(memory);
+  for (const Vma* area : memory.areas) leave_in_area(memory, *area, 0, abi::map::program_end, true);
+}
+
+void show_own_text(Memory& memory) {
+  if (std::exchange(memory.unpatched, true)) return;
+  pager::Visitor visitor;
+  visitor.go(memory.space);
+  show_own_text_here(memory);
 }
 
 bool step_out(Memory& memory, std::uint64_t& rip) {
   const std::uint64_t site = site_of(memory, rip);
   if (site == rip) return false;
   rip = site;
-  leave_patched(memory, 0, abi::map::program_end);
-  memory.unpatched = true;
+  show_own_text(memory);
   return true;
 }
 
@@ -229,7 +242,7 @@ void retire_patches(Inode& inode) {
   if (patches_of(inode)->retired()) return;
   for (const Vma* area = inode.mappings; area != nullptr; area = area->next_mapping) step_back(*area->memory);
   for (const Vma* area = inode.mappings; area != nullptr; area = area->next_mapping)
-    leave_in_area(*area->memory, *area, area->start, area->end);
+    leave_in_area(*area->memory, *area, area->start, area->end, is_own(*area->memory));
   patches_of(inode)->retire();
 }
 

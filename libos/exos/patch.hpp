@@ -34,6 +34,10 @@ void map_stubs(Memory& memory, InodeRef inode, std::uint64_t start, std::uint64_
 // A program that single-steps (TF) has come into padding: it sees its own code from now on. False: rip is elsewhere.
 [[nodiscard]] bool step_out(Memory& memory, std::uint64_t& rip);
 
+// From now on the memory shows what its files hold, and its calls come through the kernel, until Memory::unpatched is reset.
+void show_own_text(Memory& memory);
+void show_own_text_here(Memory& memory);   // now; the current env is in that space
+
 // Takes the patched pages of the range away, so that the file's own come again: before they move or become the process's.
 void leave_patched(Memory& memory, std::uint64_t start, std::uint64_t end);
 

@@ -11,10 +11,12 @@
 #include "libos/exos/sched.hpp"
 #include "libos/exos/strace.hpp"
 #include "libos/exos/system_v/table.hpp"
+#include "libos/exos/trace/trace.hpp"
 
 namespace exos {
 
 void end_process(Process& process, Task& last);
+void announce_end(Process& process);
 
 namespace {
 
@@ -113,6 +115,17 @@ void end_process(Process& process, Task& last) {
   adopt_children(process);
   jobs::after_end(process);
 
+  if (!trace::all().empty() && trace::holds_end(process)) {
+    process.end_held = true;
+    return;
+  }
+  announce_end(process);
+}
+
+// To its parent; the process may be gone afterwards.
+void announce_end(Process& process) {
+  process.end_held = false;
+  const std::uint32_t status = process.exit_status;
   Process* parent = process.parent;
   const SignalAction& action = parent->actions->action[sig_chld - 1];
   const bool unwanted = process.exit_signal == sig_chld && (action.handler == 1 || (action.flags & sa_nocldwait) != 0);
@@ -147,6 +160,7 @@ void stop_process(Process& process, std::uint32_t signal) {
   process.stopped = true;
   process.stop_reported = process.continued = false;
   process.stop_signal = signal;
+  if (!trace::all().empty()) [[unlikely]] trace::group_stopped(process);
   for (Task& task : process.tasks) {
     sched::ask_attention(task, attention_signal);
     sched::interrupt(task);
@@ -158,6 +172,7 @@ void continue_process(Process& process) {
   if (!process.stopped) return;
   process.stopped = false;
   process.continued = true;
+  if (!trace::all().empty()) [[unlikely]] trace::group_continued(process);
   for (Task& task : process.tasks)
     if (task.state == TaskState::stopped) sched::make_ready(task);
   tell_parent(process, cld_continued, static_cast<std::int32_t>(sig_cont));

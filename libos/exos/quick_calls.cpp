@@ -34,7 +34,7 @@ void refresh_quick_answers(Task& task) {
   TaskArea& area = task_area(*task.area);
   const Process& process = *task.process;
   area.quick[std::to_underlying(QuickAnswer::none)] = no_quick_answer;
-  const bool allowed = !calls_watched();
+  const bool allowed = !task.watched;
   const auto answer = [&](QuickAnswer which, std::uint32_t value) { set(area, which, allowed ? value : no_quick_answer); };
   answer(QuickAnswer::pid, process.pid);
   answer(QuickAnswer::tid, task.tid);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Calls that only tell what the process is: the entry code answers them from the task's area, without a frame, a stack or
-// the container lock. Whoever changes an answer refreshes it. While calls are watched (--strace) there are none.
+// the container lock. Whoever changes an answer refreshes it. A task that is watched (--strace, ptrace) has none.
 #pragma once
 
 #include "libos/exos/task.hpp"

@@ -162,7 +162,7 @@ void switch_away(Task& self) {
 // Whether a signal, or the end, waits for the task; where nothing is pending at all that is seen here.
 bool is_interrupted(const Task& task) {
   const Process& process = *task.process;
-  const bool nothing = (task.signals.pending.set | process.pending.set) == 0 && !task.exiting_by_kill && !process.stopped;
+  const bool nothing = (task.signals.pending.set | process.pending.set) == 0 && !task.exiting_by_kill && !process.stopped && task.trace == nullptr;
   return !nothing && signal_pending(task);
 }
 

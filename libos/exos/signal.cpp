@@ -9,6 +9,7 @@
 #include "libos/exos/sched.hpp"
 #include "libos/exos/signal_frame.hpp"
 #include "libos/exos/strace.hpp"
+#include "libos/exos/trace/trace.hpp"
 
 namespace exos {
 
@@ -107,9 +108,9 @@ bool prepare(Process& process, std::uint32_t signal) {
 
 bool is_blocked(const Task& task, std::uint32_t signal) { return (task.signals.mask & bit(signal)) != 0; }
 
-// Dropped at once when nobody would see it: ignored and not blocked (sigwait may be waiting for a blocked one).
+// Dropped at once when nobody would see it (a tracer sees all): ignored and not blocked (sigwait may be waiting for a blocked one).
 bool is_pointless(const Process& process, const Task& task, std::uint32_t signal) {
-  return is_ignored(process, signal) && !is_blocked(task, signal) && (task.signals.waiting_for & bit(signal)) == 0;
+  return task.trace == nullptr && is_ignored(process, signal) && !is_blocked(task, signal) && (task.signals.waiting_for & bit(signal)) == 0;
 }
 
 [[noreturn]] void end_by_signal(const SignalInfo& info) {
@@ -146,6 +147,7 @@ void send_signal(Process& process, const SignalInfo& info) {
   if (signal == sig_kill)
     for (Task& task : process.tasks) {
       task.exiting_by_kill = true;
+      task.standing = false;
       if (task.state == TaskState::stopped) sched::make_ready(task);
       sched::interrupt(task);
     }
@@ -176,7 +178,8 @@ void send_fault(const SignalInfo& info) {
 bool signal_pending(const Task& task) {
   const std::uint64_t candidates = (task.signals.pending.set | task.process->pending.set);
   const std::uint64_t open = candidates & (~task.signals.mask | task.signals.waiting_for | unmaskable);
-  if (open == 0) [[likely]] return task.exiting_by_kill || task.process->stopped;
+  if (open == 0) [[likely]] return task.exiting_by_kill || trace::wants_stop(task);
+  if (task.trace != nullptr) [[unlikely]] return true;
   // Those that would be thrown away do not count.
   for (std::uint64_t left = open; left != 0; left &= left - 1) {
     const auto signal = static_cast<std::uint32_t>(std::countr_zero(left)) + 1;
@@ -208,7 +211,9 @@ void handle_signals() {
   SignalState& state = task.signals;
   for (;;) {
     if (task.exiting) exit_task(process.exit_status >> 8);
-    if (process.stopped && (process.pending.set & bit(sig_kill)) == 0) {
+    if (task.trace != nullptr) [[unlikely]] {
+      if (trace::take_stops(task)) continue;
+    } else if (process.stopped && (process.pending.set & bit(sig_kill)) == 0) {
       sched::stop_current();
       continue;
     }
@@ -216,13 +221,17 @@ void handle_signals() {
     const std::uint64_t open = ~state.mask | unmaskable;
     if (((state.pending.set | process.pending.set) & open) == 0) [[likely]] break;
     if (!take(state.pending, open, info) && !take(process.pending, open, info)) break;
+    if (task.trace != nullptr && number(info) != sig_kill) [[unlikely]]
+      if (!trace::lets_in(task, info)) continue;
     const std::uint32_t signal = number(info);
     const SignalAction action = process.actions->action[signal - 1];
     if (signal != sig_kill && signal != sig_stop) {
       if (is_ignored(process, signal)) { strace_signal(info); continue; }
       if (action.handler > 1) {
         strace_signal(info);
+        const bool stepped = task.trace != nullptr && trace::leave_step(task);
         deliver(info, action);
+        if (stepped && task.trace != nullptr) trace::in_handler(task);
         continue;  // further ones stack their frames above, as on Linux
       }
     }

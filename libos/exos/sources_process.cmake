@@ -5,4 +5,5 @@ set(exos_process_sources
   signal.cpp signal_frame.cpp calls.cpp quick_calls.cpp call_classes.cpp call_summary.cpp strace.cpp strace_values.cpp strace_flags.cpp strace_structures.cpp
   crash.cpp core_dump.cpp core_notes.cpp vdso.cpp patch.cpp patch_file.cpp
   system_v/table.cpp system_v/shared_memory.cpp system_v/semaphores.cpp system_v/messages.cpp
-  calls/process.cpp calls/memory.cpp calls/signal.cpp calls/pidfd.cpp calls/process_vm.cpp calls/time.cpp calls/thread.cpp calls/misc.cpp calls/identity.cpp)
+  trace/trace.cpp trace/stops.cpp trace/registers.cpp calls/ptrace.cpp calls/ptrace_registers.cpp
+  calls/process.cpp calls/waiting.cpp calls/memory.cpp calls/signal.cpp calls/pidfd.cpp calls/process_vm.cpp calls/time.cpp calls/thread.cpp calls/misc.cpp calls/identity.cpp)

@@ -3,6 +3,7 @@
 #include "libos/exos/task.hpp"
 
 #include "abi/container.hpp"
+#include "libos/exos/calls.hpp"
 #include "libos/exos/capability_slots.hpp"
 #include "libos/exos/core_dump.hpp"
 #include "libos/exos/futex.hpp"
@@ -10,6 +11,7 @@
 #include "libos/exos/quick_calls.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/strace.hpp"
+#include "libos/exos/trace/trace.hpp"
 
 namespace exos {
 
@@ -131,6 +133,7 @@ Result<Task*> create_task(Process& process, const Memory& memory) {
 }
 
 void start_task(Task& task, const std::byte* vector_state) {
+  task.watched = task.watched || calls_watched();
   refresh_quick_answers(task);
   const abi::EnvEntries entries{.exception = reinterpret_cast<std::uint64_t>(&exos_exception_entry),
                                 .foreign = reinterpret_cast<std::uint64_t>(&exos_foreign_entry),
@@ -158,6 +161,7 @@ void kill_other_tasks(Process& process) {
   for (Task& task : process.tasks) {
     if (&task == &self || task.state == TaskState::dead) continue;
     task.exiting = true;
+    task.standing = false;
     sched::ask_attention(task, attention_exit);
     if (task.state == TaskState::stopped) sched::make_ready(task);
     else sched::interrupt(task);
@@ -170,6 +174,7 @@ void exit_task(std::uint32_t code) {
   Task& self = current();
   Process& process = *self.process;
   self.exiting = true;
+  if (self.trace != nullptr) [[unlikely]] trace::leaving(self, process.group_exit ? process.exit_status : (code & 0xff) << 8);
   if (process.core != nullptr) [[unlikely]] add_to_core(*process.core, self);
   announce_end(self);
   end_of_vfork(self);
@@ -183,6 +188,7 @@ void exit_task(std::uint32_t code) {
   }
   self.in_process.unlink();
   leave_usage(self);
+  if (!trace::all().empty()) [[unlikely]] trace::ended(self, process.group_exit ? process.exit_status : (code & 0xff) << 8);
   if (--process.tasks_alive == 0) {
     if (!process.group_exit) process.exit_status = (code & 0xff) << 8;
     end_process(process, self);

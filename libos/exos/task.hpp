@@ -19,6 +19,9 @@
 namespace exos::uring {
 struct Worker;
 }
+namespace exos::trace {
+struct Trace;
+}
 
 namespace exos {
 
@@ -52,6 +55,10 @@ struct Task {
   bool frame_replaced = false;              // by exec or rt_sigreturn: rcx and r11 count on the way back
   bool exiting = false;                     // told to end: by exit_group, exec of another thread, or SIGKILL
   bool exiting_by_kill = false;             // SIGKILL is pending: nothing blocks any more
+  bool watched = false;                     // its calls are shown (--strace) or traced: not the short way
+  bool standing = false, stepping = false;  // in a stop of its tracer's; TF is set for it
+  std::uint32_t let_in = 0;                 // the signal with which the tracer let it go
+  trace::Trace* trace = nullptr;            // who traces it, if anybody does
   Errno pending_restart{};                  // the call ended with restart_*: decided on the way back
   SignalState signals;                      // mask, pending for this task, alternate stack
   std::uint64_t clear_child_tid = 0, robust_list = 0, robust_size = 0;
@@ -89,11 +96,13 @@ struct Process {
   PendingSignals pending;                   // for any task of the process
   WaitQueue children_changed;               // wait4
   bool exited = false, stopped = false, stop_reported = false, continued = false;
+  bool end_held = false;                    // its tracer is told of the end first, its parent then
   std::uint32_t exit_status = 0;            // as wait4 reports it
   std::uint32_t exit_signal = 17;           // SIGCHLD
   std::uint32_t death_signal = 0;           // PR_SET_PDEATHSIG
   std::uint64_t limits[16][2]{};            // rlimits: soft, hard
   std::uint64_t start_ns = 0;
+  std::uint32_t creator = 0;                // the task that made it: who traces it by PTRACE_TRACEME
   CpuTime ended_cpu;                        // of tasks that ended
   CpuSplit told_cpu;
   std::uint64_t ended_waits = 0, ended_preemptions = 0;

@@ -10,8 +10,12 @@ namespace {
 Process& self() { return current_process(); }
 constexpr std::uint32_t unchanged = ~0u;
 
-// The process is somebody else now.
-CallResult changed() {
+struct Effective { std::uint32_t user, group; };
+Effective effective() { return {self().euid, self().egid}; }
+
+// The process is somebody else now: whoever could trace it before may not any more.
+CallResult changed(const Effective& old) {
+  if (old.user != self().euid || old.group != self().egid) self().dumpable = false;
   refresh_quick_answers(self());
   return 0;
 }
@@ -39,33 +43,37 @@ CallResult linux_setuid(const Arguments& a) {
   const std::uint32_t uid = as_u32(a.a);
   if (uid == unchanged) return Fail{Errno::inval};
   if (!may_be_user(uid)) return Fail{Errno::perm};
+  const Effective old = effective();
   if (self().euid == 0) self().uid = self().suid = uid;
   self().euid = uid;
-  return changed();
+  return changed(old);
 }
 CallResult linux_setgid(const Arguments& a) {
   const std::uint32_t gid = as_u32(a.a);
   if (gid == unchanged) return Fail{Errno::inval};
   if (!may_be_group(gid)) return Fail{Errno::perm};
+  const Effective old = effective();
   if (self().euid == 0) self().gid = self().sgid = gid;
   self().egid = gid;
-  return changed();
+  return changed(old);
 }
 CallResult linux_setresuid(const Arguments& a) {
   for (const std::uint64_t id : {a.a, a.b, a.c})
     if (as_u32(id) != unchanged && !may_be_user(as_u32(id))) return Fail{Errno::perm};
+  const Effective old = effective();
   if (as_u32(a.a) != unchanged) self().uid = as_u32(a.a);
   if (as_u32(a.b) != unchanged) self().euid = as_u32(a.b);
   if (as_u32(a.c) != unchanged) self().suid = as_u32(a.c);
-  return changed();
+  return changed(old);
 }
 CallResult linux_setresgid(const Arguments& a) {
   for (const std::uint64_t id : {a.a, a.b, a.c})
     if (as_u32(id) != unchanged && !may_be_group(as_u32(id))) return Fail{Errno::perm};
+  const Effective old = effective();
   if (as_u32(a.a) != unchanged) self().gid = as_u32(a.a);
   if (as_u32(a.b) != unchanged) self().egid = as_u32(a.b);
   if (as_u32(a.c) != unchanged) self().sgid = as_u32(a.c);
-  return changed();
+  return changed(old);
 }
 // The saved one follows the effective one when the real one is set or the effective one becomes another than the real.
 CallResult linux_setreuid(const Arguments& a) {

@@ -99,12 +99,6 @@ CallResult linux_syslog(const Arguments& a) {
   tell_missing("syslog with action", as_u32(a.a), Errno::perm);
   return Fail{Errno::perm};
 }
-CallResult linux_ptrace(const Arguments& a) {
-  constexpr std::uint32_t trace_me = 0;
-  if (as_u32(a.a) != trace_me && find_task(as_u32(a.b)) == nullptr) return Fail{Errno::srch};
-  tell_missing("ptrace with request", as_u32(a.a), Errno::perm);
-  return Fail{Errno::perm};
-}
 CallResult linux_restart_syscall(const Arguments&) { return Fail{Errno::intr}; }
 
 CallResult linux_personality(const Arguments& a) {

@@ -81,6 +81,9 @@ void freeze(Inode& directory);
 // proc_process.cpp
 [[nodiscard]] Result<InodeRef> make_process_directory(const Subject& subject, InodeRef above);
 [[nodiscard]] Status make_mounts(Report& out, const Subject& subject);
+// proc_memory.cpp
+[[nodiscard]] Result<InodeRef> make_memory_inode(FileSystem& fs, const Subject& subject);
+[[nodiscard]] Status make_auxiliary(Report& out, const Subject& subject);
 // proc_system.cpp: what is not about a process
 [[nodiscard]] Status fill_proc(FixedTree& tree);
 [[nodiscard]] Status fill_sys(FixedTree& tree);

@@ -8,6 +8,7 @@
 #include "libos/exos/patch.hpp"
 #include "libos/exos/processor.hpp"
 #include "libos/exos/task.hpp"
+#include "libos/exos/trace/trace.hpp"
 #include "libos/exos/vdso.hpp"
 #include "libos/rt/kinds.hpp"
 
@@ -30,6 +31,7 @@ std::string_view name_of(Task* task) { return task != nullptr ? std::string_view
 
 char state_of(const Process& process, const Task* task) {
   if (process.exited || task == nullptr) return 'Z';
+  if (task->standing) return 't';
   if (process.stopped) return 'T';
   return task->state == TaskState::waiting ? 'S' : 'R';
 }
@@ -158,15 +160,17 @@ Status make_status(Report& out, const Subject& subject) {
   Process& process = *TRY(process_of(subject));
   Task* task = task_of(process, subject);
   const char state = state_of(process, task);
-  const std::string_view word = state == 'R' ? "R (running)" : state == 'S' ? "S (sleeping)" : state == 'T' ? "T (stopped)" : "Z (zombie)";
+  const std::string_view word = state == 'R' ? "R (running)" : state == 'S' ? "S (sleeping)" : state == 'T' ? "T (stopped)"
+                              : state == 't' ? "t (tracing stop)" : "Z (zombie)";
   const std::uint64_t size_kb = total_pages(process) * 4, resident_kb = resident_pages(process) * 4;
   out.print("Name:\t{}\n", name_of(task));
   if (task != nullptr && task->paths) {
     const std::uint32_t mask = task->paths->umask;
     out.print("Umask:\t0{}{}{}\n", mask >> 6 & 7, mask >> 3 & 7, mask & 7);
   }
-  out.print("State:\t{}\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n", word, process.pid, subject.tid,
-            process.parent != nullptr ? process.parent->pid : 0);
+  out.print("State:\t{}\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t{}\n", word, process.pid, subject.tid,
+            process.parent != nullptr ? process.parent->pid : 0,
+            task != nullptr && task->trace != nullptr ? task->trace->tracer->process->pid : 0);
   out.print("Uid:\t{}\t{}\t{}\t{}\n", process.uid, process.euid, process.suid, process.euid);
   out.print("Gid:\t{}\t{}\t{}\t{}\n", process.gid, process.egid, process.sgid, process.egid);
   out.print("FDSize:\t{}\nGroups:\t", task != nullptr && task->files ? task->files->slots.size() : 0);
@@ -270,7 +274,7 @@ Status make_zero(Report& out, const Subject&) {
 Status take_anything(std::string_view, const Subject&) { return {}; }   // oom_score_adj: kept by nobody, as nobody is killed
 
 constexpr TextEntry texts[] = {
-    {"cgroup", make_cgroup},       {"cmdline", make_cmdline},
+    {"auxv", make_auxiliary, 0400}, {"cgroup", make_cgroup},    {"cmdline", make_cmdline},
     {"comm", make_comm, 0644, take_comm},                       {"environ", make_environ, 0400},
     {"exos", make_exos},         {"limits", make_limits},     {"maps", make_maps},           {"mountinfo", make_mountinfo},
     {"mounts", make_mounts},     {"oom_score", make_zero},      {"oom_score_adj", make_zero, 0644, take_anything},
@@ -394,7 +398,7 @@ class ProcessDirectory final : public SyntheticDirectory {
     const auto give = [&](std::string_view name, std::uint32_t entry_mode) {
       return at++ < position || sink.entry(name, at + 100, entry_mode, at);
     };
-    if (!give("fd", mode_directory) || !give("task", mode_directory)) return {};
+    if (!give("fd", mode_directory) || !give("task", mode_directory) || !give("mem", mode_regular)) return {};
     for (const LinkEntry& link : process_links)
       if (!give(link.name, mode_link)) return {};
     for (const TextEntry& text : texts)
@@ -422,6 +426,11 @@ class ProcessDirectory final : public SyntheticDirectory {
 Result<InodeRef> ProcessDirectory::lookup(std::string_view entry) {
   if (entry == "fd") return directory<DescriptorDirectory>(0500);
   if (entry == "task") return directory<TaskDirectory>(0555);
+  if (entry == "mem") {
+    InodeRef inode = TRY(make_memory_inode(process_fs, subject));
+    own(*inode);
+    return inode;
+  }
   for (const LinkEntry& link : process_links)
     if (link.name == entry) return make_link_inode(process_fs, subject, link.target, link.find);
   for (const TextEntry& text : texts) {
