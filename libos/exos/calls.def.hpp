@@ -9,7 +9,7 @@
 //               3 faccessat2's, 1 statx's, 2 statx mask, P prot, M mmap, z mremap, W wait, r getrandom, @ epoll_create1,
 //               # timers
 //   names       h sigprocmask, E whence, j arch_prctl, R resource, y clock, q madvise, 9 fadvise, 5 family, 6 socket type,
-//               8 prctl
+//               8 prctl, $ ptrace
 //   structures  T stat, X statx, U uname, n timespec, L rlimit, G signal set, K sigaction, I two descriptors, N directory
 //               entries, w wait status: out; t timespec, l rlimit, g signal set, k sigaction, 4 pollfds, 7 sockaddr: in
 //   the rest    i ioctl, Y fcntl, F futex from its operation on, c clone, 0 clone3

@@ -46,7 +46,7 @@
   LINUX_CALL( 98, getrusage, partial, "dp", "times, faults and the largest resident size only") \
   LINUX_CALL( 99, sysinfo, full, "p", "") \
   LINUX_CALL(100, times, full, "p", "") \
-  LINUX_CALL(101, ptrace, partial, "xdpp", "no debug registers, PTRACE_SINGLEBLOCK, filters of seccomp") \
+  LINUX_CALL(101, ptrace, partial, "$dpp", "no debug registers, PTRACE_SINGLEBLOCK, filters of seccomp") \
   LINUX_CALL(102, getuid, full, "", "") \
   LINUX_CALL(103, syslog, refuse, "dpd", "") \
   LINUX_CALL(104, getgid, full, "", "") \

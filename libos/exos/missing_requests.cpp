@@ -33,7 +33,7 @@ bool linux_has_ioctl(const File& file, std::uint32_t request) {
 // PR_SET_SECCOMP, CAPBSET_DROP, GET and SET_TSC, SET_SECUREBITS, MCE_KILL and its GET, SET_MM, CAP_AMBIENT, speculation control,
 // IO_FLUSHER, syscall user dispatch, core scheduling. Names of anonymous memory, PR_SET_VMA, are an option of the kernel that many
 // do without, and those of other processors are EINVAL on Linux. [linux prctl.h]
-constexpr std::array<std::uint32_t, 16> options{22, 24, 25, 26, 28, 33, 34, 35, 47, 52, 53, 57, 58, 59, 62, 0x5961'6d61};
+constexpr std::array<std::uint32_t, 15> options{22, 24, 25, 26, 28, 33, 34, 35, 47, 52, 53, 57, 58, 59, 62};
 // The base of gs, permissions for large vector state, a vDSO at another place. [linux prctl.h of x86]
 constexpr std::array<std::uint32_t, 10> codes{0x1001, 0x1004, 0x1021, 0x1022, 0x1023, 0x1024, 0x1025, 0x2001, 0x2002, 0x2003};
 // F_GETOWNER_UIDS, F_NOTIFY (of directories), read and write hints. [linux fcntl.h]

@@ -88,6 +88,7 @@ bool print_number(base::TextBuffer& line, char letter, std::uint64_t value) {
     case '#': flags(line, value, timer_flags); return true;
     case '@': flags(line, value, epoll_flags); return true;
     case '8': name_of(line, value, prctl_options); return true;
+    case '$': name_of(line, value, trace_requests); return true;
     default: return false;
   }
 }

@@ -166,6 +166,16 @@ constexpr Flag terminal_requests[] = {{tcgets, "TCGETS"},       {tcsets, "TCSETS
                                       {tiocgpgrp, "TIOCGPGRP"}, {tiocspgrp, "TIOCSPGRP"},   {fionread, "FIONREAD"},
                                       {fionbio, "FIONBIO"},     {fioclex, "FIOCLEX"},       {fionclex, "FIONCLEX"},
                                       {tiocsctty, "TIOCSCTTY"}, {tiocnotty, "TIOCNOTTY"},   {ficlone, "FICLONE"}};
+constexpr Flag trace_names[] = {
+    {0, "PTRACE_TRACEME"},        {1, "PTRACE_PEEKTEXT"},      {2, "PTRACE_PEEKDATA"},     {3, "PTRACE_PEEKUSER"},
+    {4, "PTRACE_POKETEXT"},       {5, "PTRACE_POKEDATA"},      {6, "PTRACE_POKEUSER"},     {7, "PTRACE_CONT"},
+    {8, "PTRACE_KILL"},           {9, "PTRACE_SINGLESTEP"},    {12, "PTRACE_GETREGS"},     {13, "PTRACE_SETREGS"},
+    {14, "PTRACE_GETFPREGS"},     {15, "PTRACE_SETFPREGS"},    {16, "PTRACE_ATTACH"},      {17, "PTRACE_DETACH"},
+    {24, "PTRACE_SYSCALL"},       {31, "PTRACE_SYSEMU"},       {32, "PTRACE_SYSEMU_SINGLESTEP"},
+    {0x4200, "PTRACE_SETOPTIONS"}, {0x4201, "PTRACE_GETEVENTMSG"}, {0x4202, "PTRACE_GETSIGINFO"}, {0x4203, "PTRACE_SETSIGINFO"},
+    {0x4204, "PTRACE_GETREGSET"}, {0x4205, "PTRACE_SETREGSET"}, {0x4206, "PTRACE_SEIZE"},   {0x4207, "PTRACE_INTERRUPT"},
+    {0x4208, "PTRACE_LISTEN"},    {0x4209, "PTRACE_PEEKSIGINFO"}, {0x420a, "PTRACE_GETSIGMASK"}, {0x420b, "PTRACE_SETSIGMASK"},
+    {0x420e, "PTRACE_GET_SYSCALL_INFO"}, {0x420f, "PTRACE_GET_RSEQ_CONFIGURATION"}};
 
 }  // namespace
 
@@ -177,7 +187,7 @@ constinit const std::span<const Flag> open_flags{open_names}, prot_flags{prot_na
 constinit const std::span<const Flag> whence_names{whences}, mask_change_names{mask_changes},
     arch_code_names{arch_codes}, resources{resource_names}, clocks{clock_names}, madvise_advice{madvise_names},
     fadvise_advice{fadvise_names}, address_families{family_names}, fcntl_commands{fcntl_names}, lock_types{lock_names},
-    prctl_options{prctl_names}, ioctl_requests{terminal_requests};
+    prctl_options{prctl_names}, ioctl_requests{terminal_requests}, trace_requests{trace_names};
 
 void flags(base::TextBuffer& line, std::uint64_t value, std::span<const Flag> names) {
   value &= 0xffff'ffff;

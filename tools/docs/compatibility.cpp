@@ -32,7 +32,7 @@ const std::map<char, std::string> flag_words{
     {'o', "O_*"}, {'O', "O_*"}, {'m', "mode"}, {'C', "mode"}, {'a', "R_OK W_OK X_OK"}, {'A', "AT_*"}, {'3', "AT_*"},
     {'1', "AT_*"}, {'2', "STATX_*"}, {'P', "PROT_*"}, {'M', "MAP_*"}, {'z', "MREMAP_*"}, {'W', "W*"}, {'r', "GRND_*"},
     {'@', "EPOLL_CLOEXEC"}, {'#', "TIMER_ABSTIME"}, {'h', "SIG_BLOCK SIG_UNBLOCK SIG_SETMASK"}, {'E', "SEEK_*"}, {'j', "ARCH_*"},
-    {'R', "RLIMIT_*"}, {'y', "CLOCK_*"}, {'q', "MADV_*"}, {'9', "POSIX_FADV_*"}, {'5', "AF_*"}, {'6', "SOCK_*"}, {'8', "PR_*"},
+    {'R', "RLIMIT_*"}, {'y', "CLOCK_*"}, {'q', "MADV_*"}, {'9', "POSIX_FADV_*"}, {'5', "AF_*"}, {'6', "SOCK_*"}, {'8', "PR_*"}, {'$', "PTRACE_*"},
     {'c', "CLONE_*"}, {'0', "CLONE_*"}, {'F', "FUTEX_*"}, {'Y', "F_*"}, {'i', "requests"}};
 
 std::string flags_of(const std::string& format) {

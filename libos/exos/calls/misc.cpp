@@ -129,7 +129,8 @@ CallResult linux_prctl(const Arguments& a) {
   constexpr std::uint32_t set_death_signal = 1, get_death_signal = 2, get_dumpable = 3, set_dumpable = 4, get_keep_caps = 7, set_keep_caps = 8,
       get_timing = 13, set_timing = 14, get_secure_bits = 27, stop_counting = 31, go_on_counting = 32,
       set_name = 15, get_name = 16, get_seccomp = 21, capability_bounded = 23, set_slack = 29, get_slack = 30, set_subreaper = 36,
-      get_subreaper = 37, set_no_new = 38, get_no_new = 39, get_tid_address = 40, set_thp_disable = 41, get_thp_disable = 42;
+      get_subreaper = 37, set_no_new = 38, get_no_new = 39, get_tid_address = 40, set_thp_disable = 41, get_thp_disable = 42,
+      set_tracer = 0x5961'6d61;
   Task& task = current();
   Process& process = *task.process;
   switch (as_u32(a.a)) {
@@ -169,6 +170,7 @@ CallResult linux_prctl(const Arguments& a) {
     case get_no_new: return process.no_new_privileges ? 1 : 0;
     case get_tid_address: return nothing(write_user(a.b, task.clear_child_tid));
     case get_timing: case get_secure_bits: case stop_counting: case go_on_counting: return 0;   // statistical; none; no counters
+    case set_tracer: return Fail{Errno::inval};   // as without Yama: the same user may trace
     case set_timing: return a.b == 0 ? CallResult{0} : CallResult{Fail{Errno::inval}};
     default: return missing_prctl(as_u32(a.a), Errno::inval);
   }

@@ -46,8 +46,9 @@ Status move_piece(Memory& other, Direction direction, std::uint64_t own, std::ui
 CallResult transfer(const Arguments& a, Direction direction) {
   if (a.f != 0) return Fail{Errno::inval};
   const Vector<Iovec> own = TRY(read_vectors(a.b, a.c)), theirs = TRY(read_vectors(a.d, a.e));
-  Process* process = find_process(as_u32(a.a));
-  if (process == nullptr || !process->memory) return Fail{Errno::srch};
+  const Task* task = find_task(as_u32(a.a));   // any thread of it
+  if (task == nullptr) return Fail{Errno::srch};
+  const Process* process = task->process;
   const Process& self = current_process();
   if (self.euid != 0 && (self.uid != process->uid || self.uid != process->euid || self.uid != process->suid)) return Fail{Errno::perm};
   const Ref<Memory> other = process->memory;

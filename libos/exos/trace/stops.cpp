@@ -68,7 +68,7 @@ void stop_at_call(Task& task, Stop stop, std::uint64_t message) {
   SignalInfo info = trap_info(task, sig_trap, code);
   task.trace->message = message;
   const std::uint32_t signal = stand(task, stop, code, &info);
-  if (signal != 0) send_signal(task, trap_info(task, signal, 0x80));
+  if (signal != 0) send_signal(task, {.signo = static_cast<std::int32_t>(signal), .code = 0x80});
 }
 
 // One step over a call ends behind it.
