@@ -266,9 +266,7 @@ void exos_program_exception(Frame* frame) {
   if (frame->vector == page_fault && task.process->memory->unpatched) [[unlikely]]
     frame->rip = site_of(*task.process->memory, frame->rip);
   // One step of the program is a whole call; in the library TF would be the library's own fault.
-  if (frame->vector == debug && step_out(*task.process->memory, frame->rip)) {
-    sched::unlock();
-    }
+  if (frame->vector == debug && (step_out(*task.process->memory, frame->rip) || trace::outlived_step(task))) return sched::unlock();
   if (frame->vector != page_fault) send_fault(signal_of(*frame));
   else if (!resolve_page_fault(frame->address, frame->error, info)) {
     if (info.signo == static_cast<std::int32_t>(sig_kill)) {

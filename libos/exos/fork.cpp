@@ -5,6 +5,7 @@
 
 #include "libos/exos/calls.hpp"
 #include "libos/exos/sched.hpp"
+#include "libos/exos/trace/registers.hpp"
 #include "libos/exos/trace/trace.hpp"
 
 namespace exos {
@@ -95,6 +96,7 @@ void inherit(const Task& parent, Task& child, const CloneRequest& request) {
   if ((request.flags & clone_child_settid) != 0) child.set_child_tid = request.child_tid;
   *child.frame = *parent.frame;
   child.frame->rax = 0;
+  if (parent.stepping) child.frame->rflags &= ~trace::trap_flag;
   if (child.trace == nullptr) child.frame->call = ~std::uint64_t{0};
   if (request.stack_pointer != 0) child.frame->rsp = request.stack_pointer;
 }

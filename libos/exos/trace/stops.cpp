@@ -145,6 +145,12 @@ void stop_for_event(Task& task, std::uint32_t event, std::uint64_t message) {
   stand(task, Stop::event, code, &info);
 }
 
+bool outlived_step(Task& task) {
+  if (task.trace != nullptr || !steps(task)) return false;
+  clear_step(task);
+  return true;
+}
+
 bool wants_stop(const Task& task) {
   return task.trace != nullptr ? task.trace->group_stop_wanted || task.trace->trap_wanted : task.process->stopped;
 }

@@ -69,6 +69,7 @@ void group_continued(Process& process);
 [[nodiscard]] bool leave_step(Task& task);                     // before a handler's frame is made: did it step?
 void in_handler(Task& task);                                   // the step has led into the handler
 void stop_for_event(Task& task, std::uint32_t event, std::uint64_t message);
+[[nodiscard]] bool outlived_step(Task& task);                  // a step's trap whose tracer is gone: there was none then
 [[nodiscard]] bool wants_stop(const Task& task);               // the task, asleep in a call, is to come and stop
 
 }  // namespace exos::trace
