@@ -30,7 +30,7 @@
   LINUX_CALL( 58, vfork, full, "", "") \
   LINUX_CALL( 59, execve, full, "svV", "set-user-ID bits are not honoured") \
   LINUX_CALL( 60, exit, full, "d", "") \
-  LINUX_CALL( 61, wait4, partial, "dwWp", "rusage has times only") \
+  LINUX_CALL( 61, wait4, partial, "dwWp", "rusage: times, faults, switches, the largest resident size") \
   LINUX_CALL( 62, kill, full, "dS", "") \
   LINUX_CALL( 63, uname, full, "U", "") \
   LINUX_CALL(64, semget, full, "ddx", "") \
@@ -43,7 +43,7 @@
   LINUX_CALL(71, msgctl, full, "ddp", "") \
   LINUX_CALL( 96, gettimeofday, full, "pp", "") \
   LINUX_CALL( 97, getrlimit, full, "RL", "") \
-  LINUX_CALL( 98, getrusage, partial, "dp", "times, faults and the largest resident size only") \
+  LINUX_CALL( 98, getrusage, partial, "dp", "times, faults, switches, the largest resident size") \
   LINUX_CALL( 99, sysinfo, full, "p", "") \
   LINUX_CALL(100, times, full, "p", "") \
   LINUX_CALL(101, ptrace, partial, "$dpp", "no debug registers, PTRACE_SINGLEBLOCK, filters of seccomp") \
@@ -86,7 +86,7 @@
   LINUX_CALL(145, sched_getscheduler, full, "d", "") \
   LINUX_CALL(146, sched_get_priority_max, full, "d", "") \
   LINUX_CALL(147, sched_get_priority_min, full, "d", "") \
-  LINUX_CALL(149, mlock, partial, "px", "pages are made present; nothing is ever paged out") \
+  LINUX_CALL(149, mlock, full, "px", "") \
   LINUX_CALL(150, munlock, full, "px", "") \
   LINUX_CALL(151, mlockall, full, "x", "") \
   LINUX_CALL(152, munlockall, full, "", "") \
@@ -136,7 +136,7 @@
   LINUX_CALL(318, getrandom, full, "Hur", "") \
   LINUX_CALL(322, execveat, full, "DsvVA", "") \
   LINUX_CALL(324, membarrier, full, "dxd", "") \
-  LINUX_CALL(325, mlock2, partial, "pxx", "as mlock") \
+  LINUX_CALL(325, mlock2, full, "pxx", "") \
   LINUX_CALL(329, pkey_mprotect, partial, "puPd", "no keys, as without PKU") \
   LINUX_CALL(330, pkey_alloc, partial, "uu", "ENOSPC, as without PKU") \
   LINUX_CALL(331, pkey_free, partial, "d", "EINVAL") \

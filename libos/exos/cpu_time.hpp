@@ -38,12 +38,14 @@ struct Usage {
   CpuSplit cpu;
   std::uint64_t minor_faults = 0, major_faults = 0;
   std::uint64_t waits = 0, preemptions = 0;           // the processor was given up, or taken
+  std::uint64_t largest_pages = 0;                    // resident at once; with children: of the largest
   Usage& operator+=(const Usage& more) {
     cpu += more.cpu;
     minor_faults += more.minor_faults;
     major_faults += more.major_faults;
     waits += more.waits;
     preemptions += more.preemptions;
+    largest_pages = std::max(largest_pages, more.largest_pages);
     return *this;
   }
 };

@@ -63,10 +63,11 @@ std::uint64_t thread_time_ns(Task& task) { return time_of(task).ns; }
 std::uint64_t process_time_ns(Process& process) { return time_of(process).ns; }
 
 Usage usage_of(Task& task) {
-  return {split(time_of(task), task.told_cpu), task.process->minor_faults, 0, task.waits, task.preemptions};
+  return {split(time_of(task), task.told_cpu), task.process->minor_faults, 0, task.waits, task.preemptions, task.process->largest_pages};
 }
 Usage usage_of(Process& process) {
-  Usage used{split(time_of(process), process.told_cpu), process.minor_faults, 0, process.ended_waits, process.ended_preemptions};
+  Usage used{split(time_of(process), process.told_cpu), process.minor_faults, 0, process.ended_waits, process.ended_preemptions,
+             process.largest_pages};
   if (process.memory) used.major_faults = process.memory->major_faults;
   for (const Task& task : process.tasks) used.waits += task.waits, used.preemptions += task.preemptions;
   return used;

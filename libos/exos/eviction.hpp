@@ -12,6 +12,7 @@ struct PageFacts {
   bool accessed = false;      // touched since the hand last passed: the processor's own bit for pages of programs
   bool dirty = false;         // has to be written to the swap object (files: the page is their only copy)
   bool parked = false;        // under PROT_NONE: nobody can touch it
+  bool locked = false;        // under mlock, by some process
   std::uint32_t round = 0;    // how often the hand has gone round for the present want
   std::uint64_t frame = 0;
 };
@@ -26,12 +27,17 @@ class EvictionPolicy {
   ~EvictionPolicy() = default;
 };
 
-// Second chance: who was touched since the last time is spared once.
+// Second chance: who was touched since the last time is spared once. What is locked goes, if at all, when nothing else can.
 class ClockPolicy final : public EvictionPolicy {
  public:
+  explicit constexpr ClockPolicy(bool takes_locked = false) : takes_locked_{takes_locked} {}
   [[nodiscard]] Verdict judge(const PageFacts& page) const override {
+    if (page.locked && !takes_locked_) return Verdict::keep;
     return page.accessed && !page.parked && page.round < 2 ? Verdict::spare : Verdict::take;
   }
+
+ private:
+  bool takes_locked_;
 };
 
 }  // namespace exos

@@ -8,6 +8,7 @@
 #include "base/guard.hpp"
 #include "libos/exos/futex.hpp"
 #include "libos/exos/link.hpp"
+#include "libos/exos/memory_counts.hpp"
 #include "libos/exos/memory_internal.hpp"
 #include "libos/exos/patch.hpp"
 #include "libos/exos/posix_timers.hpp"
@@ -282,6 +283,7 @@ Status execute(ExecRequest request) {
   futex::end_robust_list(task);
   if (task.clear_child_tid != 0 && old->refs > 2 && write_user(task.clear_child_tid, std::uint32_t{0}))
     static_cast<void>(futex::wake_address(task.clear_child_tid, 1));
+  if (old->refs == 2) note_largest(process);   // this variable and the process
   process.memory = fresh;
   if (!fresh->space.enter()) __builtin_trap();
   const std::uint32_t old_tid = std::exchange(task.tid, process.pid);

@@ -5,6 +5,7 @@
 #include "abi/address_map.hpp"
 #include "abi/container.hpp"
 #include "libos/exos/capability_slots.hpp"
+#include "libos/exos/memory_counts.hpp"
 #include "libos/exos/memory_internal.hpp"
 #include "libos/exos/own.hpp"
 #include "libos/exos/pager.hpp"
@@ -230,7 +231,8 @@ CallResult Memory::map(std::uint64_t hint, std::uint64_t size, std::uint32_t pro
   const std::uint64_t start = TRY(place(hint, size, flags));
   if (shared && !inode) inode = TRY(make_shared_memory(size));
   if (!is_free(start, start + size)) TRY_VOID(unmap(start, size));
-  const std::uint32_t kept = flags & (map_shared | map_growsdown | map_noreserve | map_stack | vma_never_write);
+  const std::uint32_t kept = (flags & (map_shared | map_growsdown | map_noreserve | map_stack | vma_never_write | vma_locked)) |
+                             (locks_new ? vma_locked : 0);
   if (!inode && extend_neighbour(start, start + size, prot, kept)) return start;
   Vma* area = new_area({.start = start, .end = start + size, .prot = prot, .flags = kept,
                         .file_page = file_offset / abi::page_size, .inode = std::move(inode), .memory = this});
@@ -297,6 +299,7 @@ Status Memory::unmap(std::uint64_t start, std::uint64_t size) {
   TRY_VOID(split_at(start));
   TRY_VOID(split_at(end));
   const std::size_t first = index_of(start);
+  note_leaving(*this, first, start, end);
   if (const auto done = space.unmap(start, size / abi::page_size); !done) return Fail{to_errno(done.error())};
   swap::drop(*this, start, end);
   while (first < areas.size() && areas[first]->start < end) drop_area(first);

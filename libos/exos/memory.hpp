@@ -47,6 +47,9 @@ struct Vma {
   std::uint64_t serves = 0;           // stubs: where the file's span starts that ends at `start`
 };
 
+// The most that there ever was: pages in frames, and pages of all areas.
+struct PeakPages { std::uint64_t resident = 0, total = 0; };
+
 // Shared by the tasks of a process (and by a vfork child until it execs).
 class Memory {
  public:
@@ -61,7 +64,10 @@ class Memory {
   [[nodiscard]] CallResult remap(std::uint64_t start, std::uint64_t old_size, std::uint64_t new_size, std::uint32_t flags,
                                  std::uint64_t new_start);
   [[nodiscard]] Status discard(std::uint64_t start, std::uint64_t size);   // MADV_DONTNEED
-  [[nodiscard]] Status advise_fork(std::uint64_t start, std::uint64_t end, std::uint32_t set, std::uint32_t clear);
+  // Vma::flags of the areas in the range (vma_not_in_child, vma_locked, ...), which all must be mapped.
+  [[nodiscard]] Status change_flags(std::uint64_t start, std::uint64_t end, std::uint32_t set, std::uint32_t clear);
+  // Makes every page of the range present. Stops at the first that cannot be: nomem where nothing is mapped, else `again`.
+  [[nodiscard]] Status populate(std::uint64_t start, std::uint64_t end);
   [[nodiscard]] CallResult set_break(std::uint64_t address);
   [[nodiscard]] Vma* find(std::uint64_t address);
 
@@ -70,6 +76,8 @@ class Memory {
   [[nodiscard]] bool fault(std::uint64_t address, std::uint64_t error, std::uint32_t& code);
   // True when every page of the range lies in an area.
   [[nodiscard]] bool covered(std::uint64_t start, std::uint64_t end) const;
+  // How many bytes from `start` on, at most `size`, lie in areas that allow `prot`.
+  [[nodiscard]] std::uint64_t reach(std::uint64_t start, std::uint64_t size, std::uint32_t prot);
   // Gives the areas of a file in the range their path; without memory they stay nameless.
   void name_areas(std::uint64_t start, std::uint64_t end, std::string_view path);
   // A free range of `size` bytes, searched downwards; 0 when there is none.
@@ -97,9 +105,9 @@ class Memory {
   base::ListLink in_all;         // all_memories()
   std::uint64_t counted_pages = 0;   // by the pager, before force was at work
   bool unpatched = false;        // it is traced, or steps through its code: no patched pages (patch.cpp)
-  // How many bytes from `start` on, at most `size`, lie in areas that allow `prot`.
-  [[nodiscard]] std::uint64_t reach(std::uint64_t start, std::uint64_t size, std::uint32_t prot);
-
+  bool locks_new = false, fills_new = false;   // mlockall(MCL_FUTURE): what is mapped from now on is locked, and filled at once
+  std::uint64_t resident = 0;    // pages in frames, as faults and unmaps count them; exact after resident_pages()
+  PeakPages peak;                // as of the last note_peak()
  private:
   friend class MemoryFault;
   std::size_t found_last_ = 0, found_before_ = 0;   // where find() found its areas last: a fault is of text and of data

@@ -2,6 +2,7 @@
 // Changes to areas that keep what is in them: protection, moving, the break, fork; and what takes contents away.
 #include "abi/container.hpp"
 #include "libos/exos/capability_slots.hpp"
+#include "libos/exos/memory_counts.hpp"
 #include "libos/exos/memory_internal.hpp"
 #include "libos/exos/pager_internal.hpp"
 #include "libos/exos/patch.hpp"
@@ -81,6 +82,7 @@ Status Memory::protect(std::uint64_t start, std::uint64_t size, std::uint32_t pr
     if ((prot & prot_write) != 0 && (area.flags & vma_never_write) != 0) return Fail{Errno::acces};
     if ((area.flags & map_shared) != 0) {
       // The file has the contents: they come back with the new protection.
+      note_leaving(*this, i, area.start, area.end);
       if (const auto done = space.unmap(area.start, pages_of(area)); !done) return Fail{to_errno(done.error())};
     } else if (prot == 0) {
       TRY_VOID(park(area));
@@ -100,6 +102,7 @@ Status Memory::discard(std::uint64_t start, std::uint64_t size) {
   if (size == 0) return {};
   if (!is_program_range(start, end - start)) return Fail{Errno::nomem};
   const bool whole = covered(start, end);
+  note_leaving(*this, index_of(start), start, end);
   for (std::size_t i = index_of(start); i < areas.size() && areas[i]->start < end; ++i) {
     const Vma& area = *areas[i];
     const std::uint64_t from = std::max(start, area.start), to = std::min(end, area.end);
@@ -111,8 +114,7 @@ Status Memory::discard(std::uint64_t start, std::uint64_t size) {
   return {};
 }
 
-// What becomes of the range in a child: vma_not_in_child, vma_zero_in_child.
-Status Memory::advise_fork(std::uint64_t start, std::uint64_t end, std::uint32_t set, std::uint32_t clear) {
+Status Memory::change_flags(std::uint64_t start, std::uint64_t end, std::uint32_t set, std::uint32_t clear) {
   if (!covered(start, end)) return Fail{Errno::nomem};
   TRY_VOID(split_at(start));
   TRY_VOID(split_at(end));
@@ -215,12 +217,14 @@ Result<Ref<Memory>> Memory::fork() {
     Vma* copy = new_area(*area);
     if (copy == nullptr) return Fail{Errno::nomem};
     copy->memory = child.get();
+    copy->flags &= ~vma_locked;
     if ((area->flags & vma_zero_in_child) != 0) copy->parked = 0;
     if (const Status added = child->areas.push_back(copy); !added) {
       delete_area(copy);
       return Fail{added.error()};
     }
   }
+  child->resident = resident;
   child->break_start = break_start;
   child->break_now = break_now;
   child->mmap_top = mmap_top;

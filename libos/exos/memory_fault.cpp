@@ -36,6 +36,7 @@ class MemoryFault {
     if ((entry & abi::pte_present) != 0) return present(entry);
     if (memory_.swapped.find(page_ / abi::page_size) != nullptr) return from_swap();
     ++memory_.minor_faults;
+    ++memory_.resident;
     if (!area_.inode) return anonymous();
     if (area_.stubs) return stubs();
     return (area_.flags & map_shared) != 0 ? shared_file() : private_file();
@@ -89,6 +90,7 @@ class MemoryFault {
     }
     swap::drop(memory_, page_, page_ + abi::page_size);
     ++memory_.major_faults;
+    ++memory_.resident;
     ++pager::counters_to_change().in;
     return true;
   }
@@ -106,6 +108,7 @@ class MemoryFault {
     if ((area_.prot & prot_write) != 0) flags |= abi::map_write;
     if (pages > 1 && memory_.space.map_new(page_, pages, flags, own::account)) {
       area_.next_fault = page_ + pages * abi::page_size;
+      memory_.resident += pages - 1;
       return true;
     }
     area_.next_fault = page_ + abi::page_size;
@@ -161,6 +164,7 @@ class MemoryFault {
     std::uint64_t first = page_, end = page_ + abi::page_size;
     while (end < block + around * abi::page_size && follows(end)) end += abi::page_size;
     while (first > block && follows(first - abi::page_size)) first -= abi::page_size;
+    memory_.resident += (end - first) / abi::page_size - 1;
     return update(std::array{rt::map_op(first, page.frame - (page_ - first) / abi::page_size, (end - first) / abi::page_size,
                                         page_flags(page, entry_flags(area_.prot)), page.authority)});
   }
@@ -193,6 +197,16 @@ bool Memory::fault(std::uint64_t address, std::uint64_t error, std::uint32_t& co
     if (code != no_memory || !pager::make_room(room)) return false;
   }
   return false;
+}
+
+Status Memory::populate(std::uint64_t start, std::uint64_t end) {
+  for (std::uint64_t va = start; va < end; va += abi::page_size) {
+    const Vma* area = find(va);
+    if (area == nullptr) return Fail{Errno::nomem};
+    std::uint32_t code = 0;
+    if (area->prot != 0 && !fault(va, (area->prot & prot_write) != 0 ? error_write : 0, code)) return Fail{Errno::again};
+  }
+  return {};
 }
 
 }  // namespace exos

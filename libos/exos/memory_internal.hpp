@@ -16,6 +16,8 @@ inline constexpr std::uint64_t transit = parking_end - abi::page_size;
 // Vma::flags beside Linux' own: a shared mapping of a file that was opened for reading only.
 inline constexpr std::uint32_t vma_never_write = 1u << 31;
 inline constexpr std::uint32_t vma_not_in_child = 1u << 30, vma_zero_in_child = 1u << 29;   // MADV_DONTFORK, MADV_WIPEONFORK
+inline constexpr std::uint32_t vma_locked = 1u << 28;   // mlock: its pages stay in memory
+inline constexpr std::uint32_t vma_marks = vma_never_write | vma_not_in_child | vma_zero_in_child | vma_locked;   // not from programs
 
 // Set in entries that show a page of a file: to be told from a page that is the process's own.
 inline constexpr std::uint64_t pte_file = abi::pte_soft0;

@@ -5,6 +5,7 @@
 #include "abi/account.hpp"
 #include "base/format.hpp"
 #include "libos/exos/link.hpp"
+#include "libos/exos/memory_counts.hpp"
 #include "libos/exos/pager_internal.hpp"
 #include "libos/exos/swap.hpp"
 #include "libos/exos/task.hpp"
@@ -19,8 +20,14 @@ constexpr std::uint32_t most_rounds = 3;    // the first begins in the middle; t
 
 constinit Hand hand;
 constinit Counters counted{};
-constinit ClockPolicy clock;
-constinit const EvictionPolicy* const chosen = &clock;
+constinit ClockPolicy clock, without_locks{true};
+
+// Locked pages stay as long as they leave half of the memory to all the others; those need some to make any progress.
+const EvictionPolicy& chosen() {
+  std::uint64_t locked = 0;
+  for (const Memory& memory : all_memories()) locked += area_pages(memory).locked;
+  return locked <= memory_use().limit / 2 ? clock : without_locks;
+}
 
 // Frames of a request that names them: these and no others.
 class NamedPolicy final : public EvictionPolicy {
@@ -112,13 +119,16 @@ bool make_room(std::uint64_t frames) {
   for (;;) {
     const MemoryUse use = memory_use();
     if (use.used + frames <= use.limit) return true;
-    if (evict(*chosen, std::max(use.used + frames - use.limit, smallest_batch)) == 0 && shrink_caches() == 0) return any;
+    if (evict(chosen(), std::max(use.used + frames - use.limit, smallest_batch)) == 0 && shrink_caches() == 0) return any;
     any = true;
   }
 }
 
 std::uint64_t evict_for_request(const abi::RevocationRequest& request, std::uint64_t wanted) {
-  if (request.first == abi::any_units) return evict(*chosen, std::max(wanted, smallest_batch));
+  if (request.first == abi::any_units) {
+    const std::uint64_t freed = evict(chosen(), std::max(wanted, smallest_batch));
+    return freed != 0 ? freed : evict(without_locks, wanted);
+  }
   return evict(NamedPolicy{request.first, request.count}, ~std::uint64_t{0});
 }
 

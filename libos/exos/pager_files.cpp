@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Pages of memory files on their way out. Who maps one loses the mapping first and comes again by a fault, so the page's
 // mark "used" says whether anybody, program or library, has come to it since the hand last passed.
-#include "libos/exos/memory.hpp"
+#include "libos/exos/memory_internal.hpp"
 #include "libos/exos/pager.hpp"
 #include "libos/exos/pager_internal.hpp"
 #include "libos/exos/swap.hpp"
@@ -40,10 +40,18 @@ class FileSweep {
   }
 
  private:
+  [[nodiscard]] bool is_locked(std::uint64_t index) const {
+    for (const Vma* area = file_.mappings; area != nullptr; area = area->next_mapping) {
+      const std::uint64_t end = area->file_page + (area->end - area->start) / abi::page_size;
+      if ((area->flags & vma_locked) != 0 && index >= area->file_page && index < end) return true;
+    }
+    return false;
+  }
+
   void look_at(PageTree& pages, std::uint64_t index, const std::byte* page) {
     const bool clean = pages.has(index, PageTree::PageMark::clean);
     const PageFacts facts{.accessed = pages.has(index, PageTree::PageMark::used), .dirty = !clean, .parked = false,
-                          .round = sweep_.round, .frame = frame_of_page(page).raw()};
+                          .locked = is_locked(index), .round = sweep_.round, .frame = frame_of_page(page).raw()};
     const Verdict verdict = sweep_.policy.judge(facts);
     if (verdict == Verdict::keep || (verdict == Verdict::take && !clean && swap::full())) return;
     if (file_.mappings != nullptr) invalidate_mappings(file_, index, 1);

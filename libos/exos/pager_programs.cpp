@@ -55,6 +55,7 @@ std::uint64_t entry_at(Memory& memory, std::uint64_t address, std::uint64_t& pla
 
 void unmap_page(Memory& memory, std::uint64_t va) {
   if (!memory.space.unmap(va, 1)) __builtin_trap();   // it was there a moment ago
+  if (memory.resident != 0) --memory.resident;
 }
 
 // The entry anew, without the bit that says that it was used.
@@ -104,7 +105,7 @@ class MemorySweep {
   void look_at(const Vma& area, std::uint64_t address, std::uint64_t va, std::uint64_t entry, bool alone) {
     if (!is_own_page(entry)) return;
     const PageFacts facts{.accessed = (entry & abi::pte_accessed) != 0, .dirty = true, .parked = area.parked != 0,
-                          .round = sweep_.round, .frame = frame_of(entry)};
+                          .locked = (area.flags & vma_locked) != 0, .round = sweep_.round, .frame = frame_of(entry)};
     const Verdict verdict = sweep_.policy.judge(facts);
     if (verdict == Verdict::keep) return;
     if (verdict == Verdict::spare) return spare(va, entry);
@@ -174,8 +175,11 @@ class MemorySweep {
       Candidate& page = candidates[i];
       std::uint64_t place = 0;
       const std::uint64_t entry = entry_at(other, page.address, place);
-      if (entry == 0 || frame_of(entry) != page.frame || (entry & abi::pte_accessed) == 0) continue;
-      const PageFacts facts{.accessed = true, .dirty = true, .parked = false, .round = sweep_.round, .frame = page.frame};
+      if (entry == 0 || frame_of(entry) != page.frame) continue;
+      const bool accessed = (entry & abi::pte_accessed) != 0, locked = (other.find(page.address)->flags & vma_locked) != 0;
+      if (!accessed && !locked) continue;
+      const PageFacts facts{.accessed = accessed, .dirty = true, .parked = false, .locked = locked, .round = sweep_.round,
+                            .frame = page.frame};
       if (sweep_.policy.judge(facts) == Verdict::take) continue;
       page.wanted_elsewhere = true;
       static_cast<void>(other.space.update(std::array{forget_use_op(place, entry)}));

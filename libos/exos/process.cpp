@@ -6,6 +6,7 @@
 #include "libos/exos/exec.hpp"
 #include "libos/exos/jobs.hpp"
 #include "libos/exos/link.hpp"
+#include "libos/exos/memory_counts.hpp"
 #include "libos/exos/posix_timers.hpp"
 #include "libos/exos/run_description.hpp"
 #include "libos/exos/sched.hpp"
@@ -103,6 +104,7 @@ void end_process(Process& process, Task& last) {
   cancel(process.alarm);
   delete_timers(process);
   system_v::undo_semaphores(process);
+  if (process.memory->refs == 1) note_largest(process);   // not those of whom a vfork child borrowed it
   last.dead_memory = std::move(process.memory);
   process.memory = {};
   discard_pending(process.pending);

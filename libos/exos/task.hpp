@@ -108,6 +108,7 @@ struct Process {
   std::uint64_t ended_waits = 0, ended_preemptions = 0;
   Usage children;                           // of those that were waited for, and theirs
   std::uint64_t minor_faults = 0;
+  std::uint64_t largest_pages = 0;          // resident at once, as far as it has been looked at: note_largest()
   bool dumpable = true;
   Timer alarm;                              // ITIMER_REAL
   std::uint64_t alarm_interval_ns = 0;

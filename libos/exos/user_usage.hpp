@@ -15,7 +15,8 @@ static_assert(sizeof(UserUsage) == 144);
 
 [[nodiscard]] inline UserUsage to_user(const Usage& used) {
   const auto faults = static_cast<std::int64_t>(used.minor_faults);
-  return {.user = to_timeval(used.cpu.user_ns), .system = to_timeval(used.cpu.system_ns), .largest_resident_kib = faults * 4,
+  return {.user = to_timeval(used.cpu.user_ns), .system = to_timeval(used.cpu.system_ns),
+          .largest_resident_kib = static_cast<std::int64_t>(used.largest_pages * 4),
           .minor_faults = faults, .major_faults = static_cast<std::int64_t>(used.major_faults),
           .waits = static_cast<std::int64_t>(used.waits), .preemptions = static_cast<std::int64_t>(used.preemptions)};
 }

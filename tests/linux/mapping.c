@@ -3,6 +3,7 @@
 #include "case.h"
 #include <linux/memfd.h>
 #include <setjmp.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 
 static sigjmp_buf back;
@@ -161,19 +162,128 @@ static void advising(void) {
   CASE(mlock, "a page", m + 8192, 4096);
   CASE(mincore, "again", m, 4 * 4096, in);
   EFFECT(mlock, "it is there now", in[2] & 1);
-  CASE(mlock, "hole", before_hole(), 4096);
-  CASE(mlock2, "MLOCK_ONFAULT", m, 4096, 1);
-  CASE(mlock2, "unknown flag", m, 4096, 2);
-  CASE(munlock, "a page", m + 8192, 4096);
-  CASE(mlockall, "MCL_CURRENT", 1);
-  CASE(mlockall, "no flags", 0);
-  CASE(munlockall, "all");
   CASE(mbind, "default", m, 4096, 0, NULL, 0, 0);
   CASE(set_mempolicy, "default", 0, NULL, 0);
   CASE(set_mempolicy, "unknown", 77, NULL, 0);
   int mode = 99;
   CASE(get_mempolicy, "of the task", &mode, NULL, 0, NULL, 0);
   EFFECT(get_mempolicy, "mode", mode);
+}
+
+// A line of /proc/self/status, in kB.
+static long status_kb(const char *name) {
+  FILE *f = fopen("/proc/self/status", "r");
+  char line[200];
+  long kb = -1;
+  while (f != NULL && fgets(line, sizeof line, f) != NULL)
+    if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':') kb = atol(line + strlen(name) + 1);
+  if (f != NULL) fclose(f);
+  return kb;
+}
+static long locked_kb(void) { return status_kb("VmLck"); }
+static int present(char *m, int page) {
+  unsigned char in = 0;
+  mincore(m + page * 4096L, 4096, &in);
+  return in & 1;
+}
+
+// Somebody without the right to lock what he likes.
+static int as_nobody(long limit, long size) {
+  int r;
+  char *m = map(16 * 4096, PROT_READ | PROT_WRITE);
+  IN_CHILD(r, ({
+    struct rlimit l = {limit, limit};
+    setrlimit(RLIMIT_MEMLOCK, &l);
+    seteuid(65534);
+    _exit(mlock(m, size) == 0 ? 0 : errno);
+  }));
+  return r;
+}
+
+static void locking(void) {
+  char *m = map(8 * 4096, PROT_READ | PROT_WRITE);
+  CASE(mlock, "two pages by a few bytes", m + 4095, 2);
+  EFFECT(mlock, "VmLck", locked_kb());
+  EFFECT(mlock, "both are there", present(m, 0) * 10 + present(m, 1));
+  EFFECT(mlock, "the next is not", present(m, 2));
+  CASE(mlock, "hole", before_hole(), 4096);
+  CASE(mlock, "past the end of addresses", -4096L, 8192);
+  CASE(mlock, "nothing", m, 0);
+  char *closed = map(4096, PROT_NONE);
+  CASE(mlock, "PROT_NONE", closed, 4096);
+  CASE(munlock, "PROT_NONE", closed, 4096);
+  CASE(mlock2, "MLOCK_ONFAULT", m + 3 * 4096, 4096, 1);
+  EFFECT(mlock2, "VmLck", locked_kb());
+  EFFECT(mlock2, "it is not there", present(m, 3));
+  CASE(mlock2, "unknown flag", m, 4096, 2);
+  CASE(madvise, "DONTNEED, locked", m, 4096, MADV_DONTNEED);
+  CASE(madvise, "DONTNEED, partly locked", m, 4 * 4096, MADV_DONTNEED);
+  CASE(madvise, "DONTNEED_LOCKED", m, 4096, 24);
+  EFFECT(mlock, "VmLck in a child", ({ int s; IN_CHILD(s, _exit(locked_kb())); s; }));
+  CASE(munlock, "hole", before_hole(), 4096);
+  CASE(munlock, "all of them", m, 8 * 4096);
+  EFFECT(munlock, "VmLck", locked_kb());
+  CASE(madvise, "DONTNEED, unlocked", m, 4096, MADV_DONTNEED);
+
+  char *locked = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+  EFFECT(mmap, "MAP_LOCKED: VmLck, there", locked_kb() * 10 + present(locked, 2));
+  locked = mremap(locked, 3 * 4096, 5 * 4096, MREMAP_MAYMOVE);
+  EFFECT(mremap, "locked memory that grows: VmLck, there", locked_kb() * 10 + present(locked, 4));
+  munmap(locked, 4 * 4096);
+  EFFECT(munmap, "locked memory that goes: VmLck", locked_kb());
+  munmap(locked + 4 * 4096, 4096);
+
+  CASE(mlockall, "no flags", 0);
+  CASE(mlockall, "MCL_ONFAULT alone", 4);
+  CASE(mlockall, "unknown flag", 8);
+  CASE(mlockall, "MCL_FUTURE", 2);
+  long before = locked_kb();
+  char *later = map(4 * 4096, PROT_READ | PROT_WRITE);
+  EFFECT(mlockall, "MCL_FUTURE: more VmLck, there", (locked_kb() - before) * 10 + present(later, 3));
+  CASE(mlockall, "MCL_FUTURE | MCL_ONFAULT", 6);
+  later = map(4 * 4096, PROT_READ | PROT_WRITE);
+  EFFECT(mlockall, "MCL_ONFAULT: not there", present(later, 3));
+  CASE(munlockall, "all");
+  EFFECT(munlockall, "VmLck", locked_kb());
+  later = map(4 * 4096, PROT_READ | PROT_WRITE);
+  EFFECT(munlockall, "what comes is not locked", locked_kb());
+  CASE(mlockall, "MCL_CURRENT", 1);
+  EFFECT(mlockall, "MCL_CURRENT: something is locked, and there", (locked_kb() > 100) * 10 + present(later, 3));
+  CASE(munlockall, "all");
+  EFFECT(mlock, "limit 0", as_nobody(0, 4096) == EPERM);
+  EFFECT(mlock, "below the limit", as_nobody(8 * 4096, 8 * 4096));
+  EFFECT(mlock, "above the limit", as_nobody(8 * 4096, 9 * 4096) == ENOMEM);
+}
+
+// What /proc and rusage say of a program that once had 12 MiB.
+static void sizes(void) {
+  const long mib = 1 << 20, before = status_kb("VmRSS"), data = status_kb("VmData");
+  char *m = map(12 * mib, PROT_READ | PROT_WRITE);
+  EFFECT(mmap, "VmData grows by all of it", (status_kb("VmData") - data) / 1024);
+  memset(m, 1, 12 * mib);
+  EFFECT(mmap, "VmRSS grows by what is touched", status_kb("VmRSS") - before >= 12 * 1024);
+  EFFECT(mmap, "RssAnon, RssFile and RssShmem are VmRSS",
+         status_kb("RssAnon") + status_kb("RssFile") + status_kb("RssShmem") == status_kb("VmRSS"));
+  munmap(m, 12 * mib);
+  EFFECT(munmap, "VmRSS falls", status_kb("VmRSS") - before < 4 * 1024);
+  EFFECT(munmap, "VmHWM does not", status_kb("VmHWM") - before >= 11 * 1024);
+  EFFECT(munmap, "nor does VmPeak", status_kb("VmPeak") - status_kb("VmSize") >= 11 * 1024);
+  char *shared = mmap(NULL, 3 * mib, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  memset(shared, 1, 3 * mib);
+  EFFECT(mmap, "RssShmem", status_kb("RssShmem") / 1024);
+  munmap(shared, 3 * mib);
+  struct rusage used;
+  getrusage(RUSAGE_SELF, &used);
+  EFFECT(getrusage, "the largest size stays", used.ru_maxrss - before >= 11 * 1024);
+  int r;
+  IN_CHILD(r, ({
+    char *large = map(40 * mib, PROT_READ | PROT_WRITE);
+    memset(large, 1, 40 * mib);
+    _exit(0);
+  }));
+  getrusage(RUSAGE_CHILDREN, &used);
+  EFFECT(getrusage, "of a child", used.ru_maxrss >= 40 * 1024 && used.ru_maxrss < 60 * 1024);
+  EFFECT(fork, "it ended", r);
 }
 
 static void memory_files(void) {
@@ -236,6 +346,8 @@ int main(void) {
   protecting();
   moving();
   advising();
+  locking();
+  sizes();
   memory_files();
   across();
   return finish();

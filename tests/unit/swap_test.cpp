@@ -132,6 +132,12 @@ TEST(SwapMap, AscendingPagesStayBalanced) {
   EXPECT_LT(deepest, 60u);
 }
 
+TEST(ClockPolicy, KeepsWhatIsLockedUnlessToldOtherwise) {
+  const exos::PageFacts locked{.accessed = false, .locked = true, .round = 2};
+  EXPECT_EQ(exos::ClockPolicy{}.judge(locked), exos::Verdict::keep);
+  EXPECT_EQ(exos::ClockPolicy{true}.judge(locked), exos::Verdict::take);
+}
+
 TEST(ClockPolicy, SparesOnceWhoWasTouched) {
   const exos::ClockPolicy clock;
   using exos::Verdict;

@@ -2,6 +2,7 @@
 // mmap and its kin.
 #include "libos/exos/call_helpers.hpp"
 #include "libos/exos/fs/linux_abi.hpp"
+#include "libos/exos/memory_counts.hpp"
 #include "libos/exos/memory_internal.hpp"
 #include "libos/exos/missing_requests.hpp"
 #include "libos/exos/patch.hpp"
@@ -32,18 +33,6 @@ Status check_file(const File& file, std::uint32_t prot, std::uint32_t& flags) {
   return {};
 }
 
-// Makes every page of the range present; for MAP_POPULATE and mlock. Stops at the first that cannot be.
-Status populate(std::uint64_t start, std::uint64_t end) {
-  for (std::uint64_t va = start; va < end; va += abi::page_size) {
-    const Vma* area = memory().find(va);
-    if (area == nullptr) return Fail{Errno::nomem};
-    std::uint32_t code = 0;
-    const std::uint64_t write = (area->prot & prot_write) != 0 ? 2 : 0;
-    if (area->prot != 0 && !memory().fault(va, write | 4, code)) return Fail{Errno::again};
-  }
-  return {};
-}
-
 // Keeps room for stubs behind the first mapping of a file with known padding, and puts them there.
 CallResult map_with_stubs(const InodeRef& inode, std::uint64_t hint, std::uint64_t size, std::uint32_t prot, std::uint32_t flags,
                           std::uint64_t offset) {
@@ -66,7 +55,7 @@ CallResult linux_mmap(const Arguments& a) {
   const std::uint32_t prot = as_u32(a.c) & 7;
   const std::uint32_t type = flags & 15;
   // Those before MAP_SYNC. [linux LEGACY_MAP_MASK]
-  constexpr std::uint32_t known = 0x7c07'f9f3, map_32bit = 0x40;
+  constexpr std::uint32_t known = 0x7c07'f9f3, map_32bit = 0x40, map_locked = 0x2000;
   if (type != map_shared && type != map_private && type != 3) return Fail{Errno::inval};
   if (type == 3) {  // MAP_SHARED_VALIDATE: of a file, and with flags that are known only
     if ((flags & map_anonymous) != 0) return Fail{Errno::inval};
@@ -77,7 +66,12 @@ CallResult linux_mmap(const Arguments& a) {
   if ((flags & 0x40000) != 0) return Fail{Errno::nomem};  // MAP_HUGETLB: there are none
   if ((a.f & page_mask) != 0) return Fail{Errno::inval};
   if (a.b == 0) return Fail{Errno::inval};
-  if (base::align_up(a.b, abi::page_size) == 0) return Fail{Errno::nomem};
+  const std::uint64_t size = base::align_up(a.b, abi::page_size);
+  if (size == 0) return Fail{Errno::nomem};
+  flags &= ~vma_marks;
+  if ((flags & map_locked) != 0) flags |= vma_locked | map_populate;
+  if (memory().fills_new) flags |= map_populate;
+  if (((flags & vma_locked) != 0 || memory().locks_new) && !may_lock(size / abi::page_size)) return Fail{Errno::again};
   std::uint64_t start = 0;
   if ((flags & map_anonymous) != 0) {
     start = TRY(memory().map(a.a, a.b, prot, flags, {}, 0));
@@ -90,7 +84,7 @@ CallResult linux_mmap(const Arguments& a) {
     start = TRY(map_with_stubs(file->inode, a.a, a.b, prot, flags, a.f));
     memory().name_areas(start, start + a.b, file->path.view());
   }
-  if ((flags & map_populate) != 0) static_cast<void>(populate(start, start + base::align_up(a.b, abi::page_size)));
+  if ((flags & map_populate) != 0) static_cast<void>(memory().populate(start, start + size));
   return start;
 }
 
@@ -111,8 +105,21 @@ CallResult linux_pkey_mprotect(const Arguments& a) {
 }
 
 CallResult linux_munmap(const Arguments& a) { return nothing(memory().unmap(a.a, a.b)); }
-CallResult linux_brk(const Arguments& a) { return memory().set_break(a.a); }
-CallResult linux_mremap(const Arguments& a) { return memory().remap(a.a, a.b, a.c, as_u32(a.d), a.e); }
+CallResult linux_brk(const Arguments& a) {
+  const std::uint64_t before = memory().break_now;
+  if (memory().locks_new && a.a > before && !may_lock((a.a - before) / abi::page_size + 1)) return before;
+  const std::uint64_t now = TRY(memory().set_break(a.a));
+  if (memory().fills_new && now > before) static_cast<void>(memory().populate(base::align_up(before, abi::page_size), now));
+  return now;
+}
+CallResult linux_mremap(const Arguments& a) {
+  const Vma* area = memory().find(a.a);
+  const bool locked = area != nullptr && (area->flags & vma_locked) != 0 && a.c > a.b;
+  if (locked && !may_lock((a.c - a.b) / abi::page_size)) return Fail{Errno::again};
+  const std::uint64_t start = TRY(memory().remap(a.a, a.b, a.c, as_u32(a.d), a.e));
+  if (locked) static_cast<void>(memory().populate(start, start + base::align_up(a.c, abi::page_size)));
+  return start;
+}
 
 // Mappings of a file show the file's own pages, so there is nothing to write back.
 CallResult linux_msync(const Arguments& a) {
@@ -145,39 +152,23 @@ CallResult linux_madvise(const Arguments& a) {
   const std::uint64_t end = a.a + base::align_up(a.b, abi::page_size);
   if (end <= a.a) return Fail{Errno::inval};
   switch (advice) {
-    case dont_need: return nothing(memory().discard(a.a, a.b));
-    case populate_read: case populate_write: return nothing(populate(a.a, end));
-    case free:
-      // Contents may go at any time; they go now, which is allowed and keeps the promise of memory given back.
-      return nothing(memory().discard(a.a, a.b));
-    case dont_fork: return nothing(memory().advise_fork(a.a, end, vma_not_in_child, 0));
-    case do_fork: return nothing(memory().advise_fork(a.a, end, 0, vma_not_in_child));
-    case wipe_on_fork: return nothing(memory().advise_fork(a.a, end, vma_zero_in_child, 0));
-    case keep_on_fork: return nothing(memory().advise_fork(a.a, end, 0, vma_zero_in_child));
+    // FREE: contents may go at any time; they go now, which is allowed and keeps the promise of memory given back.
+    case dont_need: case free:
+      if (locked_pages(memory(), a.a, end) != 0) return Fail{Errno::inval};
+      [[fallthrough]];
+    case dont_need_locked: return nothing(memory().discard(a.a, a.b));
+    case populate_read: case populate_write: return nothing(memory().populate(a.a, end));
+    case dont_fork: return nothing(memory().change_flags(a.a, end, vma_not_in_child, 0));
+    case do_fork: return nothing(memory().change_flags(a.a, end, 0, vma_not_in_child));
+    case wipe_on_fork: return nothing(memory().change_flags(a.a, end, vma_zero_in_child, 0));
+    case keep_on_fork: return nothing(memory().change_flags(a.a, end, 0, vma_zero_in_child));
     default: break;
   }
-  if (advice == dont_need_locked) return nothing(memory().discard(a.a, a.b));   // nothing is locked
   const bool hint = (advice >= normal && advice <= will_need) || (advice >= mergeable && advice <= do_dump) || advice == cold || advice == 21;
   if (!hint) return missing_advice(advice, Errno::inval);
   if (!memory().covered(a.a, end)) return Fail{Errno::nomem};
   return 0;
 }
-
-CallResult linux_mlock(const Arguments& a) {
-  const std::uint64_t start = base::align_down(a.a, abi::page_size), end = base::align_up(a.a + a.b, abi::page_size);
-  if (end < start) return Fail{Errno::inval};
-  return nothing(populate(start, end));
-}
-CallResult linux_mlock2(const Arguments& a) {
-  if ((as_u32(a.c) & ~1u) != 0) return Fail{Errno::inval};
-  return as_u32(a.c) == 1 ? CallResult{0} : linux_mlock(a);  // MLOCK_ONFAULT
-}
-CallResult linux_munlock(const Arguments&) { return 0; }
-CallResult linux_mlockall(const Arguments& a) {
-  if (as_u32(a.a) == 0 || (as_u32(a.a) & ~7u) != 0) return Fail{Errno::inval};
-  return 0;
-}
-CallResult linux_munlockall(const Arguments&) { return 0; }
 
 // One memory node.
 namespace {

@@ -3,6 +3,7 @@
 #include "libos/exos/call_helpers.hpp"
 #include "libos/exos/exec.hpp"
 #include "libos/exos/fs/linux_abi.hpp"
+#include "libos/exos/memory_counts.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/user_usage.hpp"
 
@@ -89,6 +90,8 @@ CallResult linux_setrlimit(const Arguments& a) { return linux_prlimit64({0, a.a,
 
 CallResult linux_getrusage(const Arguments& a) {
   Process& process = current_process();
+  static_cast<void>(resident_pages(*process.memory));
+  note_largest(process);
   switch (as_i32(a.a)) {
     case 0: return nothing(write_user(a.b, to_user(usage_of(process))));
     case -1: return nothing(write_user(a.b, to_user(process.children)));

@@ -2,6 +2,7 @@
 // /proc/PID: texts and links about one process, as procps, shells and C libraries parse them. [proc(5)]
 #include "libos/exos/fs/proc_nodes.hpp"
 #include "libos/exos/cpu_timers.hpp"
+#include "libos/exos/memory_counts.hpp"
 #include "libos/exos/memory_internal.hpp"
 #include "libos/exos/memory_visit.hpp"
 #include "libos/exos/pager_internal.hpp"
@@ -40,16 +41,6 @@ std::uint64_t threads_of(Process& process) {
   std::uint64_t count = 0;
   for ([[maybe_unused]] const Task& task : process.tasks) ++count;
   return count;
-}
-
-std::uint64_t resident_pages(const Process& process) {
-  if (!process.memory) return 0;
-  pager::Visitor visitor;
-  visitor.go(process.memory->space);
-  std::uint64_t pages = 0;
-  for (const Vma* area : process.memory->areas)
-    for_each_present(area->start, area->end, [&](std::uint64_t, std::uint64_t) { return ++pages != 0; });
-  return pages;
 }
 
 std::uint64_t total_pages(const Process& process) { return process.memory ? process.memory->size_pages() : 0; }
@@ -108,7 +99,7 @@ std::uint32_t processor_of(const Task* task) {
 Status make_stat(Report& out, const Subject& subject) {
   Process& process = *TRY(process_of(subject));
   Task* task = task_of(process, subject);
-  const Memory* memory = process.memory.get();
+  Memory* memory = process.memory.get();
   const Usage used = subject.of_task && task != nullptr ? usage_of(*task) : usage_of(process);
   const Usage& gone = process.children;
   out.print("{} ({}) {} {} {} {} {} {} 4194304 ", subject.tid, name_of(task), state_of(process, task),
@@ -117,7 +108,8 @@ Status make_stat(Report& out, const Subject& subject) {
   out.print("{} {} {} {} {} {} {} {} ", used.minor_faults, gone.minor_faults, used.major_faults, gone.major_faults,
             ticks(used.cpu.user_ns), ticks(used.cpu.system_ns), ticks(gone.cpu.user_ns), ticks(gone.cpu.system_ns));
   out.print("{} {} {} 0 {} ", 20 + process.nice, process.nice, threads_of(process), ticks(process.start_ns));
-  out.print("{} {} 18446744073709551615 {} {} {} 0 0 ", total_pages(process) * base::page_size, resident_pages(process),
+  out.print("{} {} 18446744073709551615 {} {} {} 0 0 ", total_pages(process) * base::page_size,
+            memory != nullptr ? resident_pages(*memory).sum() : 0,
             memory != nullptr ? memory->auxv_entry : 0, memory != nullptr ? memory->auxv_entry : 0,
             memory != nullptr ? memory->stack_top : 0);
   out.print("{} {} 0 0 0 0 0 {} {} 0 0 0 0 0 0 ", process.pending.set & 0x7fffffff, task != nullptr ? task->signals.mask & 0x7fffffff : 0,
@@ -131,16 +123,13 @@ Status make_stat(Report& out, const Subject& subject) {
 
 Status make_statm(Report& out, const Subject& subject) {
   Process& process = *TRY(process_of(subject));
-  std::uint64_t text = 0, shared = 0;
-  if (process.memory)
-    for (const Vma* area : process.memory->areas) {
-      const std::uint64_t pages = (area->end - area->start) / base::page_size;
-      if ((area->prot & prot_exec) != 0) text += pages;
-      if (area->inode) shared += pages;
-    }
-  const std::uint64_t resident = resident_pages(process);
-  out.print("{} {} {} {} 0 {} 0\n", total_pages(process), resident, shared < resident ? shared : resident, text,
-            total_pages(process) - text);
+  if (!process.memory) {
+    out.add("0 0 0 0 0 0 0\n");
+    return {};
+  }
+  const ResidentPages resident = resident_pages(*process.memory);
+  const AreaPages areas = area_pages(*process.memory);
+  out.print("{} {} {} {} 0 {} 0\n", areas.total, resident.sum(), resident.file + resident.shared, areas.program, areas.data + areas.stack);
   return {};
 }
 
@@ -156,13 +145,25 @@ void add_list(Report& out, std::uint64_t set) {
   }
 }
 
+// The lines about memory of /proc/PID/status.
+void add_memory(Report& out, Memory& memory) {
+  const ResidentPages resident = resident_pages(memory);
+  const PeakPages& peak = note_peak(memory);
+  const AreaPages areas = area_pages(memory);
+  struct Row { std::string_view name; std::uint64_t pages; };
+  const Row rows[] = {{"VmPeak", peak.total}, {"VmSize", areas.total}, {"VmLck", areas.locked}, {"VmPin", 0}, {"VmHWM", peak.resident},
+                      {"VmRSS", resident.sum()}, {"RssAnon", resident.anonymous}, {"RssFile", resident.file},
+                      {"RssShmem", resident.shared}, {"VmData", areas.data}, {"VmStk", areas.stack}, {"VmExe", areas.program},
+                      {"VmLib", areas.library}, {"VmSwap", memory.swapped.size()}, {"HugetlbPages", 0}};
+  for (const Row& row : rows) out.print("{}:\t{:8} kB\n", row.name, row.pages * 4);
+}
+
 Status make_status(Report& out, const Subject& subject) {
   Process& process = *TRY(process_of(subject));
   Task* task = task_of(process, subject);
   const char state = state_of(process, task);
   const std::string_view word = state == 'R' ? "R (running)" : state == 'S' ? "S (sleeping)" : state == 'T' ? "T (stopped)"
                               : state == 't' ? "t (tracing stop)" : "Z (zombie)";
-  const std::uint64_t size_kb = total_pages(process) * 4, resident_kb = resident_pages(process) * 4;
   out.print("Name:\t{}\n", name_of(task));
   if (task != nullptr && task->paths) {
     const std::uint32_t mask = task->paths->umask;
@@ -175,8 +176,8 @@ Status make_status(Report& out, const Subject& subject) {
   out.print("Gid:\t{}\t{}\t{}\t{}\n", process.gid, process.egid, process.sgid, process.egid);
   out.print("FDSize:\t{}\nGroups:\t", task != nullptr && task->files ? task->files->slots.size() : 0);
   for (const std::uint32_t group : process.groups) out.print("{} ", group);
-  out.print("\nVmPeak:\t{:8} kB\nVmSize:\t{:8} kB\nVmLck:\t       0 kB\nVmHWM:\t{:8} kB\nVmRSS:\t{:8} kB\n", size_kb, size_kb,
-            resident_kb, resident_kb);
+  out.add("\n");
+  if (process.memory) add_memory(out, *process.memory);
   out.print("Threads:\t{}\nSigQ:\t0/7823\n", threads_of(process));
   out.print("SigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\n", task != nullptr ? task->signals.pending.set : 0,
             process.pending.set, task != nullptr ? task->signals.mask : 0);

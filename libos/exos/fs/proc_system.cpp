@@ -6,6 +6,7 @@
 #include "libos/exos/cpu_timers.hpp"
 #include "libos/exos/fs/proc_nodes.hpp"
 #include "libos/exos/load_average.hpp"
+#include "libos/exos/memory_counts.hpp"
 #include "libos/exos/pager.hpp"
 #include "libos/exos/processor.hpp"
 #include "libos/exos/random.hpp"
@@ -43,9 +44,11 @@ Status make_meminfo(Report& out, const Subject&) {
   const MemoryUse use = memory_use();
   const swap::Use swapped = swap::use();
   const std::uint64_t total = use.limit * 4, left = (use.limit > use.used ? use.limit - use.used : 0) * 4;
+  std::uint64_t locked = 0;
+  for (const Memory& memory : all_memories()) locked += area_pages(memory).locked * 4;
   struct Row { std::string_view name; std::uint64_t kb; };
   const Row rows[] = {{"MemTotal:", total}, {"MemFree:", left}, {"MemAvailable:", left}, {"Buffers:", 0}, {"Cached:", 0},
-                      {"SwapCached:", 0}, {"Active:", 0}, {"Inactive:", 0}, {"Unevictable:", 0}, {"Mlocked:", 0}, {"SwapTotal:", swapped.total * 4},
+                      {"SwapCached:", 0}, {"Active:", 0}, {"Inactive:", 0}, {"Unevictable:", locked}, {"Mlocked:", locked}, {"SwapTotal:", swapped.total * 4},
                       {"SwapFree:", (swapped.total - swapped.used) * 4}, {"Dirty:", 0}, {"Writeback:", 0}, {"AnonPages:", use.used * 4}, {"Mapped:", 0}, {"Shmem:", 0},
                       {"KReclaimable:", 0}, {"Slab:", 0}, {"SReclaimable:", 0}, {"SUnreclaim:", 0}, {"CommitLimit:", total + swapped.total * 4},
                       {"Committed_AS:", use.used * 4}, {"Hugepagesize:", 2048}};
