@@ -33,9 +33,11 @@ enum class Control : std::uint8_t {
   want_input = 2,     // u32: the guest can take so many bytes of standard input (one request outstanding at most)
   exited = 3,         // u32: exit status as `exo` shall return it; the guest stops after this
   set_terminal = 4,   // Terminal: the program changed the terminal's mode; the host follows in what it does to output
+  processes = 5,      // ProcessReport and its ProcessEntries: a part of the answer to want_processes
   // host to guest
   window_size = 16,   // u16 rows, u16 columns
   // 17 was a signal from the terminal: the guest makes them from what is typed
+  want_processes = 18,  // who runs, and what they use: for `exo ps` and `exo top` (one request outstanding at most)
 };
 
 enum class Core : std::uint8_t {
@@ -51,6 +53,28 @@ struct BootFigures {
   std::uint64_t boot_ns;
   std::uint64_t kernel_frames, library_frames, program_frames, free_frames;
 };
+
+// What the library keeps of its container and each process in it.
+struct ProcessReport {
+  std::uint64_t time_ns;                    // the guest's time, since its start
+  std::uint64_t used_pages, limit_pages;    // of the container's account
+  std::uint64_t busy_ns;                    // of all processors, in tasks
+  std::uint32_t processors;
+  std::uint32_t count;                      // of the entries that follow in this frame
+  std::uint32_t last;                       // 1: no frame follows
+  std::uint32_t reserved;
+};
+struct ProcessEntry {
+  std::uint32_t pid, parent, threads;
+  char state;                               // as in /proc: R, S, T, Z
+  char reserved[3];
+  std::uint64_t user_ns, system_ns;
+  std::uint64_t resident_pages, total_pages;
+  std::uint64_t calls;                      // Linux calls, without the quick ones
+  char name[16];                            // NUL-terminated
+};
+static_assert(sizeof(ProcessReport) == 48 && sizeof(ProcessEntry) == 72);
+inline constexpr std::size_t processes_per_frame = 64;
 
 struct Terminal {
   std::uint32_t iflag, oflag, cflag, lflag;

@@ -7,6 +7,7 @@
 #include "abi/container.hpp"
 #include "base/ring.hpp"
 #include "libos/exos/own.hpp"
+#include "libos/exos/process_report.hpp"
 #include "libos/exos/task.hpp"
 #include "libos/exos/terminal.hpp"
 #include "libos/rt/calls.hpp"
@@ -93,6 +94,7 @@ void frame_complete() {
     std::uint16_t words[2]{};
     std::memcpy(words, incoming.control.data(), sizeof words);
     if (header.kind == static_cast<std::uint8_t>(Control::window_size)) console_resized(words[0], words[1]);
+    if (header.kind == static_cast<std::uint8_t>(Control::want_processes)) want_process_report();
   }
   incoming.header_have = incoming.payload_have = 0;
 }
@@ -217,6 +219,14 @@ void want_input() {
   asked = true;
   const auto room = static_cast<std::uint32_t>(in_ring.room());
   send_control(Control::want_input, &room, sizeof room);
+}
+
+bool offer_control(Control kind, std::span<const std::byte> bytes) {
+  if (out_ring.room() < sizeof(Header) + bytes.size() + reserve) flush();
+  if (out_ring.room() < sizeof(Header) + bytes.size() + reserve) return false;
+  put_frame(Channel::control, static_cast<std::uint8_t>(kind), bytes.data(), bytes.size());
+  flush();
+  return true;
 }
 
 void set_terminal(const abi::link::Terminal& terminal) { send_control(Control::set_terminal, &terminal, sizeof terminal); }

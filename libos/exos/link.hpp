@@ -18,6 +18,8 @@ CallResult send_from(abi::link::Channel channel, std::uint8_t kind, Buffer& buff
 void send_now(abi::link::Channel channel, std::uint8_t kind, const void* bytes, std::size_t size);
 // A few bytes that are lost when there is no room: a terminal's echo.
 void offer(abi::link::Channel channel, const void* bytes, std::size_t size);
+// A control frame of at most 16 KiB; false: there is no room now, and the root env is woken when there is.
+[[nodiscard]] bool offer_control(abi::link::Control kind, std::span<const std::byte> bytes);
 // Called by the root env's loop when the console woke it: reads frames, fills the input buffer, wakes queues.
 void service();
 

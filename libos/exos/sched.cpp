@@ -9,6 +9,7 @@
 #include "libos/exos/load_average.hpp"
 #include "libos/exos/own.hpp"
 #include "libos/exos/pager.hpp"
+#include "libos/exos/process_report.hpp"
 #include "libos/exos/processor.hpp"
 
 namespace exos {
@@ -315,7 +316,10 @@ void look_at_stuck(const Processor& self, OwnEnv env) {
 void find_work(Processor& self) {
   sched::lock();
   if (std::exchange(self.idle, false)) --idle_count;
-  if (self.index == 0) link::service();
+  if (self.index == 0) {
+    link::service();
+    service_process_report();
+  }
   run_timers();
   reap();
   if (self.index == 0) pager::service();

@@ -94,6 +94,13 @@ std::size_t shrink_tasks() {
   return pages;
 }
 
+char state_letter(const Process& process, const Task* task) {
+  if (process.exited || task == nullptr) return 'Z';
+  if (task->standing) return 't';
+  if (process.stopped) return 'T';
+  return task->state == TaskState::waiting ? 'S' : 'R';
+}
+
 Process* find_process(std::uint32_t pid) {
   for (Process& process : process_table) if (process.pid == pid) return &process;
   return nullptr;

@@ -137,6 +137,7 @@ struct Process {
 [[nodiscard]] Task& current();
 [[nodiscard]] inline Process& current_process() { return *current().process; }
 [[nodiscard]] Process* find_process(std::uint32_t pid);
+[[nodiscard]] char state_letter(const Process& process, const Task* task);   // as /proc tells it; null: no task is left
 [[nodiscard]] Task* find_task(std::uint32_t tid);
 using ProcessTable = base::List<Process, &Process::in_table>;
 [[nodiscard]] ProcessTable& processes();

@@ -12,6 +12,7 @@
 #include "exo/image.hpp"
 #include "exo/run.hpp"
 #include "exo/test_command.hpp"
+#include "exo/watch.hpp"
 
 namespace {
 
@@ -23,6 +24,8 @@ constexpr const char* help = R"(exo: runs programs on Aegis
 
   exo build                               build what changed
   exo run [options] -- PROGRAM [ARGS]     run a program in a guest of its own (exo run --help)
+  exo ps [--json]                         what runs in the guests, and what it uses
+  exo top [-d SECONDS] [-n TIMES]         the same again and again, the busiest first
   exo test [NAME...] [--long] [--list]    run the tests
   exo gdb [options] -- PROGRAM [ARGS]     the same as run, stopped, under gdb
   exo debug core FILE [PROGRAM]           a core file of run --core in gdb
@@ -49,6 +52,8 @@ Result<int> dispatch(const Words& words) {
   const std::string& name = words[0];
   const Words rest{words.begin() + 1, words.end()};
   if (name == "program") return exo::download_command(rest);
+  if (name == "ps") return exo::list_processes(rest);
+  if (name == "top") return exo::watch_processes(rest);
   if (name == "debug") return exo::debug_core(rest);
   const Locations at = TRY(Locations::find());
   if (name == "run" || name == "gdb") return run_or_debug(at, name, rest);

@@ -186,6 +186,16 @@ Result<Prepared> prepare(const Locations& at, const RunOptions& options) {
   return Prepared{.packer = std::move(packer), .archive = std::move(archive), .machine = std::move(machine)};
 }
 
+namespace {
+
+std::string title_of(const RunOptions& options) {
+  std::string title;
+  for (const std::string& word : options.command) title += (title.empty() ? "" : " ") + word;
+  return title;
+}
+
+}  // namespace
+
 Result<int> run(const Locations& at, const RunOptions& options) {
   Prepared ready = TRY(prepare(at, options));
   std::optional<GdbSocket> gdb;
@@ -200,7 +210,7 @@ Result<int> run(const Locations& at, const RunOptions& options) {
     const char* accelerator = ready.machine.accelerator == Accelerator::kvm ? "KVM" : "emulation (TCG)";
     Session session{machine, {.show_log = options.verbose, .announce = options.verbose,
                               .announcement = show_size(ready.machine.memory) + " of memory, " + accelerator,
-                              .told = "init: reclaim: ", .core_folder = options.core_folder}};
+                              .told = "init: reclaim: ", .core_folder = options.core_folder, .title = title_of(options)}};
     end = session.run();
   }
   const auto host_file = [&](const std::string& guest) -> std::string {

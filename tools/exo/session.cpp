@@ -60,6 +60,7 @@ Session::Session(Machine& machine, const SessionPlan& plan)
   ::sigprocmask(SIG_BLOCK, &signals, &old_mask_);
   signals_ = Descriptor{::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)};
   ::signal(SIGPIPE, SIG_IGN);
+  if (!plan_.title.empty()) watchers_.emplace(plan_.title);
   if (plan_.timeout_ms >= 0) deadline_ms_ = now_ms() + plan_.timeout_ms;
 }
 
@@ -91,7 +92,7 @@ SessionEnd Session::run() {
 
 bool Session::step() {
   make_link_blocking();
-  enum { at_link, at_log, at_words, at_child, at_signal, at_in, at_out, at_err, count };
+  enum { at_link, at_log, at_words, at_child, at_signal, at_watcher, at_in, at_out, at_err, count };
   std::array<pollfd, count> ready{};
   ready.fill({.fd = -1, .events = 0, .revents = 0});
   const bool has_room = !out_.is_full() && !err().is_full();
@@ -101,6 +102,7 @@ bool Session::step() {
   ready[at_words] = {machine_.words.get(), POLLIN, 0};
   if (has_room) ready[at_child] = {machine_.qemu.ready_fd(), POLLIN, 0};
   ready[at_signal] = {signals_.get(), POLLIN, 0};
+  if (watchers_ && end_.figures) ready[at_watcher] = {watchers_->fd(), POLLIN, 0};   // the program runs
   if (wanted_ > 0 && !input_ended_) ready[at_in] = {plan_.in, POLLIN, 0};
   if (!out_.empty()) ready[at_out] = {out_.fd(), POLLOUT, 0};
   if (!err_.empty()) ready[at_err] = {err_.fd(), POLLOUT, 0};
@@ -117,6 +119,7 @@ bool Session::step() {
   if (::poll(ready.data(), ready.size(), timeout) < 0) return errno == EINTR;
 
   if (ready[at_signal].revents != 0) read_signal();
+  if (ready[at_watcher].revents != 0) meet_watcher();
   if (ready[at_out].revents != 0) out_.drain_some();
   if (ready[at_err].revents != 0) err_.drain_some();
   if (out_.closed()) finish(SessionEnd::Kind::reader_gone);
@@ -189,6 +192,9 @@ void Session::take_control(const Frame& frame) {
     case link::Control::set_terminal:
       if (const auto mode = payload_as<link::Terminal>(frame)) terminal_.apply(*mode);
       return;
+    case link::Control::processes:
+      if (!watchers_ || !watchers_->take(frame.payload)) return finish(SessionEnd::Kind::broken_link);
+      return;
     default: return finish(SessionEnd::Kind::broken_link);
   }
 }
@@ -238,6 +244,10 @@ void Session::read_signal() {
     send(link::Channel::control, static_cast<std::uint8_t>(link::Control::window_size),
          {reinterpret_cast<const char*>(payload.data()), sizeof payload});
   }
+}
+
+void Session::meet_watcher() {
+  if (watchers_->accept()) send(link::Channel::control, static_cast<std::uint8_t>(link::Control::want_processes), {});
 }
 
 void Session::read_log() {

@@ -12,6 +12,7 @@
 #include "exo/machine.hpp"
 #include "exo/sink.hpp"
 #include "exo/terminal.hpp"
+#include "exo/watchers.hpp"
 
 namespace exo {
 
@@ -22,6 +23,7 @@ struct SessionPlan {
   std::string announcement;   // its end: memory and accelerator
   std::string told;           // lines of the log that begin so go to `err` even if the log does not
   std::string core_folder;    // for core files; empty: the guest may send none
+  std::string title;          // what runs, for `exo ps`; empty: nobody may look
   int timeout_ms = -1;
 };
 
@@ -64,6 +66,7 @@ class Session {
   void read_input();
   void look_for_escape(std::string_view bytes);
   void read_signal();
+  void meet_watcher();
   void read_log();
   void tell_lines(std::string_view text);
   void read_words();
@@ -80,6 +83,7 @@ class Session {
   Sink out_, err_;
   bool same_;                 // standard output and error are one file: one queue keeps their order
   Terminal terminal_;
+  std::optional<Watchers> watchers_;
   Descriptor signals_;
   sigset_t old_mask_{};
   std::string log_line_;      // the last, unfinished one

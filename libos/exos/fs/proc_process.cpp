@@ -30,12 +30,7 @@ Task* task_of(Process& process, const Subject& subject) {
 
 std::string_view name_of(Task* task) { return task != nullptr ? std::string_view{task->name} : std::string_view{"exited"}; }
 
-char state_of(const Process& process, const Task* task) {
-  if (process.exited || task == nullptr) return 'Z';
-  if (task->standing) return 't';
-  if (process.stopped) return 'T';
-  return task->state == TaskState::waiting ? 'S' : 'R';
-}
+char state_of(const Process& process, const Task* task) { return state_letter(process, task); }
 
 std::uint64_t threads_of(Process& process) {
   std::uint64_t count = 0;
