@@ -16,6 +16,7 @@
 #include "libos/exos/sched.hpp"
 #include "libos/exos/strace.hpp"
 #include "libos/exos/trace/trace.hpp"
+#include "libos/exos/userfault.hpp"
 #include "base/format.hpp"
 
 namespace exos {
@@ -113,13 +114,34 @@ SignalInfo signal_of(const Frame& frame) {
   }
 }
 
-// True: the program can go on as if nothing had been.
-bool resolve_page_fault(std::uint64_t address, std::uint64_t error, SignalInfo& info) {
+constexpr std::uint32_t bus_adrerr = 0x100 | 2;
+
+enum class FaultOf { program, copy, copy_at_once };
+
+// A userfaultfd's reader is to answer. True: to be tried again. A copy that must not wait is noted.
+[[gnu::noinline]] bool wait_for_reader(Memory& memory, std::uint64_t address, std::uint32_t code, FaultOf of) {
+  if (of == FaultOf::program) return userfault::await_page(memory, address, code, userfault::By::program);
+  if (of == FaultOf::copy && !CopiesFail::in_force()) return userfault::await_page(memory, address, code, userfault::By::library);
+  constexpr std::uint64_t write = 2;
+  current().awaited = base::align_down(address, abi::page_size) | ((code & userfault::fault_write) != 0 ? write : 0);
+  return false;
+}
+
+// True: who took it can go on as if nothing had been.
+bool resolve_page_fault(std::uint64_t address, std::uint64_t error, SignalInfo& info, FaultOf of) {
   std::uint32_t code = 0;
   Process& process = current_process();
-  if (process.memory->fault(address, error, code)) {
-    ++process.minor_faults;
-    return true;
+  for (;;) {
+    if (process.memory->fault(address, error, code)) {
+      ++process.minor_faults;
+      return true;
+    }
+    if ((code & userfault::is_awaited) == 0) break;
+    if (!wait_for_reader(*process.memory, address, code, of)) {
+      code = bus_adrerr;
+      break;
+    }
+    if (of == FaultOf::program) return true;   // it tries again by itself, when its signals have been handled
   }
   constexpr std::uint32_t bus = 0x100, no_memory = 0x200;
   info = {.signo = static_cast<std::int32_t>((code & bus) != 0 ? sig_bus : sig_segv), .code = static_cast<std::int32_t>(code & 0xff),
@@ -268,7 +290,7 @@ void exos_program_exception(Frame* frame) {
   // One step of the program is a whole call; in the library TF would be the library's own fault.
   if (frame->vector == debug && (step_out(*task.process->memory, frame->rip) || trace::outlived_step(task))) return sched::unlock();
   if (frame->vector != page_fault) send_fault(signal_of(*frame));
-  else if (!resolve_page_fault(frame->address, frame->error, info)) {
+  else if (!resolve_page_fault(frame->address, frame->error, info, FaultOf::program)) {
     if (info.signo == static_cast<std::int32_t>(sig_kill)) {
       tell_out_of_memory();
       send_signal(*task.process, info);
@@ -309,7 +331,8 @@ void exos_library_exception(Frame* frame) {
   if (after == 0 || (frame->vector != page_fault && frame->vector != general_protection) || current_or_null() == nullptr)
     library_fault(*frame);
   SignalInfo info{};
-  if (frame->vector == page_fault && resolve_page_fault(frame->address, frame->error, info)) return;
+  const FaultOf of = is_copy_at_once(frame->rip, frame->rsp) ? FaultOf::copy_at_once : FaultOf::copy;
+  if (frame->vector == page_fault && resolve_page_fault(frame->address, frame->error, info, of)) return;
   if (info.signo == static_cast<std::int32_t>(sig_kill)) {
     tell_out_of_memory();
     send_signal(current_process(), info);

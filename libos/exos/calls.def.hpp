@@ -7,7 +7,7 @@
 //               J/Q iovecs in/out, v argv, V environment
 //   flags       o open, O open without access mode, m mode, C mode if the flags before it create, a access, A at-flags,
 //               3 faccessat2's, 1 statx's, 2 statx mask, P prot, M mmap, z mremap, W wait, r getrandom, @ epoll_create1,
-//               # timers
+//               # timers, % userfaultfd
 //   names       h sigprocmask, E whence, j arch_prctl, R resource, y clock, q madvise, 9 fadvise, 5 family, 6 socket type,
 //               8 prctl, $ ptrace
 //   structures  T stat, X statx, U uname, n timespec, L rlimit, G signal set, K sigaction, I two descriptors, N directory

@@ -131,6 +131,7 @@
   LINUX_CALL(306, syncfs,          full,    "f",      "") \
   LINUX_CALL(307, sendmmsg,        full,    "fpux",   "") \
   LINUX_CALL(316, renameat2,       partial, "DsDsx",  "no RENAME_WHITEOUT") \
+  LINUX_CALL(323, userfaultfd,     partial, "%",      "no events but page faults; write protection of private memory only") \
   LINUX_CALL(319, memfd_create,    partial, "sx",     "no MFD_HUGETLB") \
   LINUX_CALL(326, copy_file_range, full,    "fpfpux", "") \
   LINUX_CALL(327, preadv2,         partial, "fpud-x", "RWF_NOWAIT: EOPNOTSUPP") \

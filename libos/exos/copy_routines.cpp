@@ -17,6 +17,7 @@ namespace exos {
 extern "C" {
 [[gnu::used]] constinit bool exos_vector_copies = false;
 extern std::byte exos_copy_begin[], exos_copy_end[], exos_copy_failed[];
+extern std::byte exos_copied_at_once[], exos_zeroed_at_once[];
 extern std::byte exos_vector_copy_begin[], exos_vector_copy_end[], exos_vector_copy_failed[];
 void exos_copy_routines();
 }
@@ -31,6 +32,10 @@ void exos_copy_routines();
 // can. Aligned 4 and 8 bytes are one access: other threads of the program may change them meanwhile.
 extern "C" [[gnu::naked, gnu::used]] void exos_copy_routines() {
   asm volatile(
+      ".globl exos_copy_at_once\n exos_copy_at_once:\n call exos_copy\n"
+      ".globl exos_copied_at_once\n exos_copied_at_once:\n ret\n"
+      ".globl exos_zero_at_once\n exos_zero_at_once:\n call exos_zero\n"
+      ".globl exos_zeroed_at_once\n exos_zeroed_at_once:\n ret\n"
       ".globl exos_copy_begin\n exos_copy_begin:\n"
       ".globl exos_copy\n exos_copy:\n"
       "cmp $8, %%rdx\n ja 4f\n jb 3f\n mov (%%rsi), %%rcx\n mov %%rcx, (%%rdi)\n mov $1, %%eax\n ret\n"
@@ -91,10 +96,23 @@ void choose_copies() {
   exos_vector_copies = (a & sse_and_avx) == sse_and_avx;
 }
 
+namespace {
+
+std::uint64_t address(const std::byte* label) { return reinterpret_cast<std::uint64_t>(label); }
+bool is_vector_copy(std::uint64_t rip) { return rip >= address(exos_vector_copy_begin) && rip < address(exos_vector_copy_end); }
+
+}  // namespace
+
 std::uint64_t after_failed_copy(std::uint64_t rip) {
-  const auto address = [](const std::byte* label) { return reinterpret_cast<std::uint64_t>(label); };
-  if (rip >= address(exos_vector_copy_begin) && rip < address(exos_vector_copy_end)) return address(exos_vector_copy_failed);
+  if (is_vector_copy(rip)) return address(exos_vector_copy_failed);
   return rip >= address(exos_copy_begin) && rip < address(exos_copy_end) ? address(exos_copy_failed) : 0;
+}
+
+// By where it returns to; a vector copy has the two registers above that.
+bool is_copy_at_once(std::uint64_t rip, std::uint64_t rsp) {
+  constexpr std::uint64_t saved = 64;
+  const std::uint64_t back = *reinterpret_cast<const std::uint64_t*>(rsp + (is_vector_copy(rip) ? saved : 0));
+  return back == address(exos_copied_at_once) || back == address(exos_zeroed_at_once);
 }
 
 }  // namespace exos

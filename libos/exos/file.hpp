@@ -60,6 +60,7 @@ class Inode {
   virtual Status truncate(std::uint64_t size) = 0;
   // The page at `index` for mapping; `for_write`: a shared writable mapping, so a private frame of the account is needed now.
   virtual Result<FilePage> page(std::uint64_t index, bool for_write) = 0;
+  [[nodiscard]] virtual bool has_page(std::uint64_t) const { return true; }   // it exists before anybody comes to it
 
   // By kind; the defaults are the error that Linux gives for the others.
   virtual Result<FileRef> open(std::uint32_t flags);              // a new open file description
@@ -80,7 +81,7 @@ void retire_patches(Inode& inode);
 
 // What an open file is, where a call treats one kind in its own way.
 enum class FileKind : std::uint8_t { other, regular, directory, path_only, pipe, console, device, socket, event, timer, epoll,
-                                    inotify, signals, process, terminal, ring };
+                                    inotify, signals, process, terminal, ring, userfault };
 
 enum class EntryForm : std::uint8_t { old, with_type_in_front };   // struct linux_dirent, linux_dirent64
 

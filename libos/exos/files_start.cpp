@@ -43,7 +43,7 @@ Result<InodeRef> make_device_root() {
   constexpr Node nodes[] = {
       {"null", 0666, make_device(1, device_null)},       {"zero", 0666, make_device(1, device_zero)},
       {"full", 0666, make_device(1, device_full)},       {"random", 0666, make_device(1, device_random)},
-      {"urandom", 0666, make_device(1, device_urandom)}, {"tty", 0666, make_device(5, 0)},
+      {"urandom", 0666, make_device(1, device_urandom)}, {"tty", 0666, make_device(5, 0)}, {"userfaultfd", 0600, make_device(10, device_userfault)},
       {"console", 0600, make_device(5, 1)},              {"ptmx", 0666, make_device(5, 2)}};
   for (const Node& node : nodes) TRY_VOID(directory.create(node.name, mode_char | node.mode, node.number, {}));
   struct Link { std::string_view name, target; };

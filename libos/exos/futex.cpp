@@ -172,11 +172,24 @@ namespace futex {
 
 namespace {
 
+// Who takes a lock changes words while it holds on to others who wait: their pages are to be there before.
+[[gnu::noinline]] Status fetch_words(std::uint64_t address, std::uint64_t second_address, bool has_second) {
+  for (const std::uint64_t at : {address, has_second ? second_address : address}) {
+    if ((at & 3) != 0) continue;   // EINVAL, later
+    auto word = TRY(read_user<std::uint32_t>(at));
+    static_cast<void>(TRY(exchange_user(at, word, word)));
+  }
+  return {};
+}
+
 CallResult operate(std::uint64_t address, std::uint32_t operation, std::uint32_t value, std::uint64_t fourth,
                           std::uint64_t second_address, std::uint32_t third_value) {
   const std::uint32_t command = operation & 127;
   const bool is_private = (operation & 128) != 0, wall = (operation & 256) != 0;
   if (wall && command != 0 && command != 9 && command != 11 && command != 13) return Fail{Errno::nosys};
+  const bool changes_words = command >= 5 && command != 9 && command != 10;   // WAKE_OP and the locks
+  if (changes_words && !current_process().memory->references.empty()) [[unlikely]]
+    TRY_VOID(fetch_words(address, second_address, command == 5 || command == 11 || command == 12));
   switch (command) {
     case 6: return lock_pi(address, is_private, TRY(deadline_of(fourth, true, true)));
     case 7: return unlock_pi(address, is_private);

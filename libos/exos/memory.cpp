@@ -25,8 +25,13 @@ bool spans_library(std::uint64_t start, std::uint64_t size) {
   return base::range_within(start, size, abi::map::program_end) && start < program_gap_start && start + size > program_gap_end;
 }
 
-bool same_kind(const Vma& a, std::uint32_t prot, std::uint32_t flags) {
-  return !a.inode && a.parked == 0 && !a.stubs && a.prot == prot && a.flags == flags;
+// Whether anonymous memory of that kind may be one area with it; a userfaultfd is not asked about what it was not given.
+bool same_kind(const Vma& a, std::uint32_t prot, std::uint32_t flags, const UserfaultFile* userfault = nullptr, std::uint8_t modes = 0) {
+  return !a.inode && a.parked == 0 && !a.stubs && a.prot == prot && a.flags == flags && a.userfault == userfault && a.userfault_modes == modes;
+}
+bool may_join(const Vma& low, const Vma& high) {
+  return low.end == high.start && same_kind(low, low.prot, low.flags, low.userfault, low.userfault_modes) &&
+         same_kind(high, low.prot, low.flags, low.userfault, low.userfault_modes);
 }
 
 }  // namespace
@@ -82,6 +87,7 @@ void Memory::dispose(Memory* memory) {
     pager::forget(*memory);
     memory->in_all.unlink();
   }
+  while (MemoryReference* reference = memory->references.pop_front()) reference->memory = nullptr;
   swap::drop(*memory, 0, abi::map::program_end);
   for (Vma* area : memory->areas) delete_area(area);
   system_v::sweep_segments();
@@ -188,8 +194,9 @@ void Memory::merge(std::uint64_t start, std::uint64_t end) {
   while (i + 1 < areas.size() && areas[i]->start <= end) {
     Vma& low = *areas[i];
     const Vma& high = *areas[i + 1];
-    if (low.end == high.start && same_kind(low, low.prot, low.flags) && same_kind(high, low.prot, low.flags)) {
+    if (may_join(low, high)) {
       low.end = high.end;
+      low.untouched_count |= high.untouched_count;
       drop_area(i + 1);
     } else {
       ++i;

@@ -15,6 +15,7 @@
 namespace exos {
 
 class Memory;
+class UserfaultFile;
 
 inline constexpr std::uint32_t map_shared = 1, map_private = 2, map_fixed = 0x10, map_anonymous = 0x20, map_growsdown = 0x100,
     map_noreserve = 0x4000, map_populate = 0x8000, map_stack = 0x20000, map_fixed_noreplace = 0x100000;
@@ -44,7 +45,16 @@ struct Vma {
   std::uint32_t run = 1;
   bool copied = false;                // private file area: some page is the process's own
   bool stubs = false;                 // the library's own: stubs of patched sites (patch.cpp)
+  bool untouched_count = false;       // a page without marks of use may be wanted, not only taken along by a run of faults
   std::uint64_t serves = 0;           // stubs: where the file's span starts that ends at `start`
+  UserfaultFile* userfault = nullptr; // who answers faults of userfault_modes (userfault.hpp); it goes from here before it ends
+  std::uint8_t userfault_modes = 0;
+};
+
+// Of somebody who does not keep the memory: null once it has gone.
+struct MemoryReference {
+  base::ListLink link;
+  Memory* memory = nullptr;
 };
 
 // The most that there ever was: pages in frames, and pages of all areas.
@@ -72,7 +82,7 @@ class Memory {
   [[nodiscard]] Vma* find(std::uint64_t address);
 
   // Resolves a page fault (error code as the processor gives it). False: it is the program's own fault; `code` is then
-  // SEGV_MAPERR (1) or SEGV_ACCERR (2), or BUS_ADRERR as 0x100 | 2.
+  // SEGV_MAPERR (1) or SEGV_ACCERR (2), or BUS_ADRERR as 0x100 | 2; or a userfaultfd's reader is to answer (userfault::is_awaited).
   [[nodiscard]] bool fault(std::uint64_t address, std::uint64_t error, std::uint32_t& code);
   // True when every page of the range lies in an area.
   [[nodiscard]] bool covered(std::uint64_t start, std::uint64_t end) const;
@@ -89,6 +99,8 @@ class Memory {
   [[nodiscard]] std::uint64_t size_pages() const;
   [[nodiscard]] Status park(Vma& area);
   [[nodiscard]] Status unpark(Vma& area);
+  [[nodiscard]] Status reserve_parking(Vma& area);   // of PROT_NONE: where its pages go
+  [[nodiscard]] Status set_userfault(std::uint64_t start, std::uint64_t end, UserfaultFile* file, std::uint8_t modes);
 
   rt::Space space;
   Vector<Vma*> areas;            // sorted by start
@@ -103,6 +115,7 @@ class Memory {
   std::uint64_t minor_faults = 0, major_faults = 0;
   SwapMap swapped;               // pages of private areas that lie in the swap object, by their address in the area
   base::ListLink in_all;         // all_memories()
+  base::List<MemoryReference, &MemoryReference::link> references;
   std::uint64_t counted_pages = 0;   // by the pager, before force was at work
   bool unpatched = false;        // it is traced, or steps through its code: no patched pages (patch.cpp)
   bool locks_new = false, fills_new = false;   // mlockall(MCL_FUTURE): what is mapped from now on is locked, and filled at once

@@ -60,6 +60,25 @@ Status Memory::park(Vma& area) {
   return {};
 }
 
+Status Memory::reserve_parking(Vma& area) {
+  const std::uint64_t size = area.end - area.start;
+  if (area.prot != 0 || area.parked != 0) return {};
+  if (!base::range_within(next_parking, size, transit)) return Fail{Errno::nomem};
+  area.parked = std::exchange(next_parking, next_parking + size);
+  return {};
+}
+
+Status Memory::set_userfault(std::uint64_t start, std::uint64_t end, UserfaultFile* file, std::uint8_t modes) {
+  TRY_VOID(split_at(start));
+  TRY_VOID(split_at(end));
+  for (std::size_t i = index_of(start); i < areas.size() && areas[i]->start < end; ++i) {
+    areas[i]->userfault = file;
+    areas[i]->userfault_modes = modes;
+  }
+  merge(start, end);
+  return {};
+}
+
 Status Memory::unpark(Vma& area) {
   if (area.parked == 0) return {};
   if (const auto moved = space.move(area.start, area.parked, pages_of(area)); !moved) return Fail{to_errno(moved.error())};
@@ -174,6 +193,8 @@ CallResult Memory::remap(std::uint64_t start, std::uint64_t old_size, std::uint6
   TRY_VOID(unpark(*area));
   Vma* moved = new_area(*area);
   if (moved == nullptr) return Fail{Errno::nomem};
+  moved->userfault = nullptr;   // its owner did not ask to be told
+  moved->userfault_modes = 0;
   if (duplicate && moved->inode) moved->file_page += (start - area->start) / abi::page_size;
   moved->start = to;
   moved->end = to + new_size;
@@ -218,6 +239,8 @@ Result<Ref<Memory>> Memory::fork() {
     if (copy == nullptr) return Fail{Errno::nomem};
     copy->memory = child.get();
     copy->flags &= ~vma_locked;
+    copy->userfault = nullptr;
+    copy->userfault_modes = 0;
     if ((area->flags & vma_zero_in_child) != 0) copy->parked = 0;
     if (const Status added = child->areas.push_back(copy); !added) {
       delete_area(copy);

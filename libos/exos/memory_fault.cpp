@@ -8,6 +8,7 @@
 #include "libos/exos/patch.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/swap.hpp"
+#include "libos/exos/userfault.hpp"
 
 namespace exos {
 
@@ -35,6 +36,7 @@ class MemoryFault {
     const std::uint64_t entry = rt::own_entry(page_);
     if ((entry & abi::pte_present) != 0) return present(entry);
     if (memory_.swapped.find(page_ / abi::page_size) != nullptr) return from_swap();
+    if (area_.userfault != nullptr && is_awaited()) [[unlikely]] return false;
     ++memory_.minor_faults;
     ++memory_.resident;
     if (!area_.inode) return anonymous();
@@ -54,13 +56,30 @@ class MemoryFault {
     return area_.file_page + (va - area_.start) / abi::page_size;
   }
 
+  // The userfaultfd of the area is to give the page, or to say that it may be written to.
+  [[nodiscard]] bool is_guarded(bool marked) const {
+    return marked && area_.userfault != nullptr && (area_.userfault_modes & userfault::mode_protect) != 0;
+  }
+  bool ask_userfault(std::uint32_t why) {
+    code_ = userfault::is_awaited | why | (write_ ? userfault::fault_write : 0);
+    return true;
+  }
+  bool is_awaited() {
+    const std::uint64_t index = area_.inode ? file_index(page_) : 0;
+    if (area_.inode && index >= base::pages_for(area_.inode->size)) return false;   // there is no such page
+    const bool in_file = area_.inode && area_.inode->has_page(index);
+    if ((area_.userfault_modes & (in_file ? userfault::mode_minor : userfault::mode_missing)) == 0) return false;
+    return ask_userfault(in_file ? userfault::fault_minor : 0);
+  }
+
   // There is an entry, but it does not allow what was tried, or no longer forbids it.
   bool present(std::uint64_t entry) {
     if (write_ && (entry & abi::pte_write) == 0) {
+      if (is_guarded((entry & pte_guarded) != 0)) [[unlikely]] return !ask_userfault(userfault::fault_protect);
       if ((area_.flags & map_shared) != 0) return shared_file();
       ++memory_.minor_faults;
       area_.copied = true;
-      if ((entry & pte_patched) != 0) {   // the process's own page is to have the file's bytes
+      if (area_.inode && (entry & pte_patched) != 0) {   // the process's own page is to have the file's bytes
         leave_patched(memory_, page_, page_ + abi::page_size);
         return private_file();
       }
@@ -82,7 +101,8 @@ class MemoryFault {
     if (!update(std::array{rt::map_new_op(place, 1, filling, own::account.slot())})) return false;
     swap::read_back(memory_, page_, reinterpret_cast<void*>(place));
     std::uint32_t flags = entry_flags(area_.prot) | abi::map_owned;
-    if ((area_.prot & prot_write) != 0) flags |= abi::map_write;
+    if (is_guarded(memory_.swapped.find(page_ / abi::page_size)->guarded != 0)) flags |= map_guarded;
+    else if ((area_.prot & prot_write) != 0) flags |= abi::map_write;
     if (flags != filling && !update(std::array{rt::protect_op(place, 1, flags)})) return false;
     if (place != page_ && !update(std::array{rt::move_op(page_, place, 1)})) {
       if (!memory_.space.unmap(place, 1)) __builtin_trap();   // it was there a moment ago
@@ -201,10 +221,17 @@ bool Memory::fault(std::uint64_t address, std::uint64_t error, std::uint32_t& co
 
 Status Memory::populate(std::uint64_t start, std::uint64_t end) {
   for (std::uint64_t va = start; va < end; va += abi::page_size) {
-    const Vma* area = find(va);
+    Vma* area = find(va);
     if (area == nullptr) return Fail{Errno::nomem};
+    area->untouched_count = true;
+    const std::uint64_t write = (area->prot & prot_write) != 0 ? error_write : 0;
     std::uint32_t code = 0;
-    if (area->prot != 0 && !fault(va, (area->prot & prot_write) != 0 ? error_write : 0, code)) return Fail{Errno::again};
+    while (area->prot != 0 && !fault(va, write, code)) {
+      if ((code & userfault::is_awaited) == 0) return Fail{Errno::again};
+      if (!userfault::await_page(*this, va, code, userfault::By::library)) return Fail{Errno::fault};
+      area = find(va);
+      if (area == nullptr) return Fail{Errno::nomem};
+    }
   }
   return {};
 }

@@ -24,6 +24,9 @@ inline constexpr std::uint64_t pte_file = abi::pte_soft0;
 inline constexpr std::uint32_t map_file_page = abi::map_soft0;
 // Beside it: a page of the file with `syscall` sites patched (patch.cpp).
 inline constexpr std::uint64_t pte_patched = abi::pte_soft1;
+// The same bit in anonymous memory: a userfaultfd is to be told before the page is written to. It counts where the area says so.
+inline constexpr std::uint64_t pte_guarded = abi::pte_soft1;
+inline constexpr std::uint32_t map_guarded = abi::map_soft1;
 inline constexpr std::uint32_t map_patched_page = abi::map_owned | abi::map_soft0 | abi::map_soft1;
 // What a change of protection leaves as it is.
 [[nodiscard]] constexpr std::uint32_t kept_flags(std::uint64_t entry) {

@@ -70,7 +70,6 @@
   MISSING_CALL(317, seccomp, present) \
   MISSING_CALL(320, kexec_file_load, present) \
   MISSING_CALL(321, bpf, present) \
-  MISSING_CALL(323, userfaultfd, present) \
   MISSING_CALL(333, io_pgetevents, present) \
   MISSING_CALL(428, open_tree, present) \
   MISSING_CALL(429, move_mount, present) \

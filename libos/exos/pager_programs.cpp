@@ -37,6 +37,17 @@ bool is_zero(std::uint64_t va) {
   return true;
 }
 
+// A page that comes again as it was: zero, and not one that a userfaultfd's reader would be asked for.
+bool is_forgettable(const Vma& area, std::uint64_t va) { return !area.inode && area.userfault == nullptr && is_zero(va); }
+bool is_guarded(std::uint64_t entry) { return (entry & pte_guarded) != 0; }
+
+// Somebody has a userfaultfd: whether a page that several share may be forgotten is then not looked at one by one.
+bool has_userfaults() {
+  for (const Memory& memory : all_memories())
+    if (!memory.references.empty()) return true;
+  return false;
+}
+
 bool is_own_page(std::uint64_t entry) { return (entry & pte_file) == 0 && (entry & abi::pte_owned) != 0; }
 
 // Where the page that the area has at `address` is mapped just now.
@@ -102,13 +113,13 @@ class MemorySweep {
   }
 
  private:
-  void look_at(const Vma& area, std::uint64_t address, std::uint64_t va, std::uint64_t entry, bool alone) {
+  void look_at(Vma& area, std::uint64_t address, std::uint64_t va, std::uint64_t entry, bool alone) {
     if (!is_own_page(entry)) return;
     const PageFacts facts{.accessed = (entry & abi::pte_accessed) != 0, .dirty = true, .parked = area.parked != 0,
                           .locked = (area.flags & vma_locked) != 0, .round = sweep_.round, .frame = frame_of(entry)};
     const Verdict verdict = sweep_.policy.judge(facts);
     if (verdict == Verdict::keep) return;
-    if (verdict == Verdict::spare) return spare(va, entry);
+    if (verdict == Verdict::spare) return spare(area, va, entry);
     if ((entry & abi::pte_write) == 0 && !alone) {
       candidates[candidate_count++] = {.address = address, .frame = frame_of(entry)};
       return;
@@ -116,9 +127,10 @@ class MemorySweep {
     take(area, address, va, entry);
   }
 
-  void spare(std::uint64_t va, std::uint64_t entry) {
+  void spare(Vma& area, std::uint64_t va, std::uint64_t entry) {
     if (spared_count_ == spared_.size()) flush_spared();
     spared_[spared_count_++] = forget_use_op(va, entry);
+    area.untouched_count = true;
   }
   void flush_spared() {
     if (spared_count_ != 0) static_cast<void>(memory_.space.update(std::span{spared_}.first(spared_count_)));
@@ -131,7 +143,7 @@ class MemorySweep {
       const std::uint32_t flags = abi::map_read | kept_flags(entry) | ((entry & abi::pte_no_execute) == 0 ? abi::map_execute : 0);
       if (!memory_.space.protect(va, 1, flags)) return;
     }
-    if (!area.inode && is_zero(va)) {    // comes again as it was
+    if (is_forgettable(area, va)) {
       unmap_page(memory_, va);
       ++sweep_.freed;
       ++counters_to_change().dropped;
@@ -139,7 +151,8 @@ class MemorySweep {
     }
     const std::uint32_t slot = swap::write(reinterpret_cast<const void*>(va));
     if (slot == SwapSlots::none) return;
-    if (swap::insert(memory_, address, slot) || (swap::entries_ready(1) && swap::insert(memory_, address, slot))) {
+    const bool guarded = is_guarded(entry);
+    if (swap::insert(memory_, address, slot, guarded) || (swap::entries_ready(1) && swap::insert(memory_, address, slot, guarded))) {
       unmap_page(memory_, va);
       ++sweep_.freed;
       ++counters_to_change().out;
@@ -151,7 +164,7 @@ class MemorySweep {
     unmap_page(memory_, va);
     std::memset(place, 0, abi::page_size);
     swap::add_entries(place);
-    if (!swap::insert(memory_, address, slot)) __builtin_trap();
+    if (!swap::insert(memory_, address, slot, guarded)) __builtin_trap();
     ++counters_to_change().out;
   }
 
@@ -182,6 +195,7 @@ class MemorySweep {
                             .frame = page.frame};
       if (sweep_.policy.judge(facts) == Verdict::take) continue;
       page.wanted_elsewhere = true;
+      other.find(page.address)->untouched_count = true;
       static_cast<void>(other.space.update(std::array{forget_use_op(place, entry)}));
     }
   }
@@ -189,7 +203,7 @@ class MemorySweep {
   void copy_out_shared(Candidate& page) {
     std::uint64_t place = 0;
     if (page.wanted_elsewhere || entry_at(memory_, page.address, place) == 0) return;
-    page.zero = !memory_.find(page.address)->inode && is_zero(place);
+    page.zero = !has_userfaults() && is_forgettable(*memory_.find(page.address), place);
     if (!page.zero) page.slot = swap::write(reinterpret_cast<const void*>(place));
   }
 
@@ -202,16 +216,16 @@ class MemorySweep {
       std::uint64_t place = 0;
       const std::uint64_t entry = entry_at(each, page.address, place);
       if (entry == 0 || frame_of(entry) != page.frame) continue;
-      if (!page.zero && !keep_in_slot(each, page)) continue;   // it keeps the frame
+      if (!page.zero && !keep_in_slot(each, page, is_guarded(entry))) continue;   // it keeps the frame
       unmap_page(each, place);
       page.dropped = true;
     }
   }
 
   // The slot was counted once when it was written; that count is given back in the end.
-  static bool keep_in_slot(Memory& each, const Candidate& page) {
+  static bool keep_in_slot(Memory& each, const Candidate& page, bool guarded) {
     if (!swap::entries_ready(1) || !swap::share(page.slot)) return false;
-    if (swap::insert(each, page.address, page.slot)) return true;
+    if (swap::insert(each, page.address, page.slot, guarded)) return true;
     swap::drop(page.slot);
     return false;
   }

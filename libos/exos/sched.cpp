@@ -234,7 +234,7 @@ void end_turn() {
 Status block(abi::Nanoseconds deadline, Interruptible interruptible) {
   Task& self = current();
   const bool may_interrupt = interruptible == Interruptible::yes;
-  if (self.exiting || (may_interrupt && is_interrupted(self))) return Fail{Errno::restart_sys};
+  if (self.exiting || self.exiting_by_kill || (may_interrupt && is_interrupted(self))) return Fail{Errno::restart_sys};
   if (deadline != abi::forever && deadline <= now()) return Fail{Errno::timedout};
   ++self.waits;
   self.timed_out = false;
@@ -265,7 +265,7 @@ void wake(Task& task) {
 
 void interrupt(Task& task) {
   ask_attention(task, attention_signal);
-  if (task.state == TaskState::waiting && (task.interruptible || task.exiting)) make_ready(task);
+  if (task.state == TaskState::waiting && (task.interruptible || task.exiting || task.exiting_by_kill)) make_ready(task);
 }
 
 void bury(Task& task) {

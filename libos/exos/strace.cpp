@@ -87,6 +87,7 @@ bool print_number(base::TextBuffer& line, char letter, std::uint64_t value) {
     case '6': socket_type(line, value); return true;
     case '#': flags(line, value, timer_flags); return true;
     case '@': flags(line, value, epoll_flags); return true;
+    case '%': flags(line, value, userfault_flags); return true;
     case '8': name_of(line, value, prctl_options); return true;
     case '$': name_of(line, value, trace_requests); return true;
     default: return false;
@@ -248,6 +249,7 @@ bool strace_wanted() { return wanted; }
 
 void strace_enter(std::uint64_t number, const Arguments& arguments) {
   if (!wanted || !prints_before(number) || !is_chosen(number)) return;
+  const CopiesFail guard;
   Line line;
   print_call(line, number, arguments, nullptr);
   if (number == call_execve || number == call_execveat) {
@@ -262,6 +264,7 @@ void strace_enter(std::uint64_t number, const Arguments& arguments) {
 
 void strace_call(std::uint64_t number, const Arguments& arguments, const CallResult& result) {
   if (!wanted || !is_chosen(number)) return;
+  const CopiesFail guard;
   Line line;
   if (held != nullptr && (number == call_execve || number == call_execveat)) line.append(held->view());
   else print_call(line, number, arguments, &result);

@@ -4,6 +4,7 @@
 #include "libos/exos/fs/linux_abi.hpp"
 #include "libos/exos/memory.hpp"
 #include "libos/exos/strace_values.hpp"
+#include "libos/exos/userfault_abi.hpp"
 
 namespace exos::strace_values {
 
@@ -165,7 +166,19 @@ constexpr Flag terminal_requests[] = {{tcgets, "TCGETS"},       {tcsets, "TCSETS
                                       {tcsetsf, "TCSETSF"},     {tiocgwinsz, "TIOCGWINSZ"}, {tiocswinsz, "TIOCSWINSZ"},
                                       {tiocgpgrp, "TIOCGPGRP"}, {tiocspgrp, "TIOCSPGRP"},   {fionread, "FIONREAD"},
                                       {fionbio, "FIONBIO"},     {fioclex, "FIOCLEX"},       {fionclex, "FIONCLEX"},
-                                      {tiocsctty, "TIOCSCTTY"}, {tiocnotty, "TIOCNOTTY"},   {ficlone, "FICLONE"}};
+                                      {tiocsctty, "TIOCSCTTY"}, {tiocnotty, "TIOCNOTTY"},   {ficlone, "FICLONE"},
+                                      {userfault::uffdio_api, "UFFDIO_API"},           {userfault::uffdio_register, "UFFDIO_REGISTER"},
+                                      {userfault::uffdio_unregister, "UFFDIO_UNREGISTER"}, {userfault::uffdio_wake, "UFFDIO_WAKE"},
+                                      {userfault::uffdio_copy, "UFFDIO_COPY"},         {userfault::uffdio_zeropage, "UFFDIO_ZEROPAGE"},
+                                      {userfault::uffdio_writeprotect, "UFFDIO_WRITEPROTECT"}, {userfault::uffdio_continue, "UFFDIO_CONTINUE"}};
+constexpr Flag userfault_flag_names[] = {{0, "0"}, {userfault::user_mode_only, "UFFD_USER_MODE_ONLY"}, {o_nonblock, "O_NONBLOCK"}, {o_cloexec, "O_CLOEXEC"}};
+constexpr Flag userfault_mode_names[] = {{0, "0"}, {userfault::mode_missing, "UFFDIO_REGISTER_MODE_MISSING"},
+                                         {userfault::mode_protect, "UFFDIO_REGISTER_MODE_WP"}, {userfault::mode_minor, "UFFDIO_REGISTER_MODE_MINOR"}};
+constexpr Flag userfault_feature_names[] = {{0, "0"}, {userfault::feature_protect, "UFFD_FEATURE_PAGEFAULT_FLAG_WP"},
+                                            {userfault::feature_missing_shmem, "UFFD_FEATURE_MISSING_SHMEM"},
+                                            {userfault::feature_sigbus, "UFFD_FEATURE_SIGBUS"}, {userfault::feature_thread_id, "UFFD_FEATURE_THREAD_ID"},
+                                            {userfault::feature_minor_shmem, "UFFD_FEATURE_MINOR_SHMEM"},
+                                            {userfault::feature_exact_address, "UFFD_FEATURE_EXACT_ADDRESS"}};
 constexpr Flag trace_names[] = {
     {0, "PTRACE_TRACEME"},        {1, "PTRACE_PEEKTEXT"},      {2, "PTRACE_PEEKDATA"},     {3, "PTRACE_PEEKUSER"},
     {4, "PTRACE_POKETEXT"},       {5, "PTRACE_POKEDATA"},      {6, "PTRACE_POKEUSER"},     {7, "PTRACE_CONT"},
@@ -183,7 +196,8 @@ constinit const std::span<const Flag> open_flags{open_names}, prot_flags{prot_na
     access_modes{access_names}, at_flags{at_names}, at_access_flags{at_access_names}, statx_masks{statx_names},
     clone_flags{clone_names}, wait_options{wait_names}, action_flags{action_names}, random_flags{random_names},
     mremap_flags{mremap_names}, poll_events{poll_names}, descriptor_flags{close_on_exec_names},
-    epoll_flags{epoll_names}, timer_flags{timer_names};
+    epoll_flags{epoll_names}, timer_flags{timer_names}, userfault_flags{userfault_flag_names},
+    userfault_modes{userfault_mode_names}, userfault_features{userfault_feature_names};
 constinit const std::span<const Flag> whence_names{whences}, mask_change_names{mask_changes},
     arch_code_names{arch_codes}, resources{resource_names}, clocks{clock_names}, madvise_advice{madvise_names},
     fadvise_advice{fadvise_names}, address_families{family_names}, fcntl_commands{fcntl_names}, lock_types{lock_names},

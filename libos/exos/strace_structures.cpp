@@ -5,6 +5,7 @@
 #include "libos/exos/signal.hpp"
 #include "libos/exos/strace_values.hpp"
 #include "libos/exos/user_memory.hpp"
+#include "libos/exos/userfault_abi.hpp"
 
 namespace exos::strace_values {
 
@@ -270,6 +271,48 @@ void clone_request(base::TextBuffer& line, std::uint64_t address, std::uint64_t 
   if (const auto tid = read_user<std::int32_t>(r->parent_tid)) line.print(" => {{parent_tid=[{}]}}", *tid);
 }
 
+namespace {
+
+void userfault_range(base::TextBuffer& line, const userfault::Range& range) {
+  line.print("{{start={:#x}, len={:#x}}}", range.start, range.size);
+}
+
+// Structures of userfaultfd; false: it is none of its requests. What a request told stands behind its structure.
+bool userfault_argument(base::TextBuffer& line, std::uint64_t request, std::uint64_t address) {
+  using namespace userfault;
+  if (request == uffdio_api) {
+    const auto api = fetch<ApiRequest>(line, address);
+    if (!api) return true;
+    line.print("{{api={:#x}, features=", api->api);
+    flags(line, api->features, userfault_features);
+    line.print(", ioctls={:#x}}}", api->requests);
+  } else if (request == uffdio_unregister || request == uffdio_wake) {
+    if (const auto range = fetch<Range>(line, address)) userfault_range(line, *range);
+  } else if (request == uffdio_copy) {
+    struct Told { CopyRequest request; std::int64_t copied; };
+    if (const auto told = fetch<Told>(line, address))
+      line.print("{{dst={:#x}, src={:#x}, len={:#x}, mode={}, copy={:#x}}}", told->request.to, told->request.from, told->request.size,
+                 told->request.mode, static_cast<std::uint64_t>(told->copied));
+  } else if (request == uffdio_register || request == uffdio_zeropage || request == uffdio_writeprotect || request == uffdio_continue) {
+    const auto wanted = fetch<RangeAndWord>(line, address);
+    if (!wanted) return true;
+    line.append("{range=");
+    userfault_range(line, wanted->range);
+    line.append(", mode=");
+    if (request == uffdio_register) flags(line, wanted->word, userfault_modes);
+    else line.print("{}", wanted->word);
+    const auto told = request == uffdio_writeprotect ? Result<std::int64_t>{0} : read_user<std::int64_t>(address + sizeof *wanted);
+    if (told && request == uffdio_register) line.print(", ioctls={:#x}", static_cast<std::uint64_t>(*told));
+    else if (told && request != uffdio_writeprotect) line.print(", {}={:#x}", request == uffdio_zeropage ? "zeropage" : "mapped", static_cast<std::uint64_t>(*told));
+    line.append('}');
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 void ioctl_argument(base::TextBuffer& line, std::uint64_t request, std::uint64_t address, bool is_done) {
   request &= 0xffff'ffff;
   const bool is_input = request == tcsets || request == tcsetsw || request == tcsetsf || request == tiocswinsz ||
@@ -284,7 +327,7 @@ void ioctl_argument(base::TextBuffer& line, std::uint64_t request, std::uint64_t
       line.print("{{ws_row={}, ws_col={}, ws_xpixel={}, ws_ypixel={}}}", w->rows, w->columns, w->x, w->y);
   } else if (request == tiocgpgrp || request == tiocspgrp || request == fionread || request == fionbio) {
     if (const auto n = fetch<std::int32_t>(line, address)) line.print("[{}]", *n);
-  } else {
+  } else if (!userfault_argument(line, request, address)) {
     pointer(line, address);
   }
 }

@@ -12,7 +12,7 @@ struct Flag { std::uint64_t bits; std::string_view name; };
 
 // strace_flags.cpp. Bits, of which the first is what 0 is called; then names of numbers.
 extern const std::span<const Flag> open_flags, prot_flags, mmap_flags, access_modes, at_flags, at_access_flags, statx_masks,
-    clone_flags, wait_options, action_flags, random_flags, mremap_flags, poll_events, descriptor_flags, epoll_flags, timer_flags;
+    clone_flags, wait_options, action_flags, random_flags, mremap_flags, poll_events, descriptor_flags, epoll_flags, timer_flags, userfault_flags, userfault_modes, userfault_features;
 extern const std::span<const Flag> whence_names, mask_change_names, arch_code_names, resources, clocks, madvise_advice,
     fadvise_advice, address_families, fcntl_commands, lock_types, prctl_options, ioctl_requests, trace_requests;
 inline constexpr std::uint64_t clone_settls = 0x80000, clone_parent_settid = 0x100000, clone_child_cleartid = 0x200000,

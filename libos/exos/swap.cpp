@@ -31,7 +31,7 @@ std::span<T> make_array(std::uint64_t count) {
 }  // namespace
 
 void start(std::uint64_t address, std::uint64_t pages) {
-  if (pages == 0 || pages >= SwapSlots::none) return;
+  if (pages == 0 || pages >= SwapSlots::none / 2) return;
   const auto counts = make_array<std::uint16_t>(pages);
   homes = make_array<std::uint32_t>(pages);
   const std::uint64_t most_places = base::pages_for(pages * sizeof(SwapEntry));
@@ -80,10 +80,11 @@ std::byte* entries_place() {
   return reinterpret_cast<std::byte*>(std::exchange(places_at, places_at + abi::page_size));
 }
 
-bool insert(Memory& memory, std::uint64_t va, std::uint32_t slot) {
+bool insert(Memory& memory, std::uint64_t va, std::uint32_t slot, bool guarded) {
   SwapEntry* entry = pool.take();
   if (entry == nullptr) return false;
   memory.swapped.insert(entry, va / abi::page_size, slot);
+  entry->guarded = guarded;
   return true;
 }
 

@@ -31,7 +31,7 @@ void set_home(std::uint32_t slot, const void* page);
 [[nodiscard]] bool entries_ready(std::size_t count);      // takes memory for them if it has to
 void add_entries(std::byte* page);                        // a page that is the pool's from now on
 [[nodiscard]] std::byte* entries_place();                 // an address for such a page whose page table is there; null: none left
-[[nodiscard]] bool insert(Memory& memory, std::uint64_t va, std::uint32_t slot);   // false: no entry; takes no memory
+[[nodiscard]] bool insert(Memory& memory, std::uint64_t va, std::uint32_t slot, bool guarded = false);   // false: no entry; takes no memory
 
 // --- what happens to addresses of a program
 void drop(Memory& memory, std::uint64_t start, std::uint64_t end);

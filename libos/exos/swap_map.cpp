@@ -76,7 +76,7 @@ SwapEntry* SwapMap::at_or_after(std::uint64_t page) const {
 }
 
 void SwapMap::insert(SwapEntry* entry, std::uint64_t page, std::uint32_t slot) {
-  *entry = {.page = page, .slot = slot, .priority = priority_of(page), .left = nullptr, .right = nullptr};
+  *entry = {.page = page, .slot = slot & 0x7fff'ffff, .guarded = 0, .priority = priority_of(page), .left = nullptr, .right = nullptr};
   SwapEntry** at = &root_;
   while (*at != nullptr && (*at)->priority >= entry->priority) at = page < (*at)->page ? &(*at)->left : &(*at)->right;
   split(*at, page, entry->left, entry->right);

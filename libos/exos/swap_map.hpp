@@ -31,7 +31,8 @@ class SwapSlots {
 
 struct SwapEntry {
   std::uint64_t page;         // address / page size
-  std::uint32_t slot;
+  std::uint32_t slot : 31;
+  std::uint32_t guarded : 1;  // by a userfaultfd: to be told of the next write
   std::uint32_t priority;     // of the treap: follows from the page
   SwapEntry* left;
   SwapEntry* right;           // in the pool: the next free one

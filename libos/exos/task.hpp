@@ -59,6 +59,7 @@ struct Task {
   bool standing = false, stepping = false;  // in a stop of its tracer's; TF is set for it
   std::uint32_t let_in = 0;                 // the signal with which the tracer let it go
   trace::Trace* trace = nullptr;            // who traces it, if anybody does
+  std::uint64_t awaited = 0;                // page at which a copy stopped, and 2 if for writing (userfault.hpp); 0: none
   Errno pending_restart{};                  // the call ended with restart_*: decided on the way back
   SignalState signals;                      // mask, pending for this task, alternate stack
   std::uint64_t clear_child_tid = 0, robust_list = 0, robust_size = 0;

@@ -4,8 +4,15 @@
 
 #include "libos/exos/copy_routines.hpp"
 #include "libos/exos/memory.hpp"
+#include "libos/exos/task.hpp"
 
 namespace exos {
+
+constinit std::uint32_t CopiesFail::depth_ = 0;
+CopiesFail::~CopiesFail() {
+  --depth_;
+  current().awaited = 0;
+}
 
 namespace {
 
@@ -23,6 +30,16 @@ T pointer(std::uint64_t address) { return reinterpret_cast<T>(address); }
 [[gnu::noinline]] Status copy_out(std::uint64_t to, const void* from, std::size_t size) {
   if (!is_program_range(to, size)) [[unlikely]] return size == 0 ? Status{} : Fail{Errno::fault};
   return exos_copy(pointer(to), from, size) ? Status{} : Fail{Errno::fault};
+}
+
+[[gnu::noinline]] Status copy_in_at_once(void* to, std::uint64_t from, std::size_t size) {
+  if (!is_program_range(from, size)) [[unlikely]] return size == 0 ? Status{} : Fail{Errno::fault};
+  return exos_copy_at_once(to, pointer(from), size) ? Status{} : Fail{Errno::fault};
+}
+
+[[gnu::noinline]] Status copy_out_at_once(std::uint64_t to, const void* from, std::size_t size) {
+  if (!is_program_range(to, size)) [[unlikely]] return size == 0 ? Status{} : Fail{Errno::fault};
+  return exos_copy_at_once(pointer(to), from, size) ? Status{} : Fail{Errno::fault};
 }
 
 Result<bool> exchange_user(std::uint64_t at, std::uint32_t& expected, std::uint32_t fresh) {
@@ -46,6 +63,12 @@ Status load_vector_in(std::uint64_t from, std::size_t size) {
 Status zero_out(std::uint64_t to, std::size_t size) {
   if (size == 0) return {};
   if (!is_program_range(to, size) || !exos_zero(pointer(to), size)) return Fail{Errno::fault};
+  return {};
+}
+
+Status zero_out_at_once(std::uint64_t to, std::size_t size) {
+  if (size == 0) return {};
+  if (!is_program_range(to, size) || !exos_zero_at_once(pointer(to), size)) return Fail{Errno::fault};
   return {};
 }
 
@@ -91,7 +114,7 @@ Result<String> copy_in_string(std::uint64_t from, std::size_t limit, Errno too_l
 }
 
 Status Buffer::put(const void* from, std::size_t n) {
-  if (user_) TRY_VOID(copy_out(address_, from, n));
+  if (user_) TRY_VOID(copy_out_at_once(address_, from, n));
   else std::memcpy(pointer(address_), from, n);
   address_ += n;
   left_ -= n;
@@ -99,7 +122,7 @@ Status Buffer::put(const void* from, std::size_t n) {
 }
 
 Status Buffer::put_zeros(std::size_t n) {
-  if (user_) TRY_VOID(zero_out(address_, n));
+  if (user_) TRY_VOID(zero_out_at_once(address_, n));
   else std::memset(pointer(address_), 0, n);
   address_ += n;
   left_ -= n;
@@ -107,7 +130,7 @@ Status Buffer::put_zeros(std::size_t n) {
 }
 
 Status Buffer::take(void* to, std::size_t n) {
-  if (user_) TRY_VOID(copy_in(to, address_, n));
+  if (user_) TRY_VOID(copy_in_at_once(to, address_, n));
   else std::memcpy(to, pointer<const void*>(address_), n);
   address_ += n;
   left_ -= n;

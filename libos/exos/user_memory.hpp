@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The only way ExOS touches a program's memory: copies that a bad pointer turns into EFAULT. They go through the current
-// space; pages that are not there yet come by the ordinary page-fault path, which never blocks.
+// space; pages that are not there yet come by the ordinary page-fault path, which blocks for a userfaultfd alone (see below).
 #pragma once
 
 #include "libos/exos/errno.hpp"
@@ -8,8 +8,26 @@
 
 namespace exos {
 
+// While one lives, a copy does not wait for a page that a userfaultfd's reader is to give: it fails. Nothing may block under it.
+class CopiesFail {
+ public:
+  CopiesFail() { ++depth_; }
+  CopiesFail(const CopiesFail&) = delete;
+  CopiesFail& operator=(const CopiesFail&) = delete;
+  ~CopiesFail();
+  [[nodiscard]] static bool in_force() { return depth_ != 0; }
+
+ private:
+  static std::uint32_t depth_;
+};
+
 [[nodiscard]] Status copy_in(void* to, std::uint64_t from, std::size_t size);
 [[nodiscard]] Status copy_out(std::uint64_t to, const void* from, std::size_t size);
+// For where the library holds what must not change meanwhile: a copy that would wait for a userfaultfd's reader fails, and
+// Task::awaited says at which page (userfault.hpp).
+[[nodiscard]] Status copy_in_at_once(void* to, std::uint64_t from, std::size_t size);
+[[nodiscard]] Status copy_out_at_once(std::uint64_t to, const void* from, std::size_t size);
+[[nodiscard]] Status zero_out_at_once(std::uint64_t to, std::size_t size);
 // The processor's vector state to and from an xsave area of `size` bytes. `from`: EFAULT too where the processor does not take it;
 // then some of the state may have been loaded.
 [[nodiscard]] Status save_vector_out(std::uint64_t to, std::size_t size);

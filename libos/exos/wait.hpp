@@ -13,7 +13,7 @@ namespace exos {
 
 struct Task;
 
-enum class Interruptible { no, yes };
+enum class Interruptible { no, yes };   // by signals; SIGKILL and the order to exit end any wait
 
 // One task's place in one queue; lives on the waiting task's library stack.
 struct Waiter {

@@ -33,6 +33,7 @@ const std::map<char, std::string> flag_words{
     {'1', "AT_*"}, {'2', "STATX_*"}, {'P', "PROT_*"}, {'M', "MAP_*"}, {'z', "MREMAP_*"}, {'W', "W*"}, {'r', "GRND_*"},
     {'@', "EPOLL_CLOEXEC"}, {'#', "TIMER_ABSTIME"}, {'h', "SIG_BLOCK SIG_UNBLOCK SIG_SETMASK"}, {'E', "SEEK_*"}, {'j', "ARCH_*"},
     {'R', "RLIMIT_*"}, {'y', "CLOCK_*"}, {'q', "MADV_*"}, {'9', "POSIX_FADV_*"}, {'5', "AF_*"}, {'6', "SOCK_*"}, {'8', "PR_*"}, {'$', "PTRACE_*"},
+    {'%', "UFFD_USER_MODE_ONLY, O_CLOEXEC O_NONBLOCK"},
     {'c', "CLONE_*"}, {'0', "CLONE_*"}, {'F', "FUTEX_*"}, {'Y', "F_*"}, {'i', "requests"}};
 
 std::string flags_of(const std::string& format) {

@@ -2,6 +2,7 @@
 // Calls that change or read directories and the working directory.
 #include "libos/exos/calls/file_calls.hpp"
 #include "libos/exos/fs/inotify.hpp"
+#include "libos/exos/userfault.hpp"
 
 namespace exos {
 namespace {
@@ -246,8 +247,7 @@ namespace {
 CallResult entries(const Arguments& arguments, EntryForm form) {
   FileRef file = TRY(file_of(arguments.a));
   if (file->kind == FileKind::path_only) return Fail{Errno::badf};
-  Buffer buffer = Buffer::user(arguments.b, low(arguments.c));
-  return file->directory_entries(buffer, form);
+  return transfer_awaited(*file, arguments.b, low(arguments.c), 0, [&](Buffer& buffer, std::uint64_t) { return file->directory_entries(buffer, form); });
 }
 
 }  // namespace

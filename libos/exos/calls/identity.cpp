@@ -104,8 +104,10 @@ CallResult linux_getgroups(const Arguments& a) {
   const std::int32_t room = as_i32(a.a);
   const Vector<std::uint32_t>& groups = self().groups;
   if (room < 0 || (room != 0 && static_cast<std::size_t>(room) < groups.size())) return Fail{Errno::inval};
-  if (room != 0) TRY_VOID(copy_out(a.b, groups.data(), groups.size() * sizeof(std::uint32_t)));
-  return groups.size();
+  Vector<std::uint32_t> told;   // the copy may wait, and the process's own change
+  for (const std::uint32_t group : groups) TRY_VOID(told.push_back(group));
+  if (room != 0) TRY_VOID(copy_out(a.b, told.data(), told.size() * sizeof(std::uint32_t)));
+  return told.size();
 }
 CallResult linux_setgroups(const Arguments& a) {
   constexpr std::uint64_t most_groups = 65536;

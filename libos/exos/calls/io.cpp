@@ -3,6 +3,7 @@
 #include "libos/exos/calls/file_calls.hpp"
 #include "libos/exos/fs/pipe.hpp"
 #include "libos/exos/missing_requests.hpp"
+#include "libos/exos/userfault.hpp"
 
 namespace exos {
 namespace {
@@ -26,9 +27,8 @@ class Bounce {
   std::size_t size_;
 };
 
-Buffer user_buffer(std::uint64_t address, std::uint64_t size) {
-  return Buffer::user(address, static_cast<std::size_t>(size < max_io ? size : max_io));
-}
+std::uint64_t at_once(std::uint64_t size) { return size < max_io ? size : max_io; }
+Buffer user_buffer(std::uint64_t address, std::uint64_t size) { return Buffer::user(address, static_cast<std::size_t>(at_once(size))); }
 
 struct Vectors {
   Vector<Iovec> list;
@@ -73,6 +73,20 @@ std::uint64_t writable_bytes(const Vectors& vectors) {
     if (n < piece.length) break;
   }
   return bytes;
+}
+
+// To and from the program. What is not moved whole may have stopped at a page that a userfaultfd's reader is to give.
+[[gnu::noinline]] CallResult go_on_reading(File& file, Position at, std::uint64_t address, std::uint64_t size, CallResult result) {
+  if (current().awaited == 0) [[likely]] return result;
+  return go_on_awaited(file, address, at_once(size), result, poll_in, [&](Buffer& buffer, std::uint64_t done) {
+    return read_some(file, {at.given, at.offset + done}, buffer);
+  });
+}
+[[gnu::noinline]] CallResult go_on_writing(File& file, Position at, std::uint64_t address, std::uint64_t size, CallResult result) {
+  if (current().awaited == 0) [[likely]] return result;
+  return go_on_awaited(file, address, at_once(size), result, poll_out, [&](Buffer& buffer, std::uint64_t done) {
+    return write_some(file, {at.given, at.offset + done}, buffer);
+  });
 }
 
 // One transfer for all pieces, so that a pipe or a terminal sees one read or write. What there is no place for stays where it is.
@@ -120,7 +134,8 @@ CallResult transfer(File& file, Direction direction, const Vectors& vectors, Pos
   for (const Iovec& piece : vectors.list) {
     if (piece.length == 0) continue;
     Buffer buffer = user_buffer(piece.base, piece.length);
-    const CallResult result = reading ? read_some(file, at, buffer) : write_some(file, at, buffer);
+    CallResult result = reading ? read_some(file, at, buffer) : write_some(file, at, buffer);
+    if (!result || *result != piece.length) result = reading ? go_on_reading(file, at, piece.base, piece.length, result) : go_on_writing(file, at, piece.base, piece.length, result);
     if (!result.has_value()) return moved > 0 ? CallResult{moved} : result;
     moved += *result;
     at.offset += *result;
@@ -187,29 +202,41 @@ Result<Position> position_at(std::uint64_t address) {
   return position_from(TRY(read_user<std::uint64_t>(address)));
 }
 
+// Of a plain call.
+[[gnu::noinline]] CallResult go_on_reading(File& file, const Arguments& arguments, const CallResult& result) {
+  return go_on_reading(file, Position{}, arguments.b, arguments.c, result);
+}
+[[gnu::noinline]] CallResult go_on_writing(File& file, const Arguments& arguments, const CallResult& result) {
+  return go_on_writing(file, Position{}, arguments.b, arguments.c, result);
+}
+
 }  // namespace
 
 CallResult linux_read(const Arguments& arguments) {
   FileRef file = TRY(readable_file(arguments.a));
   Buffer buffer = user_buffer(arguments.b, arguments.c);
-  return file->read(buffer);
+  const CallResult result = file->read(buffer);
+  return result && *result == arguments.c ? result : go_on_reading(*file, arguments, result);
 }
 CallResult linux_write(const Arguments& arguments) {
   FileRef file = TRY(writable_file(arguments.a));
   Buffer buffer = user_buffer(arguments.b, arguments.c);
-  return file->write(buffer);
+  const CallResult result = file->write(buffer);
+  return result && *result == arguments.c ? result : go_on_writing(*file, arguments, result);
 }
 CallResult linux_pread64(const Arguments& arguments) {
   const Position at = TRY(position_from(arguments.d));
   FileRef file = TRY(readable_file(arguments.a));
   Buffer buffer = user_buffer(arguments.b, arguments.c);
-  return file->read_at(at.offset, buffer);
+  const CallResult result = file->read_at(at.offset, buffer);
+  return result && *result == arguments.c ? result : go_on_reading(*file, at, arguments.b, arguments.c, result);
 }
 CallResult linux_pwrite64(const Arguments& arguments) {
   const Position at = TRY(position_from(arguments.d));
   FileRef file = TRY(writable_file(arguments.a));
   Buffer buffer = user_buffer(arguments.b, arguments.c);
-  return file->write_at(at.offset, buffer);
+  const CallResult result = file->write_at(at.offset, buffer);
+  return result && *result == arguments.c ? result : go_on_writing(*file, at, arguments.b, arguments.c, result);
 }
 CallResult linux_readv(const Arguments& arguments) { return vectored(arguments, Direction::reading, {}); }
 CallResult linux_writev(const Arguments& arguments) { return vectored(arguments, Direction::writing, {}); }

@@ -78,10 +78,12 @@ Status set_limit(Process& process, std::uint32_t which, const Limit& limit) {
 CallResult linux_prlimit64(const Arguments& a) {
   const std::uint32_t which = as_u32(a.b);
   if (which >= limit_count) return Fail{Errno::inval};
+  Limit fresh{};
+  if (a.c != 0) fresh = TRY(read_user<Limit>(a.c));
   Process* process = as_u32(a.a) == 0 ? &current_process() : find_process(as_u32(a.a));
   if (process == nullptr) return Fail{Errno::srch};
   const Limit old{process->limits[which][0], process->limits[which][1]};
-  if (a.c != 0) TRY_VOID(set_limit(*process, which, TRY(read_user<Limit>(a.c))));
+  if (a.c != 0) TRY_VOID(set_limit(*process, which, fresh));
   if (a.d != 0) TRY_VOID(write_user(a.d, old));
   return 0;
 }

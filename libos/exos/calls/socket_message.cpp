@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Sending and receiving, with descriptors and credentials as control messages.
 #include "libos/exos/calls/socket_calls.hpp"
+#include "libos/exos/userfault.hpp"
 
 namespace exos {
 namespace {
@@ -187,15 +188,14 @@ constexpr std::uint64_t multiple_size = 64;   // struct mmsghdr: a header, a len
 CallResult linux_sendto(const Arguments& a) {
   const SocketRef socket = TRY(socket_of(a.a));
   Outgoing outgoing = TRY(outgoing_to(socket, a.e, a.f, low(a.d)));
-  Buffer buffer = Buffer::user(a.b, static_cast<std::size_t>(a.c < max_io ? a.c : max_io));
-  return socket->send(buffer, outgoing);
+  return transfer_awaited(*socket.file, a.b, a.c < max_io ? a.c : max_io, poll_out, [&](Buffer& buffer, std::uint64_t) { return socket->send(buffer, outgoing); });
 }
 
 CallResult linux_recvfrom(const Arguments& a) {
   const SocketRef socket = TRY(socket_of(a.a));
-  Buffer buffer = Buffer::user(a.b, static_cast<std::size_t>(a.c < max_io ? a.c : max_io));
   Incoming incoming{.flags = low(a.d), .rights = {}, .from = {}, .sender = {}, .whole = 0};
-  const std::uint64_t got = TRY(socket->receive(buffer, incoming));
+  const std::uint32_t more = (low(a.d) & msg_peek) != 0 ? 0 : poll_in;   // a second look would see the same again
+  const std::uint64_t got = TRY(transfer_awaited(*socket.file, a.b, a.c < max_io ? a.c : max_io, more, [&](Buffer& buffer, std::uint64_t) { return socket->receive(buffer, incoming); }));
   if (a.e != 0 && a.f != 0) {
     if (incoming.from.empty()) TRY_VOID(write_user(a.f, std::uint32_t{0}));
     else static_cast<void>(TRY(write_address(incoming.from.view(), a.e, a.f)));

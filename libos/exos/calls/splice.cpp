@@ -2,6 +2,7 @@
 // splice, tee and vmsplice. Pipes hold bytes, not pages, so all of them copy; what they promise otherwise holds.
 #include "libos/exos/calls/file_calls.hpp"
 #include "libos/exos/fs/pipe.hpp"
+#include "libos/exos/userfault.hpp"
 
 namespace exos {
 namespace {
@@ -117,15 +118,17 @@ CallResult linux_vmsplice(const Arguments& a) {
   std::uint64_t moved = 0;
   for (std::uint64_t i = 0; i < a.c; ++i) {
     const auto piece = TRY(read_user<Iovec>(a.b + i * sizeof(Iovec)));
-    Buffer buffer = Buffer::user(piece.base, static_cast<std::size_t>(piece.length < max_io ? piece.length : max_io));
     // Only the first may wait: what has been moved is reported.
     const bool wait_not = was_nonblocking || (low(a.d) & splice_nonblock) != 0 || (moved > 0 && !writable(*file));
     Pipe& pipe = *pipe_of(*file);
-    CallResult done = writable(*file) ? broken(pipe.write(buffer, wait_not)) : pipe.read(buffer, wait_not);
-    if (!done.has_value() && done.error() == Errno::fault && writable(*file) && buffer.left() > buffer.bytes_to_page_end()) {
+    const auto move = [&](Buffer& buffer, std::uint64_t) {
+      const CallResult all = writable(*file) ? broken(pipe.write(buffer, wait_not)) : pipe.read(buffer, wait_not);
+      const bool bad_page = !all.has_value() && all.error() == Errno::fault && current().awaited == 0 && writable(*file);
+      if (!bad_page || buffer.left() <= buffer.bytes_to_page_end()) return all;
       Buffer first = buffer.first(buffer.bytes_to_page_end());   // what lies before the bad page
-      done = broken(pipe.write(first, wait_not));
-    }
+      return broken(pipe.write(first, wait_not));
+    };
+    const CallResult done = transfer_awaited(*file, piece.base, piece.length < max_io ? piece.length : max_io, poll_in | poll_out, move);
     if (!done.has_value()) return moved > 0 ? CallResult{moved} : done;
     moved += *done;
     if (*done < piece.length) break;

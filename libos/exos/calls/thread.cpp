@@ -67,9 +67,9 @@ CallResult linux_set_robust_list(const Arguments& a) {
   return 0;
 }
 CallResult linux_get_robust_list(const Arguments& a) {
-  const Task* task = TRY(task_of(a.a));
+  const std::uint64_t list = TRY(task_of(a.a))->robust_list;
   TRY_VOID(write_user(a.c, std::uint64_t{24}));
-  return nothing(write_user(a.b, task->robust_list));
+  return nothing(write_user(a.b, list));
 }
 
 CallResult linux_sched_yield(const Arguments&) {
@@ -78,9 +78,9 @@ CallResult linux_sched_yield(const Arguments&) {
 }
 
 CallResult linux_sched_setaffinity(const Arguments& a) {
-  Task* task = TRY(task_of(a.a));
   std::uint64_t mask = 0;
   TRY_VOID(copy_in(&mask, a.c, std::min<std::size_t>(a.b, sizeof mask)));
+  Task* task = TRY(task_of(a.a));
   if ((mask & online_mask()) == 0) return Fail{Errno::inval};
   task->affinity = mask;
   // It moves at the end of its slice; the caller at once.
@@ -151,8 +151,8 @@ static_assert(sizeof(SchedAttributes) == 48);
 
 CallResult linux_sched_setattr(const Arguments& a) {
   if (a.c != 0) return Fail{Errno::inval};
-  Task* task = TRY(task_of(a.a));
   const auto wanted = TRY(read_user<SchedAttributes>(a.b));
+  Task* task = TRY(task_of(a.a));
   const auto policy = static_cast<std::int32_t>(wanted.policy);
   if (policy == sched_fifo || policy == sched_rr) return refuse_real_time(policy);
   if (!is_ordinary(policy)) return Fail{Errno::inval};

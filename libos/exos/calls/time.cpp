@@ -255,12 +255,11 @@ CallResult linux_timer_create(const Arguments& a) {
   }
   PosixTimer* timer = make<PosixTimer>();
   if (timer == nullptr) return Fail{Errno::again};
-  timer->id = static_cast<std::int32_t>(process.next_timer_id);
+  timer->id = static_cast<std::int32_t>(process.next_timer_id++);
   if (const Status told = write_user(a.c, timer->id); !told) {
     destroy(timer);
     return Fail{told.error()};
   }
-  ++process.next_timer_id;
   timer->process = &process;
   timer->tid = event.notify == notify_thread_id ? static_cast<std::uint32_t>(event.tid) : 0;
   timer->signal = signals ? static_cast<std::uint32_t>(event.signal) : 0;
@@ -275,11 +274,12 @@ CallResult linux_timer_create(const Arguments& a) {
 }
 
 CallResult linux_timer_settime(const Arguments& a) {
-  PosixTimer* timer = TRY(timer_of(a.a));
+  static_cast<void>(TRY(timer_of(a.a)));
   const auto fresh = TRY(read_user<TimerValue>(a.c));
   const std::uint64_t value = TRY(to_ns(fresh.value)), interval = TRY(to_ns(fresh.interval));
-  const TimerValue old = timer_value(*timer);
+  const TimerValue old = timer_value(*TRY(timer_of(a.a)));
   if (a.d != 0) TRY_VOID(write_user(a.d, old));
+  PosixTimer* timer = TRY(timer_of(a.a));   // copies may have waited
   cancel(timer->timer);
   timer->interval_ns = interval;
   timer->overrun = timer->last_overrun = 0;

@@ -4,6 +4,7 @@
 
 #include "libos/exos/fs/terminal_file.hpp"
 #include "libos/exos/random.hpp"
+#include "libos/exos/userfault_abi.hpp"
 
 namespace exos {
 namespace {
@@ -43,6 +44,18 @@ class DeviceFile final : public File {
   std::uint32_t minor_;
 };
 
+// /dev/userfaultfd: who may open it need not be root to make one.
+class UserfaultDevice final : public File {
+ public:
+  UserfaultDevice() { kind = FileKind::device; }
+  CallResult read(Buffer&) override { return Fail{Errno::inval}; }
+  CallResult write(Buffer&) override { return Fail{Errno::inval}; }
+  CallResult ioctl(std::uint64_t request, std::uint64_t argument) override {
+    if (request != userfault::device_new) return Fail{Errno::inval};
+    return open_userfault(static_cast<std::uint32_t>(argument));
+  }
+};
+
 class DeviceInode final : public SpecialInode {
  public:
   Result<FileRef> open(std::uint32_t flags) override {
@@ -50,6 +63,7 @@ class DeviceInode final : public SpecialInode {
     const std::uint32_t major = device_major(rdev), minor = device_minor(rdev);
     if (major == 1 && (minor == device_null || minor == device_zero || minor == device_full || minor == device_random || minor == device_urandom))
       return make_file<DeviceFile>(*this, flags, minor);
+    if (major == 10 && minor == device_userfault) return make_file<UserfaultDevice>(*this, flags);
     if (major == 5 && minor == 0) return open_own_terminal(*this, flags);
     if (major == 5 && minor == 1) return open_console_terminal(*this, flags);
     if (major == 5 && minor == 2) return open_pseudo_terminal(*this, flags);

@@ -6,6 +6,6 @@
 
 namespace exos {
 
-inline constexpr std::uint32_t device_null = 3, device_zero = 5, device_full = 7, device_random = 8, device_urandom = 9;
+inline constexpr std::uint32_t device_null = 3, device_zero = 5, device_full = 7, device_random = 8, device_urandom = 9, device_userfault = 126;
 
 }  // namespace exos

@@ -4,6 +4,7 @@
 #include "libos/exos/fs/epoll.hpp"
 
 #include "libos/exos/task.hpp"
+#include "libos/exos/userfault.hpp"
 
 namespace exos {
 namespace {
@@ -27,7 +28,7 @@ bool can_be_watched(const File& file) {
   switch (file.kind) {
     case FileKind::pipe: case FileKind::console: case FileKind::socket:
     case FileKind::event: case FileKind::timer: case FileKind::epoll: case FileKind::inotify:
-    case FileKind::signals: case FileKind::process: case FileKind::terminal: case FileKind::ring: return true;
+    case FileKind::signals: case FileKind::process: case FileKind::terminal: case FileKind::ring: case FileKind::userfault: return true;
     default: return false;
   }
 }
@@ -153,9 +154,12 @@ CallResult EpollFile::collect(std::uint64_t address, std::size_t most) {
     const std::uint32_t events = ready_events(watch);
     if (events == 0) continue;
     const EpollEvent event{events, watch.data};
-    if (const Status written = write_user(address + count * sizeof event, event); !written.has_value()) {
+    // The watches must not change while they are gone through.
+    if (const Status written = copy_out_at_once(address + count * sizeof event, &event, sizeof event); !written.has_value()) {
       watch.fresh = true;   // it was not told
-      return count > 0 ? CallResult{count} : CallResult{Fail{written.error()}};
+      if (count == 0) return Fail{written.error()};
+      current().awaited = 0;
+      return count;
     }
     if ((watch.events & epoll_oneshot) != 0) watch.enabled = false;
     ++count;
@@ -184,7 +188,9 @@ Status EpollFile::block(abi::Nanoseconds deadline) {
 
 CallResult EpollFile::wait(std::uint64_t address, std::size_t most, abi::Nanoseconds deadline) {
   for (;;) {
-    const std::uint64_t count = TRY(collect(address, most));
+    const CallResult collected = collect(address, most);
+    if (!collected && current().awaited != 0 && userfault::fetch_awaited()) continue;
+    const std::uint64_t count = TRY(collected);
     if (count > 0 || now() >= deadline) return count;
     const Status waited = block(deadline);
     if (waited.has_value() || waited.error() == Errno::timedout) continue;

@@ -19,6 +19,7 @@ class MemoryFile final : public Inode {
   CallResult write(std::uint64_t offset, Buffer& buffer) override;
   Status truncate(std::uint64_t new_size) override;
   Result<FilePage> page(std::uint64_t index, bool for_write) override;
+  [[nodiscard]] bool has_page(std::uint64_t index) const override { return pages_.holds(index) || !archive_page(index).empty(); }
   [[nodiscard]] std::uint64_t blocks() const override;
   std::uint64_t next_data(std::uint64_t offset) override;
   std::uint64_t next_hole(std::uint64_t offset) override;

@@ -218,6 +218,7 @@ Status fill_proc(FixedTree& tree) {
       {"sys/kernel", {"randomize_va_space", make_zero}}, {"sys/kernel", {"core_pattern", make_core_pattern, 0644, take_core_pattern}},
       {"sys/kernel/random", {"uuid", make_uuid}}, {"sys/kernel/random", {"boot_id", make_boot_id}}, {"sys/kernel/random", {"entropy_avail", make_entropy}},
       {"sys/vm", {"overcommit_memory", make_one}}, {"sys/vm", {"max_map_count", make_map_count}}, {"sys/vm", {"swappiness", make_zero}},
+      {"sys/vm", {"unprivileged_userfaultfd", make_zero}},
       {"sys/fs", {"file-max", make_file_max}}, {"sys/fs", {"nr_open", make_file_max}}, {"sys/fs", {"pipe-max-size", make_pipe_max}},
       {"sys/net/core", {"somaxconn", make_somaxconn}}};
   for (const Entry& entry : entries) TRY_VOID(tree.add(entry.directory, entry.text));

@@ -295,7 +295,9 @@ std::uint32_t awaited_events(const Request& r) {
   return kind_of(r.operation()) == Kind::read_like ? poll_readable : poll_writable;
 }
 
+// A copy that would have to wait for a userfaultfd's reader fails: nobody may change the ring meanwhile.
 Outcome attempt(Request& r) {
+  const CopiesFail guard;
   if (!r.file) return try_once(r);
   const bool refuses = refuses_to_wait(r);
   Outcome outcome = [&] {
