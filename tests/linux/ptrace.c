@@ -139,6 +139,28 @@ static void calls(void) {
   stops("the end", child);
 }
 
+// One that is at work when its tracer comes: its calls may have been made the short way till then, and are again when it is gone.
+static void of_one_at_work(void) {
+  pid_t child = fork();
+  if (child == 0) { for (;;) syscall(SYS_getpid); }
+  for (int times = 0; times < 3; ++times) {
+    sleep_ms(2);
+    TRACE("seize one that makes calls", PTRACE_SEIZE, child, 0, PTRACE_O_TRACESYSGOOD);
+    TRACE("interrupt it", PTRACE_INTERRUPT, child, 0, 0);
+    stops("interrupted", child);
+    go(PTRACE_SYSCALL, child, 0);
+    stops("its call", child);
+    struct user_regs_struct r = registers(child);
+    printf("ptrace: its call: orig_rax %lld rax %lld\n", (long long)r.orig_rax, (long long)r.rax);
+    go(PTRACE_SYSCALL, child, 0);
+    stops("its result", child);
+    r = registers(child);
+    printf("ptrace: its result: orig_rax %lld, is the pid %d\n", (long long)r.orig_rax, r.rax == child);
+    TRACE("detach", PTRACE_DETACH, child, 0, 0);
+  }
+  end(child);
+}
+
 static void changed_calls(void) {
   TRACED(child, {
     const long skipped = syscall(SYS_getppid), other = syscall(SYS_getppid), arguments = syscall(SYS_dup, 0), unknown = syscall(SYS_getppid);
@@ -738,7 +760,7 @@ static void permissions(void) {
 int main(int count, char **words) {
   if (count > 1) return 8;
   begin();
-  refusals(), calls(), changed_calls(), skipped_by_emulation();
+  refusals(), calls(), of_one_at_work(), changed_calls(), skipped_by_emulation();
   general_registers(), vector_registers();
   memory();
   steps(), steps_into_handler();

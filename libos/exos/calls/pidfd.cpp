@@ -3,6 +3,7 @@
 #include "libos/exos/call_helpers.hpp"
 #include "libos/exos/process_handle.hpp"
 #include "libos/exos/signal_frame.hpp"
+#include "libos/exos/trace/trace.hpp"
 
 namespace exos {
 
@@ -34,8 +35,7 @@ CallResult linux_pidfd_send_signal(const Arguments& a) {
 CallResult linux_pidfd_getfd(const Arguments& a) {
   if (as_u32(a.c) != 0) return Fail{Errno::inval};
   Process* process = TRY(process_of_descriptor(a.a));
-  const Process& self = current_process();
-  if (self.euid != 0 && (self.euid != process->uid || self.euid != process->suid)) return Fail{Errno::perm};
+  if (!trace::may_access(*process)) return Fail{Errno::perm};
   if (process->tasks.empty() || !process->tasks.front()->files) return Fail{Errno::srch};
   return current().files->add(TRY(process->tasks.front()->files->get(as_u32(a.b))), true);
 }

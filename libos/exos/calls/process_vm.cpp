@@ -3,6 +3,7 @@
 #include "libos/exos/call_helpers.hpp"
 #include "libos/exos/fs/linux_abi.hpp"
 #include "libos/exos/memory_visit.hpp"
+#include "libos/exos/trace/trace.hpp"
 
 namespace exos {
 namespace {
@@ -49,8 +50,7 @@ CallResult transfer(const Arguments& a, Direction direction) {
   const Task* task = find_task(as_u32(a.a));   // any thread of it
   if (task == nullptr) return Fail{Errno::srch};
   const Process* process = task->process;
-  const Process& self = current_process();
-  if (self.euid != 0 && (self.uid != process->uid || self.uid != process->euid || self.uid != process->suid)) return Fail{Errno::perm};
+  if (!trace::may_access(*process)) return Fail{Errno::perm};
   const Ref<Memory> other = process->memory;
   Vector<std::byte> bounce;
   TRY_VOID(bounce.resize(piece_size));
