@@ -127,6 +127,19 @@ enum class FaultOf { program, copy, copy_at_once };
   return false;
 }
 
+// Nothing can go to make room. Who has the most has the least right to more; the others wait a little: he will ask before long, and end.
+// False: there is nobody to wait for, or not any more.
+bool wait_for_largest(std::uint32_t& turns) {
+  constexpr std::uint32_t most_turns = 50, turn_ns = 2'000'000;
+  const Memory& own = *current_process().memory;
+  bool is_largest = true;
+  for (const Process& other : processes()) is_largest = is_largest && (!other.memory || other.memory->resident <= own.resident);
+  if (is_largest || turns == most_turns || current().exiting || current().exiting_by_kill) return false;
+  ++turns;
+  static_cast<void>(sched::block(abi::Nanoseconds{now().raw() + turn_ns}, Interruptible::no));
+  return true;
+}
+
 // True: who took it can go on as if nothing had been.
 bool resolve_page_fault(std::uint64_t address, std::uint64_t error, SignalInfo& info, FaultOf of) {
   std::uint32_t code = 0;
@@ -150,12 +163,24 @@ bool resolve_page_fault(std::uint64_t address, std::uint64_t error, SignalInfo& 
   return false;
 }
 
+// A fault of the program itself, who holds nothing of the library's and so can wait.
+bool resolve_patiently(std::uint64_t address, std::uint64_t error, SignalInfo& info) {
+  std::uint32_t turns = 0;
+  do {
+    if (resolve_page_fault(address, error, info, FaultOf::program)) return true;
+  } while (info.signo == static_cast<std::int32_t>(sig_kill) && wait_for_largest(turns));
+  return false;
+}
+
 // The call failed for want of memory, and so has changed nothing: made again as long as others can make room.
 CallResult dispatch_with_room(std::uint64_t number, const Arguments& arguments, CallResult result) {
   constexpr std::uint64_t least = 64, most = 4096;
   const auto for_want = [](Errno error) { return error == Errno::nomem || error == Errno::nospc || error == Errno::again; };
-  for (std::uint64_t wanted = least; wanted <= most && !result && for_want(result.error()); wanted *= 2) {
-    if (!pager::make_room(room_for_files() + wanted)) return result;
+  std::uint32_t turns = 0;
+  for (std::uint64_t wanted = least; !result && for_want(result.error());) {
+    const bool made = wanted <= most && pager::make_room(room_for_files() + wanted);
+    if (made) wanted *= 2;
+    else if (!wait_for_largest(turns)) return result;
     const std::uint64_t failures = memory_failures;
     result = dispatch(number, arguments);
     if (memory_failures == failures) return result;
@@ -290,7 +315,7 @@ void exos_program_exception(Frame* frame) {
   // One step of the program is a whole call; in the library TF would be the library's own fault.
   if (frame->vector == debug && (step_out(*task.process->memory, frame->rip) || trace::outlived_step(task))) return sched::unlock();
   if (frame->vector != page_fault) send_fault(signal_of(*frame));
-  else if (!resolve_page_fault(frame->address, frame->error, info, FaultOf::program)) {
+  else if (!resolve_patiently(frame->address, frame->error, info)) {
     if (info.signo == static_cast<std::int32_t>(sig_kill)) {
       tell_out_of_memory();
       send_signal(*task.process, info);
