@@ -26,6 +26,7 @@ bool ready(Memory& memory, std::uint64_t page, bool writes, std::uint32_t& code)
 template <typename Move>
 Status visit(Memory& memory, std::uint64_t address, std::size_t size, Move move) {
   if (!is_program_range(address, size)) return Fail{Errno::fault};
+  const Ref<Memory> kept{&memory};   // its process may end while a page is awaited
   pager::Visitor visitor;
   visitor.go(memory.space);
   for (std::size_t done = 0; done < size;) {
@@ -41,6 +42,14 @@ Status visit(Memory& memory, std::uint64_t address, std::size_t size, Move move)
     done += n;
   }
   return {};
+}
+
+// The page as its file has it: its memory is not, if `syscall` sites are patched there (patch.cpp). Null: the file cannot be read.
+const std::byte* unpatched_page(Memory& memory, std::uint64_t page) {
+  if ((rt::own_entry(page) & pte_patched) == 0) [[likely]] return reinterpret_cast<const std::byte*>(page);
+  const Vma& area = *memory.find(page);
+  const auto original = area.inode->page(area.file_page + (page - area.start) / abi::page_size, false);
+  return original ? original->memory : nullptr;
 }
 
 // The process may not write the page, which becomes its own. As long as it is written to, it cannot be executed.
@@ -67,8 +76,11 @@ std::uint64_t Memory::reach(std::uint64_t start, std::uint64_t size, std::uint32
 
 Status read_memory(Memory& memory, void* library, std::uint64_t from, std::size_t size) {
   return visit(memory, from, size, [&](std::uint64_t at, std::size_t done, std::size_t n, std::uint32_t& code) {
-    if (!ready(memory, base::align_down(at, abi::page_size), false, code)) return false;
-    std::memcpy(static_cast<std::byte*>(library) + done, reinterpret_cast<const void*>(at), n);
+    const std::uint64_t page = base::align_down(at, abi::page_size);
+    if (!ready(memory, page, false, code)) return false;
+    const std::byte* contents = unpatched_page(memory, page);
+    if (contents == nullptr) return false;
+    std::memcpy(static_cast<std::byte*>(library) + done, contents + (at - page), n);
     return true;
   });
 }

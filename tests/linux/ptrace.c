@@ -145,6 +145,13 @@ static void of_one_at_work(void) {
   if (child == 0) { for (;;) syscall(SYS_getpid); }
   for (int times = 0; times < 3; ++times) {
     sleep_ms(2);
+    // Who looks from outside sees the instruction, whatever stands there.
+    unsigned char text[64] = {0};
+    int at = 0;
+    const struct iovec here = {text, sizeof text}, there = {syscall, sizeof text};
+    value("its text is read", process_vm_readv(child, &here, 1, &there, 1, 0));
+    while (at < 62 && (text[at] != 0x0f || text[at + 1] != 0x05)) ++at;
+    value("the instruction is there", at < 62);
     TRACE("seize one that makes calls", PTRACE_SEIZE, child, 0, PTRACE_O_TRACESYSGOOD);
     TRACE("interrupt it", PTRACE_INTERRUPT, child, 0, 0);
     stops("interrupted", child);

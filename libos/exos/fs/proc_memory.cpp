@@ -47,10 +47,9 @@ class MemoryOfProcess final : public File {
   // Page by page, up to the first that is not there.
   template <typename Piece>
   CallResult move(std::uint64_t offset, Buffer& buffer, Piece piece) {
-    if (!is_there()) return 0;
     std::byte bytes[512];
     std::uint64_t done = 0;
-    while (buffer.left() > 0) {
+    while (buffer.left() > 0 && is_there()) {
       const std::uint64_t at = offset + done;
       const std::size_t n = std::min({buffer.left(), sizeof bytes, static_cast<std::size_t>(abi::page_size - at % abi::page_size)});
       if (const Status moved = piece(at, bytes, n); !moved) return done > 0 ? CallResult{done} : CallResult{Fail{moved.error()}};

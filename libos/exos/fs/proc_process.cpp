@@ -46,10 +46,11 @@ constexpr std::uint64_t ticks(std::uint64_t ns) { return ns / 10'000'000; }
 // Bytes of the process's memory; a page that it has unmapped ends them.
 Status copy_strings(Report& out, Process& process, std::uint64_t start, std::uint64_t end) {
   if (!process.memory || end <= start) return {};
+  const Ref<Memory> memory = process.memory;
   char piece[256];
   while (start < end) {
     const std::size_t n = end - start < sizeof piece ? static_cast<std::size_t>(end - start) : sizeof piece;
-    TRY_VOID(read_memory(*process.memory, piece, start, n));
+    TRY_VOID(read_memory(*memory, piece, start, n));
     out.add({piece, n});
     start += n;
   }
