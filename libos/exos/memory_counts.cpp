@@ -56,6 +56,13 @@ std::uint64_t locked_pages(const Memory& memory, std::uint64_t start, std::uint6
   return pages;
 }
 
+bool may_map(std::uint64_t pages) {
+  constexpr std::size_t limit_addresses = 9;
+  const std::uint64_t limit = current_process().limits[limit_addresses][0] / abi::page_size;
+  constexpr std::uint64_t most = abi::map::program_end / abi::page_size;   // without a limit nothing is counted
+  return limit >= most || current_process().memory->size_pages() + pages <= limit;
+}
+
 bool may_lock(std::uint64_t pages) {
   constexpr std::size_t limit_memlock = 8;
   const Process& process = current_process();

@@ -28,6 +28,7 @@ struct AreaPages {
 // Whether the calling process may lock so many pages more: RLIMIT_MEMLOCK, which does not bind root. With a limit of 0 not
 // even none. [man mlock(2)]
 [[nodiscard]] bool may_lock(std::uint64_t pages);
+[[nodiscard]] bool may_map(std::uint64_t pages);    // as many more of addresses, by RLIMIT_AS of the current process
 
 // The most until now, now included.
 const PeakPages& note_peak(Memory& memory);

@@ -72,6 +72,8 @@ CallResult linux_mmap(const Arguments& a) {
   if ((flags & map_locked) != 0) flags |= vma_locked | map_populate;
   if (memory().fills_new) flags |= map_populate;
   if (((flags & vma_locked) != 0 || memory().locks_new) && !may_lock(size / abi::page_size)) return Fail{Errno::again};
+  const std::uint64_t replaced = (flags & map_fixed) != 0 ? memory().reach(a.a, size, 0) : 0;
+  if (!may_map((size - replaced) / abi::page_size)) return Fail{Errno::nomem};
   std::uint64_t start = 0;
   if ((flags & map_anonymous) != 0) {
     start = TRY(memory().map(a.a, a.b, prot, flags, {}, 0));
@@ -108,6 +110,7 @@ CallResult linux_munmap(const Arguments& a) { return nothing(memory().unmap(a.a,
 CallResult linux_brk(const Arguments& a) {
   const std::uint64_t before = memory().break_now;
   if (memory().locks_new && a.a > before && !may_lock((a.a - before) / abi::page_size + 1)) return before;
+  if (a.a > before && !may_map((a.a - before) / abi::page_size)) return before;
   const std::uint64_t now = TRY(memory().set_break(a.a));
   if (memory().fills_new && now > before) static_cast<void>(memory().populate(base::align_up(before, abi::page_size), now));
   return now;
@@ -116,6 +119,7 @@ CallResult linux_mremap(const Arguments& a) {
   const Vma* area = memory().find(a.a);
   const bool locked = area != nullptr && (area->flags & vma_locked) != 0 && a.c > a.b;
   if (locked && !may_lock((a.c - a.b) / abi::page_size)) return Fail{Errno::again};
+  if (a.c > a.b && !may_map((a.c - a.b) / abi::page_size)) return Fail{Errno::nomem};
   const std::uint64_t start = TRY(memory().remap(a.a, a.b, a.c, as_u32(a.d), a.e));
   if (locked) static_cast<void>(memory().populate(start, start + base::align_up(a.c, abi::page_size)));
   return start;
