@@ -79,7 +79,7 @@
   LINUX_CALL(131, sigaltstack, full, "pp", "") \
   LINUX_CALL(135, personality, full, "x", "") \
   LINUX_CALL(140, getpriority, full, "dd", "") \
-  LINUX_CALL(141, setpriority, partial, "ddd", "kept, not used") \
+  LINUX_CALL(141, setpriority, partial, "ddd", "of whole processes") \
   LINUX_CALL(142, sched_setparam, full, "dp", "") \
   LINUX_CALL(143, sched_getparam, full, "dp", "") \
   LINUX_CALL(144, sched_setscheduler, partial, "ddp", "SCHED_OTHER, BATCH and IDLE only: EPERM for the others") \

@@ -5,6 +5,7 @@
 
 #include "libos/exos/calls.hpp"
 #include "libos/exos/sched.hpp"
+#include "libos/exos/shares.hpp"
 #include "libos/exos/trace/registers.hpp"
 #include "libos/exos/trace/trace.hpp"
 
@@ -79,6 +80,7 @@ void inherit(const Task& parent, Task& child, const CloneRequest& request) {
   std::memcpy(child.name, parent.name, sizeof child.name);
   child.affinity = parent.affinity;
   child.policy = parent.policy;
+  shares::set_weight(child);
   child.signals.mask = parent.signals.mask;
   if ((request.flags & clone_vm) == 0 || (request.flags & clone_vfork) != 0) {  // the alternate stack goes with the memory
     child.signals.stack_base = parent.signals.stack_base;

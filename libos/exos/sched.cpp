@@ -11,6 +11,7 @@
 #include "libos/exos/pager.hpp"
 #include "libos/exos/process_report.hpp"
 #include "libos/exos/processor.hpp"
+#include "libos/exos/shares.hpp"
 
 namespace exos {
 
@@ -36,6 +37,7 @@ bool has_left(const Task& task) {
 }
 
 void free_task(Task* task) {
+  shares::forget(*task);
   if (task->env.named()) end_object(task->env);
   if (task->stack != nullptr) release_task_stack(task->stack);
   if (task->area != nullptr) release_pages(task->area, 1);
@@ -68,8 +70,23 @@ std::uint64_t account_time(Task& task) {
   return time;
 }
 
-// The first ready task that may run there.
+// Of the ready tasks that may run there who has had the least for its weight.
+[[gnu::noinline]] Task* take_by_share(const Processor& processor) {
+  Task* least = nullptr;
+  for (Task& task : ready) {
+    if (!may_run_on(task, processor)) continue;
+    shares::settle(task);
+    if (least == nullptr || task.virtual_ns < least->virtual_ns) least = &task;
+  }
+  if (least == nullptr) return nullptr;
+  shares::chosen(*least);
+  least->in_queue.unlink();
+  return least;
+}
+
+// The next ready task that may run there.
 Task* take_ready(const Processor& processor) {
+  if (shares::uneven != 0) [[unlikely]] return take_by_share(processor);
   for (Task& task : ready) {
     if (!may_run_on(task, processor)) continue;
     task.in_queue.unlink();

@@ -69,6 +69,8 @@ struct Task {
   CpuTime cpu;                              // without the current stay on a processor
   CpuSplit told_cpu;
   std::uint64_t started_ns = 0;
+  std::uint32_t weight = 1024;              // its share beside others (shares.hpp)
+  std::uint64_t settled_ns = 0, virtual_ns = 0;   // of cpu.ns, counted so far; what it had, over its weight
   std::uint64_t waits = 0, preemptions = 0;
   Ref<Descriptors> files;
   Ref<PathContext> paths;
@@ -76,7 +78,7 @@ struct Task {
   bool in_vfork = false;                    // waits for a child's exec or exit
   Task* vfork_waiter = nullptr;             // the parent that waits for this child's exec or exit
   char name[16]{};                          // PR_SET_NAME
-  std::int32_t policy = 0;                  // SCHED_OTHER, BATCH or IDLE, as data
+  std::int32_t policy = 0;                  // SCHED_OTHER, BATCH or IDLE
   std::uint64_t affinity = ~0ull;           // sched_setaffinity, as data
   void (*library_work)() = nullptr;         // what a task that never enters its program does (uring/worker.cpp)
   Ref<Memory> dead_memory;                  // of a dead task: dropped by the reaper, who does not run in it

@@ -8,6 +8,7 @@
 #include "libos/exos/random.hpp"
 #include "libos/exos/run_description.hpp"
 #include "libos/exos/sched.hpp"
+#include "libos/exos/shares.hpp"
 #include "libos/exos/swap.hpp"
 #include "libos/exos/time_values.hpp"
 
@@ -189,7 +190,7 @@ CallResult linux_setpriority(const Arguments& a) {
   bool refused = false;
   const bool any = for_each_meant(as_u32(a.a), as_u32(a.b), [&](Process& p) {
     if (nice < p.nice && current_process().euid != 0) refused = true;
-    else p.nice = nice;
+    else shares::set_nice(p, nice);
   });
   if (!any) return Fail{Errno::srch};
   return refused ? CallResult{Fail{Errno::acces}} : CallResult{0};

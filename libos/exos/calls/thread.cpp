@@ -5,6 +5,7 @@
 #include "libos/exos/futex.hpp"
 #include "libos/exos/processor.hpp"
 #include "libos/exos/sched.hpp"
+#include "libos/exos/shares.hpp"
 
 namespace exos {
 
@@ -123,6 +124,7 @@ CallResult linux_sched_setscheduler(const Arguments& a) {
   if (policy == sched_fifo || policy == sched_rr) return refuse_real_time(policy);
   if (!is_ordinary(policy) || TRY(read_user<std::int32_t>(a.c)) != 0) return Fail{Errno::inval};
   task->policy = policy;
+  shares::set_weight(*task);
   return 0;
 }
 CallResult linux_sched_getscheduler(const Arguments& a) {
@@ -156,7 +158,11 @@ CallResult linux_sched_setattr(const Arguments& a) {
   const auto policy = static_cast<std::int32_t>(wanted.policy);
   if (policy == sched_fifo || policy == sched_rr) return refuse_real_time(policy);
   if (!is_ordinary(policy)) return Fail{Errno::inval};
+  const std::int32_t nice = std::clamp(wanted.nice, -20, 19), had = task->process->nice;
+  if (policy != sched_idle && nice < had && current_process().euid != 0) return Fail{Errno::perm};
   task->policy = policy;
+  shares::set_weight(*task);
+  if (policy != sched_idle && nice != had) shares::set_nice(*task->process, nice);
   return 0;
 }
 CallResult linux_sched_getattr(const Arguments& a) {
