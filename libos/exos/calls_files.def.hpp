@@ -11,7 +11,7 @@
   LINUX_CALL(  4, stat,            full,    "sT",     "") \
   LINUX_CALL(  5, fstat,           full,    "fT",     "") \
   LINUX_CALL(  6, lstat,           full,    "sT",     "") \
-  LINUX_CALL(  7, poll,            full,    "4ud",    "restarted after a stop with the whole time again") \
+  LINUX_CALL(  7, poll,            full,    "4ud",    "") \
   LINUX_CALL(  8, lseek,           full,    "feE",    "") \
   LINUX_CALL( 16, ioctl,           partial, "fi",    "terminal, FIONREAD, FIONBIO, FIOCLEX") \
   LINUX_CALL( 17, pread64,         full,    "fBue",   "") \

@@ -4,7 +4,7 @@
 
 // clang-format off
 #define LINUX_PROCESS_CALLS(LINUX_CALL) \
-  LINUX_CALL(  9, mmap, full, "puPMfx", "MAP_32BIT is ignored, and told") \
+  LINUX_CALL(  9, mmap, full, "puPMfx", "") \
   LINUX_CALL( 10, mprotect, full, "puP", "PROT_GROWSDOWN is EINVAL") \
   LINUX_CALL( 11, munmap, full, "pu", "") \
   LINUX_CALL( 12, brk, full, "p", "") \

@@ -281,6 +281,7 @@ Status execute(ExecRequest request) {
   kill_other_tasks(process);
   while (process.tasks_alive > 1 && !task.exiting_by_kill) sched::end_turn();
   futex::end_robust_list(task);
+  futex::leave_locks(task);
   if (task.clear_child_tid != 0 && old->refs > 2 && write_user(task.clear_child_tid, std::uint32_t{0}))
     static_cast<void>(futex::wake_address(task.clear_child_tid, 1));
   if (old->refs == 2) note_largest(process);   // this variable and the process

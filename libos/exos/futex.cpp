@@ -213,7 +213,7 @@ CallResult operate(std::uint64_t address, std::uint32_t operation, std::uint32_t
       if (third_value == 0) return Fail{Errno::inval};
       return wake_ordinary(key, value, third_value);
     case 11:
-      return wait_for_lock(key, address, value, TRY(key_of(second_address, is_private)), TRY(deadline_of(fourth, true, wall)));
+      return wait_for_lock(key, address, value, TRY(key_of(second_address, is_private)), second_address, TRY(deadline_of(fourth, true, wall)));
     case 12: {
       const Key lock = TRY(key_of(second_address, is_private));
       if (key == lock || value != 1) return Fail{Errno::inval};

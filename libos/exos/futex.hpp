@@ -9,5 +9,6 @@ namespace exos::futex {
 // Wakes at most `count` waiters of a private and shared futex at the address in the current memory.
 [[nodiscard]] CallResult wake_address(std::uint64_t address, std::uint32_t count);
 void end_robust_list(Task& task);
+void leave_locks(const Task& task);   // priority-inheriting ones that it has: who waits longest takes each
 
 }  // namespace exos::futex

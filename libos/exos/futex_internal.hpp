@@ -19,7 +19,9 @@ struct Candidate {
   base::ListLink link;
   Key key;
   Task* task = nullptr;
-  bool granted = false;
+  std::uint64_t address = 0;      // of the word, in the task's memory
+  std::uint32_t owner = 0;        // tid of who has the lock
+  bool granted = false, inherits = false;   // inherits: the owner has ended, the word is the task's to take
 };
 
 struct FutexWaiter {
@@ -41,7 +43,8 @@ inline constexpr std::uint32_t owner_died = 0x4000'0000, waiters_bit = 0x8000'00
 // How many wait at a first word; their `bits` are 0, so that nobody wakes them there.
 extern std::uint32_t lock_waiters;
 // FUTEX_WAIT_REQUEUE_PI: waits at the first word until somebody moves the task to the lock at `lock`, and then for that lock.
-[[nodiscard]] CallResult wait_for_lock(const Key& key, std::uint64_t address, std::uint32_t expected, const Key& lock, abi::Nanoseconds deadline);
+[[nodiscard]] CallResult wait_for_lock(const Key& key, std::uint64_t address, std::uint32_t expected, const Key& lock, std::uint64_t lock_address,
+                                       abi::Nanoseconds deadline);
 // FUTEX_CMP_REQUEUE_PI, after the comparison: the longest waiter gets the lock if it is free, it and at most `move` others queue
 // for it otherwise. How many they were; EINVAL when one at `from` waits for something else.
 [[nodiscard]] CallResult move_to_lock(const Key& from, const Key& lock, std::uint64_t lock_address, std::uint32_t move);

@@ -3,6 +3,7 @@
 // the owner hands the lock over. All tasks of a container have one priority, so nobody needs a boost.
 #include "libos/exos/futex_internal.hpp"
 
+#include "libos/exos/futex.hpp"
 #include "libos/exos/sched.hpp"
 
 namespace exos::futex {
@@ -14,6 +15,19 @@ Candidate* first_at(const Key& key) {
   for (Candidate& candidate : candidates)
     if (candidate.key == key) return &candidate;
   return nullptr;
+}
+
+// Those who still wait there have a new owner.
+void name_owner(const Key& key, std::uint32_t tid) {
+  for (Candidate& candidate : candidates)
+    if (candidate.key == key) candidate.owner = tid;
+}
+
+// The word of an owner that has ended becomes the current task's. [linux fixup_pi_state_owner]
+Status inherit(const Candidate& self) {
+  auto word = TRY(read_user<std::uint32_t>(self.address));
+  while (!TRY(exchange_user(self.address, word, self.task->tid | waiters_bit | owner_died))) {}
+  return {};
 }
 
 // The word goes to the first candidate; nobody waits: `free_word`. `word` is what it holds; others may set bits in it meanwhile.
@@ -31,6 +45,7 @@ Status hand_over(const Key& key, std::uint64_t address, std::uint32_t word, std:
     if (*done) break;
   }
   if (next == nullptr) return {};
+  name_owner(key, next->task->tid);
   next->granted = true;
   sched::wake(*next->task);
   return {};
@@ -67,20 +82,24 @@ CallResult lock_pi(std::uint64_t address, bool is_private, abi::Nanoseconds dead
   Candidate self;
   self.key = key;
   self.task = &current();
+  self.address = address;
+  self.owner = word & tid_mask;
   candidates.push_back(self);
   Status waited;
-  while (waited && !self.granted) waited = sched::block(deadline, Interruptible::yes);
+  while (waited && !self.granted && !self.inherits) waited = sched::block(deadline, Interruptible::yes);
   if (self.granted) return 0;   // whatever else happened
+  if (self.inherits) return inherit(self) ? CallResult{0} : CallResult{Fail{Errno::fault}};
   self.link.unlink();
   return Fail{waited.error() == Errno::restart_sys ? Errno::restart_always : waited.error()};  // the time limit is absolute
 }
 
-CallResult wait_for_lock(const Key& key, std::uint64_t address, std::uint32_t expected, const Key& lock, abi::Nanoseconds deadline) {
+CallResult wait_for_lock(const Key& key, std::uint64_t address, std::uint32_t expected, const Key& lock, std::uint64_t lock_address, abi::Nanoseconds deadline) {
   if (key == lock) return Fail{Errno::inval};
   if (TRY(read_user<std::uint32_t>(address)) != expected) return Fail{Errno::again};
   Candidate self;
   self.key = lock;
   self.task = &current();
+  self.address = lock_address;
   FutexWaiter waiter;
   waiter.key = key;
   waiter.task = self.task;
@@ -89,9 +108,10 @@ CallResult wait_for_lock(const Key& key, std::uint64_t address, std::uint32_t ex
   bucket_of(key).push_back(waiter);
   ++lock_waiters;
   Status waited;
-  while (waited && !self.granted) waited = sched::block(deadline, Interruptible::yes);
+  while (waited && !self.granted && !self.inherits) waited = sched::block(deadline, Interruptible::yes);
   --lock_waiters;
   if (self.granted) return 0;
+  if (self.inherits) return inherit(self) ? CallResult{0} : CallResult{Fail{Errno::fault}};
   const bool moved = self.link.linked();
   if (moved) self.link.unlink();
   else waiter.link.unlink();
@@ -110,6 +130,7 @@ Status give_or_queue(Candidate& candidate, std::uint64_t address) {
     return {};
   }
   if (find_task(word & tid_mask) == nullptr) return Fail{Errno::srch};
+  candidate.owner = word & tid_mask;
   candidates.push_back(candidate);
   return {};
 }
@@ -135,6 +156,18 @@ CallResult unlock_pi(std::uint64_t address, bool is_private) {
   if ((word & tid_mask) != current().tid) return Fail{Errno::perm};
   TRY_VOID(hand_over(key, address, word, 0, 0));
   return 0;
+}
+
+void leave_locks(const Task& task) {
+  for (auto at = candidates.begin(); at != candidates.end();) {
+    Candidate& heir = *at;
+    ++at;   // before it goes
+    if (heir.owner != task.tid) continue;
+    heir.link.unlink();
+    heir.inherits = true;
+    name_owner(heir.key, heir.task->tid);
+    sched::wake(*heir.task);
+  }
 }
 
 bool hand_over_dead(std::uint64_t address) {

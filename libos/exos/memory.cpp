@@ -18,6 +18,7 @@ namespace exos {
 namespace {
 
 constexpr std::uint64_t lowest_mapping = 0x10000;  // as Linux' vm.mmap_min_addr
+constexpr std::uint64_t low_mappings = 0x4000'0000, low_mappings_end = 0x8000'0000;   // MAP_32BIT [linux find_start_end]
 constexpr std::uint64_t trim_size = 0x20'0000;     // unmapping less than this leaves page tables alone
 
 // A sanitizer guards everything between two ranges that it uses, and the library lies there: what is in its own range is nobody's.
@@ -145,6 +146,15 @@ std::uint64_t Memory::find_gap(std::uint64_t size) const {
   return end >= size && end - size >= parking_end ? end - size : 0;
 }
 
+std::uint64_t Memory::find_low_gap(std::uint64_t size) const {
+  std::uint64_t start = low_mappings;
+  for (std::size_t i = index_of(start); i < areas.size() && areas[i]->start < low_mappings_end; ++i) {
+    if (areas[i]->start >= start && areas[i]->start - start >= size) break;
+    start = areas[i]->end;
+  }
+  return base::range_within(start, size, low_mappings_end) ? start : 0;
+}
+
 Status Memory::insert(Vma* area) { return areas.insert(index_of(area->start), area); }
 
 Status Memory::split_at(std::uint64_t address) {
@@ -214,8 +224,10 @@ CallResult Memory::place(std::uint64_t hint, std::uint64_t size, std::uint32_t f
     return hint;
   }
   hint = base::align_down(hint, abi::page_size);
+  const bool low = (flags & map_32bit) != 0;
+  if (low && !base::range_within(hint, size, low_mappings_end)) hint = 0;
   if (hint >= lowest_mapping && is_program_range(hint, size) && is_free(hint, hint + size)) return hint;
-  const std::uint64_t gap = find_gap(size);
+  const std::uint64_t gap = low ? find_low_gap(size) : find_gap(size);
   if (gap == 0) return Fail{Errno::nomem};
   return gap;
 }

@@ -17,7 +17,7 @@ namespace exos {
 class Memory;
 class UserfaultFile;
 
-inline constexpr std::uint32_t map_shared = 1, map_private = 2, map_fixed = 0x10, map_anonymous = 0x20, map_growsdown = 0x100,
+inline constexpr std::uint32_t map_shared = 1, map_private = 2, map_fixed = 0x10, map_anonymous = 0x20, map_32bit = 0x40, map_growsdown = 0x100,
     map_noreserve = 0x4000, map_populate = 0x8000, map_stack = 0x20000, map_fixed_noreplace = 0x100000;
 
 inline constexpr std::uint32_t prot_read = 1, prot_write = 2, prot_exec = 4;
@@ -92,6 +92,7 @@ class Memory {
   void name_areas(std::uint64_t start, std::uint64_t end, std::string_view path);
   // A free range of `size` bytes, searched downwards; 0 when there is none.
   [[nodiscard]] std::uint64_t find_gap(std::uint64_t size) const;
+  [[nodiscard]] std::uint64_t find_low_gap(std::uint64_t size) const;   // in the second GiB, searched upwards: MAP_32BIT
   // Changes that keep contents: for mprotect and mremap. Splits areas so that start and end are borders.
   [[nodiscard]] Status split_at(std::uint64_t address);
   [[nodiscard]] std::size_t index_of(std::uint64_t address) const;  // first area that ends behind it

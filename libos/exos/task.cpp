@@ -73,6 +73,7 @@ bool leaves_workers_only(Process& process, const Task& self) {
 // The program's view of a task that is gone: its robust locks, and the word that pthread_join waits for.
 void announce_end(Task& self) {
   futex::end_robust_list(self);
+  futex::leave_locks(self);
   const bool alone = self.process->tasks_alive == 1 && self.process->memory->refs == 1;
   if (self.clear_child_tid == 0 || alone) return;
   if (write_user(self.clear_child_tid, std::uint32_t{0})) static_cast<void>(futex::wake_address(self.clear_child_tid, 1));

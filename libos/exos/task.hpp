@@ -50,7 +50,7 @@ struct Task {
   std::byte* stack = nullptr;               // library stack: base
   Frame* frame = nullptr;                   // the program's registers while it is in the library
   Timer sleep;                              // while waiting with a limit
-  abi::Nanoseconds sleep_end = abi::forever;  // of a relative sleep that a signal without a handler cut short
+  abi::Nanoseconds sleep_end = abi::forever;  // of a relative sleep or poll that a signal without a handler cut short
   bool timed_out = false, interruptible = false;
   bool frame_replaced = false;              // by exec or rt_sigreturn: rcx and r11 count on the way back
   bool exiting = false;                     // told to end: by exit_group, exec of another thread, or SIGKILL

@@ -338,8 +338,27 @@ static void across(void) {
   CASE(process_vm_readv, "nobody", child, &mine, 1, &theirs, 1, 0);
 }
 
+// What MAP_32BIT promises: the second GiB.
+static void low(void) {
+  char *first = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+  char *second = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+  first[0] = second[65535] = 7;
+  EFFECT(mmap, "MAP_32BIT lies in the second GiB", (uintptr_t)first >> 30 == 1 && (uintptr_t)second >> 30 == 1 && first != second);
+  char *hinted = mmap(first + (1 << 28), 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+  EFFECT(mmap, "MAP_32BIT where it was asked for", hinted == first + (1 << 28));
+  char *high = mmap((void *)(1ul << 40), 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+  EFFECT(mmap, "MAP_32BIT asked for too high", (uintptr_t)high >> 30);
+  CASE(mmap, "MAP_32BIT of more than there is", NULL, 3ul << 30, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_32BIT, -1, 0);
+  munmap(first, 65536), munmap(second, 65536), munmap(hinted, 4096), munmap(high, 4096);
+  // All of it, piece by piece.
+  int pieces = 0;
+  while (pieces < 20 && mmap(NULL, 1 << 28, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_32BIT, -1, 0) != MAP_FAILED) ++pieces;
+  EFFECT(mmap, "MAP_32BIT until nothing is left", pieces == 3 || pieces == 4);
+}
+
 int main(void) {
   begin();
+  low();
   struct sigaction action = {.sa_sigaction = caught, .sa_flags = SA_SIGINFO};
   sigaction(SIGSEGV, &action, NULL), sigaction(SIGBUS, &action, NULL);
   mapping();

@@ -104,6 +104,12 @@ static void futexes(void) {
   pthread_join(threads[0], NULL);
 }
 
+static void *ends_as_owner(void *unused) {
+  futex(&word, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+  while (!(__atomic_load_n(&word, __ATOMIC_SEQ_CST) & FUTEX_WAITERS)) sleep_ms(1);
+  return unused;
+}
+
 static void inheriting(void) {
   pthread_mutex_t m;
   pthread_mutexattr_t a;
@@ -116,6 +122,15 @@ static void inheriting(void) {
   FUTEX("TRYLOCK_PI", FUTEX_TRYLOCK_PI_PRIVATE, 0, NULL, NULL, 0);
   word = 0;
   FUTEX("UNLOCK_PI of one that is free", FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+  pthread_t ended;
+  pthread_create(&ended, NULL, ends_as_owner, NULL);
+  while (!__atomic_load_n(&word, __ATOMIC_SEQ_CST)) sleep_ms(1);
+  FUTEX("LOCK_PI of an owner that ends", FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+  EFFECT(futex, "names the new owner", (word & FUTEX_TID_MASK) == (uint32_t)gettid());
+  EFFECT(futex, "says that the other has died", (word & FUTEX_OWNER_DIED) != 0);
+  FUTEX("UNLOCK_PI", FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+  EFFECT(futex, "free", word);
+  pthread_join(ended, NULL);
   pthread_mutexattr_init(&a);
   EFFECT(futex, "PTHREAD_PRIO_INHERIT", pthread_mutexattr_setprotocol(&a, PTHREAD_PRIO_INHERIT));
   pthread_mutex_init(&m, &a);

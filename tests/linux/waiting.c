@@ -11,6 +11,20 @@ static int p[2], file;
 static char buffer[4096];
 static const struct timespec soon = {0, 1000000};
 
+// One that is stopped again and again has its time limit all the same.
+static void interrupted(void) {
+  const pid_t child = fork();
+  if (child == 0) _exit(poll(NULL, 0, 150) == 0 ? 5 : 6);
+  int status = -1, rounds = 0;
+  for (; rounds < 150 && waitpid(child, &status, WNOHANG) == 0; ++rounds) {
+    sleep_ms(20);
+    kill(child, SIGSTOP);
+    kill(child, SIGCONT);
+  }
+  EFFECT(poll, "stopped and continued: ends in time", rounds < 150 ? outcome(status) : -1);
+  if (rounds == 150) kill(child, SIGKILL), reap(child);
+}
+
 static void polling(void) {
   pipe(p);
   file = open("f", O_RDWR | O_CREAT, 0600);
@@ -224,6 +238,7 @@ static void signals(void) {
 
 int main(void) {
   begin();
+  interrupted();
   polling();
   selecting();
   sets();

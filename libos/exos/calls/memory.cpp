@@ -37,7 +37,7 @@ Status check_file(const File& file, std::uint32_t prot, std::uint32_t& flags) {
 CallResult map_with_stubs(const InodeRef& inode, std::uint64_t hint, std::uint64_t size, std::uint32_t prot, std::uint32_t flags,
                           std::uint64_t offset) {
   const std::uint64_t stubs = stub_space(*inode);
-  constexpr std::uint32_t no_choice = map_fixed | map_fixed_noreplace | map_shared;
+  constexpr std::uint32_t no_choice = map_fixed | map_fixed_noreplace | map_shared | map_32bit;
   const bool whole = (flags & no_choice) == 0 && hint == 0 && stubs != 0 && offset == 0 && size >= abi::page_size;
   if (!whole) return memory().map(hint, size, prot, flags, inode, offset);
   const std::uint64_t span = base::align_up(size, abi::page_size);
@@ -55,14 +55,13 @@ CallResult linux_mmap(const Arguments& a) {
   const std::uint32_t prot = as_u32(a.c) & 7;
   const std::uint32_t type = flags & 15;
   // Those before MAP_SYNC. [linux LEGACY_MAP_MASK]
-  constexpr std::uint32_t known = 0x7c07'f9f3, map_32bit = 0x40, map_locked = 0x2000;
+  constexpr std::uint32_t known = 0x7c07'f9f3, map_locked = 0x2000;
   if (type != map_shared && type != map_private && type != 3) return Fail{Errno::inval};
   if (type == 3) {  // MAP_SHARED_VALIDATE: of a file, and with flags that are known only
     if ((flags & map_anonymous) != 0) return Fail{Errno::inval};
     if ((flags & ~known) != 0) return Fail{Errno::opnotsupp};
     flags = (flags & ~15u) | map_shared;
   }
-  if ((flags & map_32bit) != 0 && a.a == 0) tell_missing("mmap with MAP_32BIT", map_32bit, Errno{});
   if ((flags & 0x40000) != 0) return Fail{Errno::nomem};  // MAP_HUGETLB: there are none
   if ((a.f & page_mask) != 0) return Fail{Errno::inval};
   if (a.b == 0) return Fail{Errno::inval};

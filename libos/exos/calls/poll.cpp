@@ -198,9 +198,14 @@ CallResult TemporaryMask::finish(CallResult result) {
 
 CallResult linux_poll(const Arguments& arguments) {
   const auto timeout_ms = static_cast<std::int32_t>(arguments.c);
-  const abi::Nanoseconds deadline =
-      timeout_ms < 0 ? abi::forever : deadline_after(static_cast<std::uint64_t>(timeout_ms) * 1'000'000);
-  return poll_until(arguments.a, low(arguments.b), deadline);
+  // One that starts again without a handler having run has the rest of its time, as with relative_sleep.
+  const abi::Nanoseconds kept = std::exchange(current().sleep_end, abi::forever);
+  abi::Nanoseconds deadline = kept;
+  if (timeout_ms < 0) deadline = abi::forever;
+  else if (kept == abi::forever) deadline = deadline_after(static_cast<std::uint64_t>(timeout_ms) * 1'000'000);
+  const CallResult result = poll_until(arguments.a, low(arguments.b), deadline);
+  if (!result && result.error() == Errno::restart_no_handler) current().sleep_end = deadline;
+  return result;
 }
 
 CallResult linux_ppoll(const Arguments& arguments) {
