@@ -173,6 +173,7 @@ static void codes(void) {
   signal(SIGSEGV, SIG_DFL), signal(SIGBUS, SIG_DFL);
 }
 
+static int end_at_once(void *unused) { return 0; }
 static void children(void) {
   struct sigaction a = {.sa_sigaction = take, .sa_flags = SA_SIGINFO | SA_NOCLDSTOP};
   sigaction(SIGCHLD, &a, NULL);
@@ -192,8 +193,8 @@ static void children(void) {
   CASE(wait4, "SA_NOCLDWAIT: nobody is left", -1, &status, 0, NULL);
   signal(SIGCHLD, SIG_DFL);
   static int word = 7;
-  child = syscall(SYS_clone, CLONE_CHILD_CLEARTID | CLONE_SYSVSEM | CLONE_VM | CLONE_VFORK | SIGCHLD, NULL, NULL, &word, 0);
-  if (child == 0) _exit(0);
+  static char stack[16384];
+  child = clone(end_at_once, stack + sizeof stack, CLONE_CHILD_CLEARTID | CLONE_SYSVSEM | CLONE_VM | CLONE_VFORK | SIGCHLD, NULL, NULL, NULL, &word);
   EFFECT(clone, "CLONE_CHILD_CLEARTID in memory that is shared", word);
   reap(child);
   CASE(getrandom, "GRND_RANDOM | GRND_NONBLOCK", scratch_ + sizeof scratch_ - 2, 0, 3);

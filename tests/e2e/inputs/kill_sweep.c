@@ -106,8 +106,8 @@ static void signals(void) {
   signal(SIGUSR1, handler);
   sigset_t set;
   sigemptyset(&set), sigaddset(&set, SIGUSR2), sigprocmask(SIG_BLOCK, &set, NULL);
-  pid_t child = fork(), me = getppid();
-  if (child == 0) { for (;;) kill(getppid(), SIGUSR1), sigqueue(getppid(), SIGUSR2, (union sigval){1}), getppid() == 1 ? _exit(0) : (void)usleep(10); }
+  const pid_t me = getpid(), child = fork();
+  if (child == 0) { for (; getppid() == me; usleep(10)) kill(me, SIGUSR1), sigqueue(me, SIGUSR2, (union sigval){1}); _exit(0); }
   siginfo_t info;
   for (int i = 0; i < 10; ++i) sigwaitinfo(&set, &info), kill(child, SIGSTOP), kill(child, SIGCONT);
   kill(child, SIGKILL), waitpid(child, NULL, 0);
