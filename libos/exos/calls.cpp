@@ -14,6 +14,7 @@
 #include "libos/exos/patch.hpp"
 #include "libos/exos/rseq.hpp"
 #include "libos/exos/sched.hpp"
+#include "libos/exos/signal_frame.hpp"
 #include "libos/exos/strace.hpp"
 #include "libos/exos/trace/trace.hpp"
 #include "libos/exos/userfault.hpp"
@@ -115,6 +116,7 @@ SignalInfo signal_of(const Frame& frame) {
 }
 
 constexpr std::uint32_t bus_adrerr = 0x100 | 2;
+constexpr std::uint32_t resolved = 0, no_memory = 0x200;   // besides Memory::fault's codes
 
 enum class FaultOf { program, copy, copy_at_once };
 
@@ -140,36 +142,41 @@ bool wait_for_largest(std::uint32_t& turns) {
   return true;
 }
 
-// True: who took it can go on as if nothing had been.
-bool resolve_page_fault(std::uint64_t address, std::uint64_t error, SignalInfo& info, FaultOf of) {
-  std::uint32_t code = 0;
-  Process& process = current_process();
+// Of a page fault: `resolved`, so that who took it can go on as if nothing had been, or why not.
+std::uint32_t resolve_page_fault(Process& process, std::uint64_t address, std::uint64_t error, FaultOf of) {
   for (;;) {
+    std::uint32_t code = resolved;
     if (process.memory->fault(address, error, code)) {
       ++process.minor_faults;
-      return true;
+      return resolved;
     }
-    if ((code & userfault::is_awaited) == 0) break;
-    if (!wait_for_reader(*process.memory, address, code, of)) {
-      code = bus_adrerr;
-      break;
-    }
-    if (of == FaultOf::program) return true;   // it tries again by itself, when its signals have been handled
+    if ((code & userfault::is_awaited) == 0) [[likely]] return code;
+    if (!wait_for_reader(*process.memory, address, code, of)) return bus_adrerr;
+    if (of == FaultOf::program) return resolved;   // it tries again by itself, when its signals have been handled
   }
-  constexpr std::uint32_t bus = 0x100, no_memory = 0x200;
-  info = {.signo = static_cast<std::int32_t>((code & bus) != 0 ? sig_bus : sig_segv), .code = static_cast<std::int32_t>(code & 0xff),
+}
+
+SignalInfo signal_of_page_fault(std::uint32_t code, std::uint64_t address) {
+  constexpr std::uint32_t bus = 0x100;
+  return {.signo = static_cast<std::int32_t>((code & bus) != 0 ? sig_bus : sig_segv), .code = static_cast<std::int32_t>(code & 0xff),
           .address = address};
-  if (code == no_memory) info = {.signo = static_cast<std::int32_t>(sig_kill), .code = si_kernel};
-  return false;
+}
+
+// The fault's handler is entered at once where nothing else is to be looked at on the way back.
+void raise_fault(Task& task, const SignalInfo& info) {
+  const auto signal = static_cast<std::uint32_t>(info.signo) - 1;
+  const SignalAction& action = task.process->actions->action[signal];
+  const bool looked_at = std::atomic_ref{task_area(*task.area).attention}.load(std::memory_order_relaxed) != 0 || task.watched;
+  if (looked_at || action.handler <= 1 || (task.signals.mask >> signal & 1) != 0) [[unlikely]] return send_fault(info);
+  deliver(task, info, action);
 }
 
 // A fault of the program itself, who holds nothing of the library's and so can wait.
-bool resolve_patiently(std::uint64_t address, std::uint64_t error, SignalInfo& info) {
-  std::uint32_t turns = 0;
-  do {
-    if (resolve_page_fault(address, error, info, FaultOf::program)) return true;
-  } while (info.signo == static_cast<std::int32_t>(sig_kill) && wait_for_largest(turns));
-  return false;
+std::uint32_t resolve_patiently(Process& process, std::uint64_t address, std::uint64_t error) {
+  std::uint32_t turns = 0, code = resolved;
+  do code = resolve_page_fault(process, address, error, FaultOf::program);
+  while (code == no_memory && wait_for_largest(turns));
+  return code;
 }
 
 // The call failed for want of memory, and so has changed nothing: made again as long as others can make room.
@@ -202,7 +209,7 @@ CallResult dispatch_with_room(std::uint64_t number, const Arguments& arguments, 
 }
 
 // A call that came through the kernel: its site is patched.
-[[gnu::noinline]] void take_trapped(Task& task, Frame& frame) {
+[[gnu::always_inline]] inline void take_trapped(Task& task, Frame& frame) {
   constexpr std::uint64_t trap_flag = 1 << 8;
   task.area->foreign_rip = 0;
   if ((task.area->foreign_rflags & trap_flag) != 0) {   // the program single-steps: TF comes back on the full way
@@ -214,10 +221,13 @@ CallResult dispatch_with_room(std::uint64_t number, const Arguments& arguments, 
   if (frame.call != rt_sigreturn) patch_site(*task.process->memory, frame.rip - 2);
 }
 
-// What the call has put into the frame is what the program continues with, rcx and r11 too.
-[[gnu::noinline]] void leave_frame(Task& task) {
+enum class Way { direct, trapped };
+
+// What the call has put into the frame is what the program continues with, rcx and r11 too: that is the way back of a trapped call,
+// and the slow one of others.
+[[gnu::always_inline]] inline void leave_frame(Task& task, Way way) {
   task.frame_replaced = false;
-  sched::ask_attention(task, attention_signal);
+  if (way == Way::direct) sched::ask_attention(task, attention_signal);
 }
 
 // What becomes of a call that failed, `wanting` memory perhaps: it is made again, or the way back decides whether it is. The
@@ -237,9 +247,10 @@ CallResult dispatch_with_room(std::uint64_t number, const Arguments& arguments, 
   return task.trace != nullptr ? trace::run_call(task, frame) : run_any_call(task, frame);
 }
 
-void tell_out_of_memory() {
+[[gnu::noinline]] void kill_for_memory(Process& process) {
   const base::Text<160> line{"exo: {}: out of memory: killed (a larger -m gives more)\n", std::string_view{current().name}};
   link::log_line(line.view());
+  send_signal(process, {.signo = static_cast<std::int32_t>(sig_kill), .code = si_kernel});
 }
 
 }  // namespace
@@ -254,8 +265,6 @@ std::uint64_t run_any_call(Task& task, Frame& frame) {
 
 namespace {
 
-enum class Way { direct, trapped };
-
 [[gnu::always_inline]] inline void make_call(Frame* frame, Way way) {
   abi::UserArea& area = current_user_area();
   sched::lock(area);
@@ -268,7 +277,7 @@ enum class Way { direct, trapped };
   const std::uint64_t failures = memory_failures;
   CallResult result = task.watched ? CallResult{run_watched(task, *frame)} : call_handler(number, arguments);
   if (!result) [[unlikely]] result = settle_failure(task, number, arguments, result, memory_failures != failures);
-  if (task.frame_replaced) [[unlikely]] leave_frame(task);
+  if (task.frame_replaced) [[unlikely]] leave_frame(task, way);
   else frame->rax = *result;
   sched::unlock(area);
 }
@@ -298,32 +307,32 @@ void exos_attention(Frame* frame) {
 void exos_preempted(Frame* frame) {
   Task& task = current();
   task.frame = frame;
+  frame->vector = ~std::uint64_t{0};   // as of a call: an upcall's kind is no exception's number
+  frame->error = 0;
   ++task_area(*task.area).program_ends;
   sched::ask_attention(task, attention_resched);
 }
 
 void exos_program_exception(Frame* frame) {
-  sched::lock();
-  Task& task = current();
+  abi::UserArea& area = current_user_area();
+  sched::lock(area);
+  Task& task = *task_area(area).task;
   task.frame = frame;
   constexpr std::uint64_t page_fault = 14;
-  SignalInfo info{};
   constexpr std::uint64_t debug = 1;
   // It was between a site and its stub on another processor when the patched pages went.
   if (frame->vector == page_fault && task.process->memory->unpatched) [[unlikely]]
     frame->rip = site_of(*task.process->memory, frame->rip);
   // One step of the program is a whole call; in the library TF would be the library's own fault.
-  if (frame->vector == debug && (step_out(*task.process->memory, frame->rip) || trace::outlived_step(task))) return sched::unlock();
-  if (frame->vector != page_fault) send_fault(signal_of(*frame));
-  else if (!resolve_patiently(frame->address, frame->error, info)) {
-    if (info.signo == static_cast<std::int32_t>(sig_kill)) {
-      tell_out_of_memory();
-      send_signal(*task.process, info);
-    } else {
-      send_fault(info);
-    }
+  if (frame->vector == debug && (step_out(*task.process->memory, frame->rip) || trace::outlived_step(task))) [[unlikely]] return sched::unlock(area);
+  if (frame->vector != page_fault) {
+    raise_fault(task, signal_of(*frame));
+  } else if (const std::uint32_t code = resolve_patiently(*task.process, frame->address, frame->error); code == no_memory) {
+    kill_for_memory(*task.process);
+  } else if (code != resolved) {
+    raise_fault(task, signal_of_page_fault(code, frame->address));
   }
-  sched::unlock();
+  sched::unlock(area);
 }
 
 // The way back could not load what the program (by a signal frame, say) asked for.
@@ -355,13 +364,11 @@ void exos_library_exception(Frame* frame) {
   constexpr std::uint64_t page_fault = 14, general_protection = 13;
   if (after == 0 || (frame->vector != page_fault && frame->vector != general_protection) || current_or_null() == nullptr)
     library_fault(*frame);
-  SignalInfo info{};
   const FaultOf of = is_copy_at_once(frame->rip, frame->rsp) ? FaultOf::copy_at_once : FaultOf::copy;
-  if (frame->vector == page_fault && resolve_page_fault(frame->address, frame->error, info, of)) return;
-  if (info.signo == static_cast<std::int32_t>(sig_kill)) {
-    tell_out_of_memory();
-    send_signal(current_process(), info);
-  }
+  const std::uint32_t code =
+      frame->vector == page_fault ? resolve_page_fault(current_process(), frame->address, frame->error, of) : ~std::uint32_t{0};
+  if (code == resolved) return;
+  if (code == no_memory) kill_for_memory(current_process());
   frame->rip = after;
 }
 

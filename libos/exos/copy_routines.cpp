@@ -12,6 +12,8 @@
 
 #include <cpuid.h>
 
+#include "libos/exos/user_access.hpp"
+
 namespace exos {
 
 extern "C" {
@@ -20,13 +22,14 @@ extern std::byte exos_copy_begin[], exos_copy_end[], exos_copy_failed[];
 extern std::byte exos_copied_at_once[], exos_zeroed_at_once[];
 extern std::byte exos_vector_copy_begin[], exos_vector_copy_end[], exos_vector_copy_failed[];
 void exos_copy_routines();
+[[gnu::weak]] extern const InPlaceAccess exos_accesses_begin[], exos_accesses_end[];   // none in the unit tests
 }
 
 // eax is still what xgetbv told: bit 2 is AVX.
-#define RESTORE_VECTOR_REGISTERS                                             \
-  "test $4, %%al\n jz 1f\n vmovdqu (%%rsp), %%ymm0\n vmovdqu 32(%%rsp), %%ymm1\n jmp 2f\n" \
-  "1: vzeroupper\n movdqu (%%rsp), %%xmm0\n movdqu 32(%%rsp), %%xmm1\n"      \
-  "2: add $64, %%rsp\n"
+#define RESTORE_VECTOR_REGISTERS \
+  "test $4, %%al\n jz 1f\n vmovdqu (%%rsp), %%ymm0\n vmovdqu 32(%%rsp), %%ymm1\n 2: add $64, %%rsp\n"
+#define RESTORE_CLEAN_VECTOR_REGISTERS \
+  "1: vzeroupper\n movdqu (%%rsp), %%xmm0\n movdqu 32(%%rsp), %%xmm1\n jmp 2b\n"
 
 // Only caller-saved registers, and only vector copies use the stack: elsewhere the failure label can return as well as the end
 // can. Aligned 4 and 8 bytes are one access: other threads of the program may change them meanwhile.
@@ -59,21 +62,19 @@ extern "C" [[gnu::naked, gnu::used]] void exos_copy_routines() {
       "add $512, %%rsi\n dec %%rdx\n jnz exos_vector_copy_begin\n"
       ".globl exos_vector_copy_end\n exos_vector_copy_end:\n"
       RESTORE_VECTOR_REGISTERS
-      "add %%rsi, %%rdi\n mov %%r8d, %%edx\n and $511, %%edx\n jnz exos_copy\n mov $1, %%eax\n ret\n"
+      "mov %%r8d, %%edx\n and $511, %%edx\n jnz 3f\n mov $1, %%eax\n ret\n"
+      "3: add %%rsi, %%rdi\n jmp exos_copy\n"
+      RESTORE_CLEAN_VECTOR_REGISTERS
       ".globl exos_vector_copy_failed\n exos_vector_copy_failed:\n"
       RESTORE_VECTOR_REGISTERS
       "xor %%eax, %%eax\n ret\n"
+      RESTORE_CLEAN_VECTOR_REGISTERS
       ".globl exos_zero\n exos_zero:\n"
       "xor %%eax, %%eax\n mov %%rsi, %%rcx\n shr $3, %%rcx\n rep stosq\n"
       "mov %%esi, %%ecx\n and $7, %%ecx\n rep stosb\n"
       "mov $1, %%eax\n ret\n"
       ".globl exos_exchange\n exos_exchange:\n"
       "mov (%%rsi), %%eax\n lock cmpxchg %%edx, (%%rdi)\n mov %%eax, (%%rsi)\n mov $1, %%eax\n ret\n"
-      // The vector state at once from and to the program's memory.
-      ".globl exos_save_vector\n exos_save_vector:\n"
-      "mov $-1, %%eax\n mov $-1, %%edx\n xsave64 (%%rdi)\n mov $1, %%eax\n ret\n"
-      ".globl exos_load_vector\n exos_load_vector:\n"
-      "mov $-1, %%eax\n mov $-1, %%edx\n xrstor64 (%%rdi)\n mov $1, %%eax\n ret\n"
       ".globl exos_copy_end\n exos_copy_end:\n"
       ".globl exos_copy_failed\n exos_copy_failed:\n"
       "xor %%eax, %%eax\n ret\n"
@@ -99,17 +100,22 @@ void choose_copies() {
 namespace {
 
 std::uint64_t address(const std::byte* label) { return reinterpret_cast<std::uint64_t>(label); }
+bool is_copy(std::uint64_t rip) { return rip >= address(exos_copy_begin) && rip < address(exos_copy_end); }
 bool is_vector_copy(std::uint64_t rip) { return rip >= address(exos_vector_copy_begin) && rip < address(exos_vector_copy_end); }
 
 }  // namespace
 
 std::uint64_t after_failed_copy(std::uint64_t rip) {
   if (is_vector_copy(rip)) return address(exos_vector_copy_failed);
-  return rip >= address(exos_copy_begin) && rip < address(exos_copy_end) ? address(exos_copy_failed) : 0;
+  if (is_copy(rip)) return address(exos_copy_failed);
+  for (const InPlaceAccess* access = exos_accesses_begin; access != exos_accesses_end; ++access)
+    if (access->at == rip) return access->after;
+  return 0;
 }
 
 // By where it returns to; a vector copy has the two registers above that.
 bool is_copy_at_once(std::uint64_t rip, std::uint64_t rsp) {
+  if (!is_copy(rip)) return false;
   constexpr std::uint64_t saved = 64;
   const std::uint64_t back = *reinterpret_cast<const std::uint64_t*>(rsp + (is_vector_copy(rip) ? saved : 0));
   return back == address(exos_copied_at_once) || back == address(exos_zeroed_at_once);

@@ -69,7 +69,7 @@ extern "C" [[gnu::naked, gnu::section(".text.entry"), gnu::used]] void exos_entr
       // Through the kernel, then by a stub. preserve_none: the first argument is in r12.
       ".globl exos_foreign_entry\n exos_foreign_entry:\n"
       "mov %%gs:%c[foreign_rip], %%rcx\n"
-      PUSH_CALL "mov %%rsp, %%r12\n xor %%ebp, %%ebp\n call exos_trapped_call\n jmp exos_call_exit\n"
+      PUSH_CALL "mov %%rsp, %%r12\n xor %%ebp, %%ebp\n call exos_trapped_call\n"   // seldom: so all registers come back
       "exos_exit:\n"
       "mov %%rsp, %%gs:%c[frame]\n jmp exos_full_exit\n"
       "exos_general_call:\n"

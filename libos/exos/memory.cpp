@@ -106,11 +106,8 @@ std::size_t Memory::index_of(std::uint64_t address) const {
   return low;
 }
 
-Vma* Memory::find(std::uint64_t address) {
-  // Whatever has changed since, the area at that index is looked at as it is now.
-  const auto holds = [&](std::size_t i) { return i < areas.size() && areas[i]->start <= address && address < areas[i]->end; };
-  if (holds(found_last_)) return areas[found_last_];
-  const std::size_t i = holds(found_before_) ? found_before_ : index_of(address);
+Vma* Memory::search(std::uint64_t address) {
+  const std::size_t i = holds(found_before_, address) ? found_before_ : index_of(address);
   if (i == areas.size() || areas[i]->start > address) return nullptr;
   found_before_ = std::exchange(found_last_, i);
   return areas[i];

@@ -79,7 +79,7 @@ class Memory {
   // Makes every page of the range present. Stops at the first that cannot be: nomem where nothing is mapped, else `again`.
   [[nodiscard]] Status populate(std::uint64_t start, std::uint64_t end);
   [[nodiscard]] CallResult set_break(std::uint64_t address);
-  [[nodiscard]] Vma* find(std::uint64_t address);
+  [[nodiscard]] Vma* find(std::uint64_t address) { return holds(found_last_, address) ? areas[found_last_] : search(address); }
 
   // Resolves a page fault (error code as the processor gives it). False: it is the program's own fault; `code` is then
   // SEGV_MAPERR (1) or SEGV_ACCERR (2), or BUS_ADRERR as 0x100 | 2; or a userfaultfd's reader is to answer (userfault::is_awaited).
@@ -125,6 +125,11 @@ class Memory {
  private:
   friend class MemoryFault;
   std::size_t found_last_ = 0, found_before_ = 0;   // where find() found its areas last: a fault is of text and of data
+  // Whatever has changed since, the area at that index is looked at as it is now.
+  [[nodiscard]] bool holds(std::size_t i, std::uint64_t address) const {
+    return i < areas.size() && areas[i]->start <= address && address < areas[i]->end;
+  }
+  [[nodiscard]] Vma* search(std::uint64_t address);
   [[nodiscard]] CallResult place(std::uint64_t hint, std::uint64_t size, std::uint32_t flags);
   [[nodiscard]] Status insert(Vma* area);
   [[nodiscard]] bool extend_neighbour(std::uint64_t start, std::uint64_t end, std::uint32_t prot, std::uint32_t flags);

@@ -28,11 +28,8 @@ class MemoryFault {
       : memory_{memory}, area_{area}, page_{base::align_down(address, abi::page_size)}, write_{(error & error_write) != 0},
         fetch_{(error & error_fetch) != 0}, code_{code} {}
 
+  // Of what the area allows.
   bool resolve() {
-    if (area_.prot == 0 || (write_ && (area_.prot & prot_write) == 0) || (fetch_ && (area_.prot & prot_exec) == 0)) {
-      code_ = segv_accerr;
-      return false;
-    }
     const std::uint64_t entry = rt::own_entry(page_);
     if ((entry & abi::pte_present) != 0) return present(entry);
     if (memory_.swapped.find(page_ / abi::page_size) != nullptr) return from_swap();
@@ -205,17 +202,37 @@ class MemoryFault {
   std::uint32_t& code_;
 };
 
+namespace {
+
+bool allows(const Vma& area, std::uint64_t error) {
+  const std::uint32_t wanted = ((error & error_write) != 0 ? prot_write : 0) | ((error & error_fetch) != 0 ? prot_exec : 0);
+  return area.prot != 0 && (area.prot & wanted) == wanted;
+}
+
 // Where memory is short others make room, and the fault is looked at anew: what it had found may be among what went.
-bool Memory::fault(std::uint64_t address, std::uint64_t error, std::uint32_t& code) {
+[[gnu::noinline]] bool resolve_with_room(Memory& memory, std::uint64_t address, std::uint64_t error, std::uint32_t& code) {
   constexpr std::uint64_t room = 32;
   constexpr int attempts = 8;
   for (int i = 0; i < attempts; ++i) {
     code = segv_maperr;
-    Vma* area = is_program_range(address, 1) ? find(address) : nullptr;
+    Vma* const area = memory.find(address);
     if (area == nullptr) return false;
-    if (MemoryFault{*this, *area, address, error, code}.resolve()) return true;
+    if (!allows(*area, error)) {
+      code = segv_accerr;
+      return false;
+    }
+    if (MemoryFault{memory, *area, address, error, code}.resolve()) return true;
     if (code != no_memory || !pager::make_room(room)) return false;
   }
+  return false;
+}
+
+}  // namespace
+
+bool Memory::fault(std::uint64_t address, std::uint64_t error, std::uint32_t& code) {
+  const bool forbidden = holds(found_last_, address) && !allows(*areas[found_last_], error);
+  if (!forbidden) [[likely]] return resolve_with_room(*this, address, error, code);
+  code = segv_accerr;   // as programs have it that look after their pages themselves: quickly
   return false;
 }
 

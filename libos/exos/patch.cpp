@@ -208,6 +208,12 @@ std::uint64_t site_of(Memory& memory, std::uint64_t rip) {
   return distance == 0 ? rip : stub + lea_size + static_cast<std::uint64_t>(std::int64_t{distance}) - syscall_size;
 }
 
+std::uint64_t own_site_of(Memory& memory, std::uint64_t rip) {
+  if (!is_program_range(rip, 1)) return rip;
+  const bool shows_file = (rt::own_entry(rip) & (abi::pte_present | pte_file | pte_patched)) == (abi::pte_present | pte_file);
+  return shows_file ? rip : site_of(memory, rip);
+}
+
 void leave_patched(Memory& memory, std::uint64_t start, std::uint64_t end) {
   bool stepped = false;
   for (std::size_t i = memory.index_of(start); i < memory.areas.size() && memory.areas[i]->start < end; ++i) {

@@ -30,6 +30,8 @@ void map_stubs(Memory& memory, InodeRef inode, std::uint64_t start, std::uint64_
 
 // A program's rip inside padding or a stub stands for the site itself: where is it, and the call's state there.
 [[nodiscard]] std::uint64_t site_of(Memory& memory, std::uint64_t rip);
+// The same where `memory` is the current one: the entry of most pages says that nothing is to be looked for.
+[[nodiscard]] std::uint64_t own_site_of(Memory& memory, std::uint64_t rip);
 
 // A program that single-steps (TF) has come into padding: it sees its own code from now on. False: rip is elsewhere.
 [[nodiscard]] bool step_out(Memory& memory, std::uint64_t& rip);

@@ -6,18 +6,15 @@
 namespace exos {
 namespace {
 
-struct Area { std::uint32_t cpu_at_start, cpu; std::uint64_t sequence; std::uint32_t flags, node, memory_cpu; };
 struct Sequence { std::uint32_t version, flags; std::uint64_t start, length, abort; };
 static_assert(sizeof(Sequence) == 32);
 constexpr std::uint32_t area_size = 32, unregister = 1, no_cpu = ~0u;
 
-Status fix(Task& task) {
-  const auto at = TRY(read_user<std::uint64_t>(task.rseq_area + offsetof(Area, sequence)));
-  if (at == 0) return {};
+Status fix(Task& task, std::uint64_t at) {
   const auto sequence = TRY(read_user<Sequence>(at));
   const bool inside = task.frame->rip - sequence.start < sequence.length;
   // Outside, the word is cleared all the same: the program has left it.
-  TRY_VOID(write_user(task.rseq_area + offsetof(Area, sequence), std::uint64_t{0}));
+  TRY_VOID(write_user(task.rseq_area + offsetof(RseqArea, sequence), std::uint64_t{0}));
   if (!inside) return {};
   if (sequence.version != 0 || TRY(read_user<std::uint32_t>(sequence.abort - sizeof(std::uint32_t))) != task.rseq_signature)
     return Fail{Errno::inval};
@@ -27,8 +24,8 @@ Status fix(Task& task) {
 
 }  // namespace
 
-void leave_sequence(Task& task) {
-  if (task.rseq_area == 0 || fix(task)) return;
+void leave_sequence(Task& task, std::uint64_t at) {
+  if (fix(task, at)) return;
   send_fault({.signo = static_cast<std::int32_t>(sig_segv), .code = 0x80});   // as Linux does with a broken one
 }
 
@@ -44,7 +41,7 @@ CallResult linux_rseq(const Arguments& a) {
   if ((flags & unregister) != 0) {
     if (flags != unregister || task.rseq_area == 0 || task.rseq_area != a.a || as_u32(a.b) != area_size) return Fail{Errno::inval};
     if (task.rseq_signature != signature) return Fail{Errno::perm};
-    TRY_VOID(write_user(a.a, Area{0, no_cpu, 0, 0, 0, 0}));
+    TRY_VOID(write_user(a.a, RseqArea{0, no_cpu, 0, 0, 0, 0}));
     task.rseq_area = 0;
     return 0;
   }
@@ -55,7 +52,7 @@ CallResult linux_rseq(const Arguments& a) {
   }
   if (a.a % area_size != 0 || as_u32(a.b) != area_size) return Fail{Errno::inval};
   const std::uint32_t processor = current_area().processor->index;
-  TRY_VOID(write_user(a.a, Area{processor, processor, 0, 0, 0, 0}));
+  TRY_VOID(write_user(a.a, RseqArea{processor, processor, 0, 0, 0, 0}));
   task.rseq_processor = processor;
   task.rseq_area = a.a;
   task.rseq_signature = signature;

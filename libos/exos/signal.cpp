@@ -230,7 +230,7 @@ void handle_signals() {
       if (action.handler > 1) {
         strace_signal(info);
         const bool stepped = task.trace != nullptr && trace::leave_step(task);
-        deliver(info, action);
+        deliver(task, info, action);
         if (stepped && task.trace != nullptr) trace::in_handler(task);
         continue;  // further ones stack their frames above, as on Linux
       }

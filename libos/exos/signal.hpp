@@ -62,7 +62,6 @@ void reset_actions_for_exec(SignalActions& actions);
 void send_fault(const SignalInfo& info);
 // On the way back to the program: delivers, stops, ends. Returns when the frame is what the program continues with.
 void handle_signals();
-[[nodiscard]] CallResult return_from_signal();                // rt_sigreturn
 [[nodiscard]] Status take_pending(std::uint64_t set, SignalInfo& out);  // rt_sigtimedwait: EAGAIN when none
 [[nodiscard]] WaitQueue& signal_arrivals();                    // told of each signal that becomes pending: signalfd
 [[nodiscard]] bool signal_pending(const Task& task);          // one that is not masked and not ignored

@@ -24,8 +24,8 @@ static_assert(sizeof(UserSignalInfo) == 128);
 
 struct UserStack { std::uint64_t base; std::int32_t flags, pad; std::uint64_t size; };  // stack_t
 
-// Makes the current task's frame that of the handler's first instruction; a stack that cannot take it kills.
-void deliver(const SignalInfo& info, const SignalAction& action);
+// Makes the frame of `task`, the current one, that of the handler's first instruction; a stack that cannot take it kills.
+void deliver(Task& task, const SignalInfo& info, const SignalAction& action);
 // A call that ended for a signal without a handler: it is made again.
 void restart_call(Frame& frame);
 [[nodiscard]] bool on_signal_stack(const SignalState& state, std::uint64_t rsp);

@@ -48,18 +48,6 @@ Result<bool> exchange_user(std::uint64_t at, std::uint32_t& expected, std::uint3
   return expected == wanted;
 }
 
-Status save_vector_out(std::uint64_t to, std::size_t size) {
-  constexpr std::size_t header = 512, header_size = 64;
-  TRY_VOID(zero_out(to + header, header_size));   // what xsave leaves as it is
-  if (!is_program_range(to, size) || !exos_save_vector(pointer(to))) return Fail{Errno::fault};
-  return {};
-}
-
-Status load_vector_in(std::uint64_t from, std::size_t size) {
-  if (!is_program_range(from, size) || !exos_load_vector(pointer<const void*>(from))) return Fail{Errno::fault};
-  return {};
-}
-
 Status zero_out(std::uint64_t to, std::size_t size) {
   if (size == 0) return {};
   if (!is_program_range(to, size) || !exos_zero(pointer(to), size)) return Fail{Errno::fault};

@@ -28,10 +28,6 @@ class CopiesFail {
 [[nodiscard]] Status copy_in_at_once(void* to, std::uint64_t from, std::size_t size);
 [[nodiscard]] Status copy_out_at_once(std::uint64_t to, const void* from, std::size_t size);
 [[nodiscard]] Status zero_out_at_once(std::uint64_t to, std::size_t size);
-// The processor's vector state to and from an xsave area of `size` bytes. `from`: EFAULT too where the processor does not take it;
-// then some of the state may have been loaded.
-[[nodiscard]] Status save_vector_out(std::uint64_t to, std::size_t size);
-[[nodiscard]] Status load_vector_in(std::uint64_t from, std::size_t size);
 [[nodiscard]] Status zero_out(std::uint64_t to, std::size_t size);
 // Replaces the aligned word at `at` if it is as expected, else tells what it is; as one step before all threads of the program.
 [[nodiscard]] Result<bool> exchange_user(std::uint64_t at, std::uint32_t& expected, std::uint32_t fresh);

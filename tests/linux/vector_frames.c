@@ -85,6 +85,31 @@ int main(void) {
   IN_CHILD(r, { new_state = NULL; _exit(through(1) == 0 ? 3 : 4); });
   EFFECT(rt_sigreturn, "without a state: the initial one", r);
 
+  // A frame of which only a part has room: its lower pages are missing, or cannot be written.
+  char *parts = mmap(NULL, 4 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  mprotect(parts + 4096, 4096, PROT_READ), munmap(parts + 2 * 4096, 4096);
+  for (int room = 64; room <= 1072; room += 336) {
+    IN_CHILD(r, { on_stack(parts + 3 * 4096 - 8192, 8192 + room); _exit(through(room) == (uint32_t)room ? 1 : 2); });
+    EFFECT(sigaltstack, "the page below is missing", r);
+    IN_CHILD(r, { on_stack(parts, 2 * 4096 + room); _exit(through(room) == (uint32_t)room ? 1 : 2); });
+    EFFECT(sigaltstack, "the page is missing", r);
+    IN_CHILD(r, { mmap(parts + 2 * 4096, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), on_stack(parts, 2 * 4096 + room); _exit(through(room) == (uint32_t)room ? 1 : 2); });
+    EFFECT(sigaltstack, "the page below is read-only", r);
+  }
+  // A return by a frame that ends within the memory, or lies nowhere.
+  for (int there = 0; there <= 304; there += 152) {
+    IN_CHILD(r, {
+      char *rsp = before_hole() - there;
+      __asm__ volatile("mov %0, %%rsp\n mov $15, %%eax\n syscall\n ud2" : : "r"(rsp) : "rax", "rcx", "r11", "memory");
+    });
+    EFFECT(rt_sigreturn, "a context of which so much is there", r);
+  }
+  static const uint64_t nowhere[] = {0, 8, 0x7ffffffffff8, 0x8000000000000000, 0xfffffffffffffff8, 0x408000000000, 0x407ffc000000};
+  for (int i = 0; i < 7; ++i) {
+    IN_CHILD(r, __asm__ volatile("mov %0, %%rsp\n mov $15, %%eax\n syscall\n ud2" : : "r"(nowhere[i]) : "rax", "rcx", "r11", "memory"));
+    EFFECT(rt_sigreturn, "from nowhere", r);
+  }
+
   // In the middle of work, by a timer: nothing of the handler's is left.
   on_stack(stack, 1 << 16);
   const int before = taken;

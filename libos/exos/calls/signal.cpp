@@ -109,8 +109,6 @@ CallResult linux_rt_sigprocmask(const Arguments& a) {
   return 0;
 }
 
-CallResult linux_rt_sigreturn(const Arguments&) { return return_from_signal(); }
-
 CallResult linux_rt_sigpending(const Arguments& a) {
   if (a.b > mask_size) return Fail{Errno::inval};
   const std::uint64_t set = (current().signals.pending.set | current_process().pending.set) & current().signals.mask;
