@@ -1,7 +1,3 @@
-set(exos_seldom_used
-  strace.cpp strace_values.cpp strace_flags.cpp strace_structures.cpp call_classes.cpp call_summary.cpp crash.cpp run_description.cpp archive.cpp
-  volume.cpp files_start.cpp terminal_ioctl.cpp load_average.cpp fs/proc.cpp fs/proc_memory.cpp fs/proc_process.cpp fs/proc_system.cpp fs/pseudo_terminal.cpp
-  calls/extended.cpp calls/io_uring.cpp calls/userfault.cpp fs/userfault_file.cpp userfault_pages.cpp system_v/table.cpp system_v/shared_memory.cpp system_v/semaphores.cpp system_v/messages.cpp)
 set(exos_files_sources
   files_start.cpp run_description.cpp archive.cpp volume.cpp link.cpp terminal.cpp terminal_ioctl.cpp line_input.cpp line_discipline.cpp console_terminal.cpp
   fs/path.cpp fs/open_file.cpp fs/descriptors.cpp fs/page_tree.cpp fs/memory_file.cpp fs/memory_directory.cpp fs/locks.cpp
