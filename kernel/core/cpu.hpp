@@ -43,6 +43,7 @@ struct Cpu {
   std::array<Tag, arch::max_tags> tags{};
   abi::CpuInfo* info = nullptr;                 // its counters, and its ring: in the information pages
   abi::TraceRing* trace = nullptr;
+  abi::TraceRecord* trace_place = nullptr;      // of the next record: trace->next modulo its capacity
   ProgramRoom* room = nullptr;                  // for the programs that it runs
 };
 

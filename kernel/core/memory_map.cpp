@@ -66,8 +66,7 @@ void attach_tables(Kernel& k, const InfoLayout& layout, std::byte* start, std::u
     Cpu& cpu = arch::cpu(arch::CpuId{id});
     cpu.bit = std::uint64_t{1} << id;
     cpu.info = reinterpret_cast<abi::CpuInfo*>(start + layout.cpus + id * cpu_info_size);
-    cpu.trace = reinterpret_cast<abi::TraceRing*>(start + layout.traces + id * trace_ring_size);
-    cpu.trace->capacity = trace_capacity;
+    begin_trace(cpu, reinterpret_cast<abi::TraceRing*>(start + layout.traces + id * trace_ring_size));
   }
   trace_mask.store(default_trace_mask, std::memory_order_relaxed);
 }

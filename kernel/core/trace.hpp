@@ -27,6 +27,9 @@ template <typename... Events>
 }
 void write_trace(Cpu& here, TraceEvent event, std::uint64_t a, std::uint64_t b);
 
+// Gives the processor its ring: trace_ring_size bytes of zeros.
+void begin_trace(Cpu& cpu, abi::TraceRing* ring);
+
 // `here` is the processor that executes this.
 inline void trace(Cpu& here, TraceEvent event, std::uint64_t a, std::uint64_t b) {
   if (traced(event)) [[unlikely]] write_trace(here, event, a, b);
