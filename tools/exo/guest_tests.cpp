@@ -90,6 +90,9 @@ bool is_one_line(const std::string& text) { return !text.empty() && text.find('\
 
 Outcome judge(const EndToEndTest& test, const Captured& got, const Captured* host) {
   if (got.timed_out) return failed("not done after " + std::to_string(test.timeout_s) + " s\n" + end_of(got));
+  if (host != nullptr && test.status && host->status != *test.status)
+    return failed("on the host: exit status " + std::to_string(host->status) + ", expected " + std::to_string(*test.status) + "\n" +
+                  end_of(*host));
   const int status = host != nullptr ? host->status : test.status.value_or(0);
   if (got.status != status)
     return failed("exit status " + std::to_string(got.status) + ", expected " + std::to_string(status) + "\n" +

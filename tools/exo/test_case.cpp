@@ -107,6 +107,7 @@ std::vector<EndToEndTest> conformance_tests(const fs::path& sources, const fs::p
     test.run = {"--", (programs / file.stem()).string()};
     test.host_run = program_part(test.run);
     test.has_host = true;
+    test.status = 0;
     const fs::path record = sources / (file.stem().string() + ".recorded");
     if (fs::is_regular_file(record)) test.out = contents_of(record);
     tests.push_back(std::move(test));
