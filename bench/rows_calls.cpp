@@ -46,7 +46,7 @@ extern "C" [[gnu::naked]] void bench_call_foreign(std::uint64_t) {
 }
 
 // The same after libos/exos/patch_file.cpp has been at the site: a short jump into padding, from there a near one to a stub, which
-// leaves in rcx what the processor would, and enters the library.
+// leaves in r11 where to return to, and enters the library.
 extern "C" [[gnu::naked]] void bench_call_rewritten(std::uint64_t) {
   asm volatile(
       "1: mov $39, %eax\n"
@@ -56,11 +56,11 @@ extern "C" [[gnu::naked]] void bench_call_rewritten(std::uint64_t) {
       "ret\n"
       "3: jmp bench_stub\n"
       ".fill 256\n"
-      "bench_stub: lea 2b(%rip), %rcx\n"
+      "bench_stub: lea 2b(%rip), %r11\n"
       "jmp *bench_library(%rip)\n"
       ".balign 8\n"
       "bench_library: .quad bench_called_directly\n"
-      "bench_called_directly: jmp *%rcx\n");
+      "bench_called_directly: jmp *%r11\n");
 }
 
 std::uint64_t address(void (*function)()) { return reinterpret_cast<std::uint64_t>(function); }

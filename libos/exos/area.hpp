@@ -24,15 +24,15 @@ struct TaskArea {
   abi::UserArea* self;
   Task* task;                    // null in a root env
   std::uint64_t stack_top;       // where the library stack starts, 16-byte aligned
-  std::uint64_t user_rsp;        // scratch of the call entry
-  Frame* frame;                  // what the exit code is about to load
+  std::uint64_t call_top;        // where a call's Frame is pushed from: below its ss
+  Frame* frame;                  // at the top of that stack: what the exit code loads
   std::uint32_t attention;       // attention_*; also others set bits, from other processors
   std::uint32_t env;             // its capability slot: who holds the container lock
   std::uint64_t exception_rax, upcall_rax;  // scratch of those entries
   std::uint64_t exit_rip;        // where the way back jumps to
   // Ends of slices that found the program, and the library, running; not yet added to the task's time (sched.cpp).
   std::uint32_t program_ends, library_ends;
-  std::uint64_t call_entry;      // exos_call_entry, for the vDSO
+  std::uint64_t call_entry;      // Entries::call, for the vDSO
   Processor* processor;          // whose root env gives it time now (sched.cpp sets it)
   std::array<std::uint32_t, quick_answers> quick;   // by QuickAnswer; no_quick_answer: not this way
 };
@@ -54,16 +54,21 @@ inline constexpr std::size_t area_vector_size = sizeof(abi::UserArea) - area_vec
 }
 [[nodiscard]] inline TaskArea& current_area() { return task_area(current_user_area()); }
 
-// entry.cpp
+// entry.cpp; the guarded ones open the state first (guard.hpp)
 extern "C" {
 void exos_foreign_entry();       // a `syscall` in the program
-void exos_call_entry();          // the same for patched sites: rcx = where to return to
+void exos_call_entry();          // the same for patched sites: r11 = where to return to
 void exos_exception_entry();
 void exos_upcall_entry();
 void exos_task_entry();          // a new task: rsp = its Frame, rdi = vector state to load, or null
+void exos_guarded_foreign_entry();
+void exos_guarded_call_entry();
+void exos_guarded_exception_entry();
+void exos_guarded_upcall_entry();
+void exos_guarded_task_entry();
 }
 void save_vector(std::byte* buffer);               // xsave of all enabled components; clears the header first
-void load_vector(const std::byte* buffer);
+void load_vector(const std::byte* buffer);         // all but PKRU (protection_keys.hpp)
 void make_initial_vector(std::byte* buffer);
 
 }  // namespace exos

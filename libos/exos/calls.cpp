@@ -8,8 +8,10 @@
 #include "libos/exos/cpu_timers.hpp"
 #include "libos/exos/crash.hpp"
 #include "libos/exos/exec.hpp"
+#include "libos/exos/guard.hpp"
 #include "libos/exos/link.hpp"
 #include "libos/exos/pager.hpp"
+#include "libos/exos/protection_keys.hpp"
 #include "libos/exos/fs/memory_fs.hpp"
 #include "libos/exos/patch.hpp"
 #include "libos/exos/rseq.hpp"
@@ -117,6 +119,7 @@ SignalInfo signal_of(const Frame& frame) {
 
 constexpr std::uint32_t bus_adrerr = 0x100 | 2;
 constexpr std::uint32_t resolved = 0, no_memory = 0x200;   // besides Memory::fault's codes
+constexpr std::uint32_t segv_accerr = 2, segv_pkuerr = 4;
 
 enum class FaultOf { program, copy, copy_at_once };
 
@@ -156,10 +159,10 @@ std::uint32_t resolve_page_fault(Process& process, std::uint64_t address, std::u
   }
 }
 
-SignalInfo signal_of_page_fault(std::uint32_t code, std::uint64_t address) {
+SignalInfo signal_of_page_fault(const Process& process, std::uint32_t code, std::uint64_t address) {
   constexpr std::uint32_t bus = 0x100;
   return {.signo = static_cast<std::int32_t>((code & bus) != 0 ? sig_bus : sig_segv), .code = static_cast<std::int32_t>(code & 0xff),
-          .address = address};
+          .value = code == segv_pkuerr ? process.memory->find(address)->key : 0u, .address = address};
 }
 
 // The fault's handler is entered at once where nothing else is to be looked at on the way back.
@@ -253,6 +256,11 @@ enum class Way { direct, trapped };
   send_signal(process, {.signo = static_cast<std::int32_t>(sig_kill), .code = si_kernel});
 }
 
+[[gnu::noinline]] void raise_other_page_fault(Task& task, std::uint32_t code, const Frame& frame) {
+  if (code == no_memory) return kill_for_memory(*task.process);
+  if (!guard::heals(frame.address, frame.error)) raise_fault(task, signal_of_page_fault(*task.process, code, frame.address));
+}
+
 }  // namespace
 
 // The call that the frame says; what the program finds in rax.
@@ -327,10 +335,10 @@ void exos_program_exception(Frame* frame) {
   if (frame->vector == debug && (step_out(*task.process->memory, frame->rip) || trace::outlived_step(task))) [[unlikely]] return sched::unlock(area);
   if (frame->vector != page_fault) {
     raise_fault(task, signal_of(*frame));
-  } else if (const std::uint32_t code = resolve_patiently(*task.process, frame->address, frame->error); code == no_memory) {
-    kill_for_memory(*task.process);
+  } else if (const std::uint32_t code = resolve_patiently(*task.process, frame->address, frame->error); code == segv_accerr) {
+    raise_fault(task, {.signo = static_cast<std::int32_t>(sig_segv), .code = segv_accerr, .address = frame->address});
   } else if (code != resolved) {
-    raise_fault(task, signal_of_page_fault(code, frame->address));
+    raise_other_page_fault(task, code, *frame);
   }
   sched::unlock(area);
 }
@@ -352,6 +360,11 @@ void exos_task_started(Frame* frame) {
   Task& task = current();
   task.frame = frame;
   if (task.library_work != nullptr) task.library_work();
+  if (std::exchange(task.shut_out, false)) {
+    keys::set_initial_rights();
+    task.process->actions->action[sig_segv - 1].handler = 0;   // of what it could be called with little is left
+    send_fault({.signo = static_cast<std::int32_t>(sig_segv), .code = si_kernel});
+  }
   if (task.process == first_process() && !task.process->executed) execute_first();
   if (task.set_child_tid != 0) static_cast<void>(write_user(std::exchange(task.set_child_tid, 0), task.tid));
   task.frame_replaced = false;

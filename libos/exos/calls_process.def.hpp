@@ -137,9 +137,9 @@
   LINUX_CALL(322, execveat, full, "DsvVA", "") \
   LINUX_CALL(324, membarrier, full, "dxd", "") \
   LINUX_CALL(325, mlock2, full, "pxx", "") \
-  LINUX_CALL(329, pkey_mprotect, partial, "puPd", "no keys, as without PKU") \
-  LINUX_CALL(330, pkey_alloc, partial, "uu", "ENOSPC, as without PKU") \
-  LINUX_CALL(331, pkey_free, partial, "d", "EINVAL") \
+  LINUX_CALL(329, pkey_mprotect, full, "puPd", "") \
+  LINUX_CALL(330, pkey_alloc, full, "uu", "") \
+  LINUX_CALL(331, pkey_free, full, "d", "") \
   LINUX_CALL(334, rseq, full, "pxxx", "") \
   LINUX_CALL(424, pidfd_send_signal, full, "fSpx", "") \
   LINUX_CALL(434, pidfd_open, full, "dx", "PIDFD_THREAD is EINVAL") \

@@ -9,6 +9,7 @@
 #include "libos/exos/link.hpp"
 #include "libos/exos/memory_internal.hpp"
 #include "libos/exos/pager.hpp"
+#include "libos/exos/protection_keys.hpp"
 #include "libos/exos/run_description.hpp"
 #include "libos/exos/sched.hpp"
 
@@ -198,6 +199,7 @@ void say_lost(Errno why) {
 }  // namespace
 
 bool dump_core(const SignalInfo& info) {
+  const keys::Opened opened;
   Task& task = current();
   Process& process = *task.process;
   const bool wanted = run_description().core || process.limits[rlimit_core][0] >= abi::page_size;

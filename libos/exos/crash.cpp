@@ -148,8 +148,8 @@ void report_stuck_task(const Task& task) {
   if (!state) library_crash("a task's env is gone");
   const abi::Registers& r = state->registers;
   Frame frame{.r15 = r.r15, .r14 = r.r14, .r13 = r.r13, .r12 = r.r12, .rbp = r.rbp, .rbx = r.rbx, .rax = r.rax, .rdi = r.rdi,
-              .rsi = r.rsi, .rdx = r.rdx, .r10 = r.r10, .r8 = r.r8, .r9 = r.r9, .rcx = r.rcx, .r11 = r.r11, .vector = state->code,
-              .error = state->error, .address = state->address, .rip = r.rip, .rflags = r.rflags, .rsp = r.rsp};
+              .rsi = r.rsi, .rdx = r.rdx, .r10 = r.r10, .r8 = r.r8, .r9 = r.r9, .rcx = r.rcx, .r11 = r.r11, .rip = r.rip,
+              .rflags = r.rflags, .rsp = r.rsp, .vector = state->code, .error = state->error, .address = state->address};
   const base::Text<160> line{"exo: task {} is {} (vector {})\n", task.tid, static_cast<std::uint32_t>(state->state), state->code};
   link::log_line(line.view());
   library_fault(frame);

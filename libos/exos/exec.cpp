@@ -12,6 +12,7 @@
 #include "libos/exos/memory_internal.hpp"
 #include "libos/exos/patch.hpp"
 #include "libos/exos/posix_timers.hpp"
+#include "libos/exos/protection_keys.hpp"
 #include "libos/exos/quick_calls.hpp"
 #include "libos/exos/run_description.hpp"
 #include "libos/exos/sched.hpp"
@@ -222,12 +223,13 @@ void forget_program(Process& process, Task& task) {
 }
 
 void start_frame(Task& task, std::uint64_t entry, std::uint64_t stack) {
-  *task.frame = {.call = ~std::uint64_t{0}, .vector = ~std::uint64_t{0}, .rip = entry, .cs = 0x33, .rflags = 0x202, .rsp = stack, .ss = 0x2b};
+  *task.frame = {.call = ~std::uint64_t{0}, .rip = entry, .cs = 0x33, .rflags = 0x202, .rsp = stack, .ss = 0x2b, .vector = ~std::uint64_t{0}};
   task.frame_replaced = true;
   asm volatile("wrfsbase %0" : : "r"(std::uint64_t{0}));
   std::byte* buffer = vector_buffer(*task.area);
   make_initial_vector(buffer);
   load_vector(buffer);
+  keys::set_initial_rights();
 }
 
 Result<Program> find_program(ExecRequest& request) {

@@ -99,7 +99,7 @@ void inherit(const Task& parent, Task& child, const CloneRequest& request) {
   *child.frame = *parent.frame;
   child.frame->rax = 0;
   if (parent.stepping) child.frame->rflags &= ~trace::trap_flag;
-  if (child.trace == nullptr) child.frame->call = ~std::uint64_t{0};
+  if (child.trace == nullptr) child.frame->call = child.frame->vector = ~std::uint64_t{0};
   if (request.stack_pointer != 0) child.frame->rsp = request.stack_pointer;
 }
 

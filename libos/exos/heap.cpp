@@ -9,13 +9,14 @@
 #include "abi/address_map.hpp"
 #include "abi/container.hpp"
 #include "base/bits.hpp"
+#include "libos/exos/guard.hpp"
 #include "libos/exos/own.hpp"
 
 namespace exos {
 
 namespace {
 
-constexpr std::uint32_t page_flags = abi::map_read | abi::map_write | abi::map_owned;
+std::uint32_t page_flags() { return abi::map_read | abi::map_write | abi::map_owned | guard::state_flags(); }
 constexpr std::array<std::uint16_t, 14> class_sizes{16, 32, 48, 64, 96, 128, 192, 256, 336, 448, 576, 800, 1008, 2016};
 constexpr std::size_t header_size = 64;
 constexpr std::uint32_t magic_small = 0x4c414d53, magic_large = 0x4752414c;
@@ -108,7 +109,7 @@ void return_addresses(std::uint64_t address, std::size_t pages) {
 }
 
 bool map_pages(std::uint64_t address, std::size_t pages) {
-  if (own::space.map_new(address, pages, page_flags, own::account)) return true;
+  if (own::space.map_new(address, pages, page_flags(), own::account)) return true;
   ++memory_failures;
   static_cast<void>(own::space.unmap(address, pages));  // what was mapped before the failure
   return_addresses(address, pages);
@@ -251,7 +252,7 @@ std::uint64_t reserve_addresses(std::size_t pages) {
   constexpr std::uint64_t table_span = 512 * abi::page_size;
   const std::uint64_t end = address + pages * abi::page_size;
   for (std::uint64_t at = address; at < end; at = base::align_down(at, table_span) + table_span) {
-    if (!own::space.map_new(at, 1, page_flags, own::account)) return 0;
+    if (!own::space.map_new(at, 1, page_flags(), own::account)) return 0;
     withdraw_page(reinterpret_cast<void*>(at));
   }
   return address;
@@ -262,7 +263,7 @@ void withdraw_page(void* page) {
 }
 
 bool restore_page(void* page) {
-  if (own::space.map_new(reinterpret_cast<std::uint64_t>(page), 1, page_flags, own::account)) return true;
+  if (own::space.map_new(reinterpret_cast<std::uint64_t>(page), 1, page_flags(), own::account)) return true;
   ++memory_failures;
   return false;
 }
@@ -270,7 +271,7 @@ bool restore_page(void* page) {
 void forget_page(void* page) { return_addresses(reinterpret_cast<std::uint64_t>(page), 1); }
 
 bool adopt_frame(void* page, abi::FrameNumber frame) {
-  return own::space.map(reinterpret_cast<std::uint64_t>(page), {frame, 1}, page_flags, own::account)
+  return own::space.map(reinterpret_cast<std::uint64_t>(page), {frame, 1}, page_flags(), own::account)
       .has_value();
 }
 

@@ -27,12 +27,13 @@ bool spans_library(std::uint64_t start, std::uint64_t size) {
 }
 
 // Whether anonymous memory of that kind may be one area with it; a userfaultfd is not asked about what it was not given.
-bool same_kind(const Vma& a, std::uint32_t prot, std::uint32_t flags, const UserfaultFile* userfault = nullptr, std::uint8_t modes = 0) {
-  return !a.inode && a.parked == 0 && !a.stubs && a.prot == prot && a.flags == flags && a.userfault == userfault && a.userfault_modes == modes;
+bool same_kind(const Vma& a, std::uint32_t prot, std::uint32_t flags, const UserfaultFile* userfault = nullptr, std::uint8_t modes = 0,
+               std::uint32_t key = 0) {
+  return !a.inode && a.parked == 0 && !a.stubs && a.prot == prot && a.flags == flags && a.userfault == userfault && a.userfault_modes == modes && a.key == key;
 }
 bool may_join(const Vma& low, const Vma& high) {
-  return low.end == high.start && same_kind(low, low.prot, low.flags, low.userfault, low.userfault_modes) &&
-         same_kind(high, low.prot, low.flags, low.userfault, low.userfault_modes);
+  return low.end == high.start && same_kind(low, low.prot, low.flags, low.userfault, low.userfault_modes, low.key) &&
+         same_kind(high, low.prot, low.flags, low.userfault, low.userfault_modes, low.key);
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ struct Vma {
   std::uint64_t start = 0, end = 0;   // page-aligned
   std::uint32_t prot = 0;             // prot_*
   std::uint32_t flags = 0;            // MAP_SHARED, MAP_STACK, ... as given
+  std::uint32_t key = 0;              // protection key
   std::uint64_t file_page = 0;        // page of the inode that `start` shows
   InodeRef inode;
   Ref<MappedPath> path;               // may be empty
@@ -70,7 +71,8 @@ class Memory {
   [[nodiscard]] CallResult map(std::uint64_t hint, std::uint64_t size, std::uint32_t prot, std::uint32_t flags,
                                InodeRef inode, std::uint64_t file_offset);
   [[nodiscard]] Status unmap(std::uint64_t start, std::uint64_t size);
-  [[nodiscard]] Status protect(std::uint64_t start, std::uint64_t size, std::uint32_t prot);
+  // `key`: none, as it is.
+  [[nodiscard]] Status protect(std::uint64_t start, std::uint64_t size, std::uint32_t prot, std::optional<std::uint32_t> key = {});
   [[nodiscard]] CallResult remap(std::uint64_t start, std::uint64_t old_size, std::uint64_t new_size, std::uint32_t flags,
                                  std::uint64_t new_start);
   [[nodiscard]] Status discard(std::uint64_t start, std::uint64_t size);   // MADV_DONTNEED
@@ -82,7 +84,7 @@ class Memory {
   [[nodiscard]] Vma* find(std::uint64_t address) { return holds(found_last_, address) ? areas[found_last_] : search(address); }
 
   // Resolves a page fault (error code as the processor gives it). False: it is the program's own fault; `code` is then
-  // SEGV_MAPERR (1) or SEGV_ACCERR (2), or BUS_ADRERR as 0x100 | 2; or a userfaultfd's reader is to answer (userfault::is_awaited).
+  // SEGV_MAPERR (1), SEGV_ACCERR (2) or SEGV_PKUERR (4), or BUS_ADRERR as 0x100 | 2; or a userfaultfd's reader is to answer (userfault::is_awaited).
   [[nodiscard]] bool fault(std::uint64_t address, std::uint64_t error, std::uint32_t& code);
   // True when every page of the range lies in an area.
   [[nodiscard]] bool covered(std::uint64_t start, std::uint64_t end) const;
@@ -118,6 +120,7 @@ class Memory {
   base::ListLink in_all;         // all_memories()
   base::List<MemoryReference, &MemoryReference::link> references;
   std::uint64_t counted_pages = 0;   // by the pager, before force was at work
+  std::uint16_t keys = 1;        // protection keys that are given out (protection_keys.hpp)
   bool unpatched = false;        // it is traced, or steps through its code: no patched pages (patch.cpp)
   bool locks_new = false, fills_new = false;   // mlockall(MCL_FUTURE): what is mapped from now on is locked, and filled at once
   std::uint64_t resident = 0;    // pages in frames, as faults and unmaps count them; exact after resident_pages()

@@ -18,7 +18,7 @@ std::uint64_t pages_of(const Vma& area) { return (area.end - area.start) / abi::
 
 // Gives the present private pages of an area the new protection. Write is never given here: the fault that it then takes
 // finds out whether the page is the process's own.
-Status reprotect(rt::Space space, const Vma& area, std::uint32_t prot) {
+Status reprotect(rt::Space space, const Vma& area, std::uint32_t prot, std::uint32_t key) {
   rt::SpaceBatch batch{space};
   rt::SpaceOp run{};
   abi::Status outcome{};
@@ -29,8 +29,9 @@ Status reprotect(rt::Space space, const Vma& area, std::uint32_t prot) {
   };
   for_each_present(area.start, area.end, [&](std::uint64_t va, std::uint64_t entry) {
     const bool writable = (entry & abi::pte_write) != 0, executable = (entry & abi::pte_no_execute) == 0;
-    if ((!writable || (prot & prot_write) != 0) && executable == ((prot & prot_exec) != 0)) return flush_run();
-    std::uint32_t flags = entry_flags(prot) | kept_flags(entry);
+    const bool same_key = abi::pte_key(entry) == key;
+    if (same_key && (!writable || (prot & prot_write) != 0) && executable == ((prot & prot_exec) != 0)) return flush_run();
+    std::uint32_t flags = entry_flags(prot) | (kept_flags(entry) & ~abi::map_keys) | abi::map_key(key);
     if (writable && (prot & prot_write) != 0) flags |= abi::map_write;
     if (run.pages != 0 && run.flags == flags && run.address + run.pages * abi::page_size == va) {
       ++run.pages;
@@ -86,7 +87,7 @@ Status Memory::unpark(Vma& area) {
   return {};
 }
 
-Status Memory::protect(std::uint64_t start, std::uint64_t size, std::uint32_t prot) {
+Status Memory::protect(std::uint64_t start, std::uint64_t size, std::uint32_t prot, std::optional<std::uint32_t> key) {
   if ((start & (abi::page_size - 1)) != 0 || (prot & ~7u) != 0) return Fail{Errno::inval};
   if (size == 0) return {};
   if (size > abi::map::program_end) return Fail{Errno::nomem};
@@ -97,19 +98,21 @@ Status Memory::protect(std::uint64_t start, std::uint64_t size, std::uint32_t pr
   TRY_VOID(split_at(end));
   for (std::size_t i = index_of(start); i < areas.size() && areas[i]->start < end; ++i) {
     Vma& area = *areas[i];
-    if (area.prot == prot || area.stubs) continue;
+    const std::uint32_t new_key = key.value_or(area.key);
+    if ((area.prot == prot && area.key == new_key) || area.stubs) continue;
     if ((prot & prot_write) != 0 && (area.flags & vma_never_write) != 0) return Fail{Errno::acces};
     if ((area.flags & map_shared) != 0) {
       // The file has the contents: they come back with the new protection.
       note_leaving(*this, i, area.start, area.end);
       if (const auto done = space.unmap(area.start, pages_of(area)); !done) return Fail{to_errno(done.error())};
     } else if (prot == 0) {
-      TRY_VOID(park(area));
+      if (area.prot != 0) TRY_VOID(park(area));
     } else {
       TRY_VOID(unpark(area));
-      TRY_VOID(reprotect(space, area, prot));
+      TRY_VOID(reprotect(space, area, prot, new_key));
     }
     area.prot = prot;
+    area.key = new_key;
   }
   merge(start, end);
   return {};
@@ -263,6 +266,7 @@ Result<Ref<Memory>> Memory::fork() {
   child->auxv_start = auxv_start;
   child->auxv_end = auxv_end;
   child->next_parking = next_parking;
+  child->keys = keys;
   TRY_VOID(swap::copy(*this, *child));
   constexpr std::uint32_t not_copied = vma_not_in_child | vma_zero_in_child;
   for (const Vma* area : areas)

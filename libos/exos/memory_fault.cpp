@@ -6,6 +6,7 @@
 #include "libos/exos/own.hpp"
 #include "libos/exos/pager.hpp"
 #include "libos/exos/patch.hpp"
+#include "libos/exos/protection_keys.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/swap.hpp"
 #include "libos/exos/userfault.hpp"
@@ -14,8 +15,8 @@ namespace exos {
 
 namespace {
 
-constexpr std::uint64_t error_write = 1 << 1, error_fetch = 1 << 4;  // [intel/vol3 4.7]
-constexpr std::uint32_t segv_maperr = 1, segv_accerr = 2, bus_adrerr = 0x100 | 2, no_memory = 0x200;
+constexpr std::uint64_t error_write = 1 << 1, error_fetch = 1 << 4, error_key = 1 << 5;  // [intel/vol3 4.7]
+constexpr std::uint32_t segv_maperr = 1, segv_accerr = 2, segv_pkuerr = 4, bus_adrerr = 0x100 | 2, no_memory = 0x200;
 constexpr std::uint64_t around = 16;      // pages of a file that one fault may map
 constexpr std::uint32_t longest_run = 16; // pages that a run of anonymous faults may take at once
 
@@ -48,7 +49,7 @@ class MemoryFault {
     code_ = no_memory;
     return false;
   }
-  [[nodiscard]] std::uint32_t own_flags() const { return entry_flags(area_.prot) | abi::map_write | abi::map_owned; }
+  [[nodiscard]] std::uint32_t copy_flags() const { return entry_flags(area_.prot) | abi::map_write | abi::map_owned; }   // a copy keeps the key
   [[nodiscard]] std::uint64_t file_index(std::uint64_t va) const {
     return area_.file_page + (va - area_.start) / abi::page_size;
   }
@@ -80,7 +81,7 @@ class MemoryFault {
         leave_patched(memory_, page_, page_ + abi::page_size);
         return private_file();
       }
-      return update(std::array{rt::copy_op(page_, 1, own_flags(), own::account.slot())});
+      return update(std::array{rt::copy_op(page_, 1, copy_flags(), own::account.slot())});
     }
     if (fetch_ && (entry & abi::pte_no_execute) != 0) {
       std::uint32_t flags = entry_flags(area_.prot) | kept_flags(entry);
@@ -97,7 +98,7 @@ class MemoryFault {
     constexpr std::uint32_t filling = abi::map_read | abi::map_write | abi::map_owned;
     if (!update(std::array{rt::map_new_op(place, 1, filling, own::account.slot())})) return false;
     swap::read_back(memory_, page_, reinterpret_cast<void*>(place));
-    std::uint32_t flags = entry_flags(area_.prot) | abi::map_owned;
+    std::uint32_t flags = entry_flags(area_) | abi::map_owned;
     if (is_guarded(memory_.swapped.find(page_ / abi::page_size)->guarded != 0)) flags |= map_guarded;
     else if ((area_.prot & prot_write) != 0) flags |= abi::map_write;
     if (flags != filling && !update(std::array{rt::protect_op(place, 1, flags)})) return false;
@@ -121,7 +122,7 @@ class MemoryFault {
     area_.run = page_ == area_.next_fault ? std::min(area_.run * 2, longest_run) : 1;
     while (pages < area_.run && page_ + pages * abi::page_size < area_.end && is_vacant(page_ + pages * abi::page_size))
       ++pages;
-    std::uint32_t flags = entry_flags(area_.prot) | abi::map_owned;
+    std::uint32_t flags = entry_flags(area_) | abi::map_owned;
     if ((area_.prot & prot_write) != 0) flags |= abi::map_write;
     if (pages > 1 && memory_.space.map_new(page_, pages, flags, own::account)) {
       area_.next_fault = page_ + pages * abi::page_size;
@@ -153,11 +154,11 @@ class MemoryFault {
     if (!page) return failed(page.error());
     if (write_) {
       area_.copied = true;
-      return update(std::array{rt::map_op(page_, page->frame, 1, page_flags(*page, abi::map_read), page->authority),
-                               rt::copy_op(page_, 1, own_flags(), own::account.slot())});
+      return update(std::array{rt::map_op(page_, page->frame, 1, page_flags(*page, abi::map_read | abi::map_key(area_.key)), page->authority),
+                               rt::copy_op(page_, 1, copy_flags(), own::account.slot())});
     }
     if (const auto patched = patched_page(area_, file_index(page_))) {
-      return update(std::array{rt::map_op(page_, *patched, 1, entry_flags(area_.prot) | map_patched_page, own::account.slot())});
+      return update(std::array{rt::map_op(page_, *patched, 1, entry_flags(area_) | map_patched_page, own::account.slot())});
     }
     return map_around(*page);
   }
@@ -165,7 +166,7 @@ class MemoryFault {
   bool stubs() {
     const auto frame = stub_page(area_, (page_ - area_.start) / abi::page_size);
     if (!frame) return failed(Errno::io);   // nothing jumps there
-    return update(std::array{rt::map_op(page_, *frame, 1, entry_flags(area_.prot) | abi::map_owned, own::account.slot())});
+    return update(std::array{rt::map_op(page_, *frame, 1, entry_flags(area_) | abi::map_owned, own::account.slot())});
   }
 
   // Maps the page and its neighbours as far as their frames follow one another (archive files do).
@@ -183,14 +184,14 @@ class MemoryFault {
     while (first > block && follows(first - abi::page_size)) first -= abi::page_size;
     memory_.resident += (end - first) / abi::page_size - 1;
     return update(std::array{rt::map_op(first, page.frame - (page_ - first) / abi::page_size, (end - first) / abi::page_size,
-                                        page_flags(page, entry_flags(area_.prot)), page.authority)});
+                                        page_flags(page, entry_flags(area_)), page.authority)});
   }
 
   bool shared_file() {
     const bool for_write = write_ && (area_.flags & vma_never_write) == 0;
     const auto page = file_page(page_, for_write);
     if (!page) return failed(page.error());
-    std::uint32_t flags = page_flags(*page, entry_flags(area_.prot)) | abi::map_replace;
+    std::uint32_t flags = page_flags(*page, entry_flags(area_)) | abi::map_replace;
     if (for_write) flags |= abi::map_write;
     return update(std::array{rt::map_op(page_, page->frame, 1, flags, page->authority)});
   }
@@ -209,6 +210,14 @@ bool allows(const Vma& area, std::uint64_t error) {
   return area.prot != 0 && (area.prot & wanted) == wanted;
 }
 
+// 0, or the code of the signal: the key's before all else that would be wrong with it, as on Linux.
+std::uint32_t forbids(const Vma& area, std::uint64_t error) {
+  if ((error & error_key) != 0) [[unlikely]] return segv_pkuerr;
+  if (allows(area, error)) return 0;
+  const bool by_key = area.key != 0 && (error & error_fetch) == 0 && keys::forbid(area.key, (error & error_write) != 0);
+  return by_key ? segv_pkuerr : segv_accerr;
+}
+
 // Where memory is short others make room, and the fault is looked at anew: what it had found may be among what went.
 [[gnu::noinline]] bool resolve_with_room(Memory& memory, std::uint64_t address, std::uint64_t error, std::uint32_t& code) {
   constexpr std::uint64_t room = 32;
@@ -217,8 +226,8 @@ bool allows(const Vma& area, std::uint64_t error) {
     code = segv_maperr;
     Vma* const area = memory.find(address);
     if (area == nullptr) return false;
-    if (!allows(*area, error)) {
-      code = segv_accerr;
+    if (const std::uint32_t why = forbids(*area, error); why != 0) {
+      code = why;
       return false;
     }
     if (MemoryFault{memory, *area, address, error, code}.resolve()) return true;
@@ -230,7 +239,7 @@ bool allows(const Vma& area, std::uint64_t error) {
 }  // namespace
 
 bool Memory::fault(std::uint64_t address, std::uint64_t error, std::uint32_t& code) {
-  const bool forbidden = holds(found_last_, address) && !allows(*areas[found_last_], error);
+  const bool forbidden = holds(found_last_, address) && !allows(*areas[found_last_], error) && areas[found_last_]->key == 0;
   if (!forbidden) [[likely]] return resolve_with_room(*this, address, error, code);
   code = segv_accerr;   // as programs have it that look after their pages themselves: quickly
   return false;

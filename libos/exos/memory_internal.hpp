@@ -30,13 +30,14 @@ inline constexpr std::uint32_t map_guarded = abi::map_soft1;
 inline constexpr std::uint32_t map_patched_page = abi::map_owned | abi::map_soft0 | abi::map_soft1;
 // What a change of protection leaves as it is.
 [[nodiscard]] constexpr std::uint32_t kept_flags(std::uint64_t entry) {
-  return ((entry & abi::pte_owned) != 0 ? abi::map_owned : 0) | ((entry & pte_file) != 0 ? map_file_page : 0) |
+  return abi::map_key(abi::pte_key(entry)) | ((entry & abi::pte_owned) != 0 ? abi::map_owned : 0) | ((entry & pte_file) != 0 ? map_file_page : 0) |
          ((entry & pte_patched) != 0 ? abi::map_soft1 : 0);
 }
 
 [[nodiscard]] constexpr std::uint32_t entry_flags(std::uint32_t prot) {
   return abi::map_read | ((prot & prot_exec) != 0 ? abi::map_execute : 0);
 }
+[[nodiscard]] inline std::uint32_t entry_flags(const Vma& area) { return entry_flags(area.prot) | abi::map_key(area.key); }
 
 // Calls f(address, entry) for each present entry of the *current* space in the range; absent tables are skipped whole.
 // Stops when f returns false.

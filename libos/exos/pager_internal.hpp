@@ -8,6 +8,7 @@
 #include "libos/exos/fs/memory_fs.hpp"
 #include "libos/exos/memory.hpp"
 #include "libos/exos/pager.hpp"
+#include "libos/exos/protection_keys.hpp"
 
 namespace exos::pager {
 
@@ -31,6 +32,7 @@ class Visitor {
   void go(Place space);
 
  private:
+  keys::Opened opened_;
   Place home_, at_;
 };
 

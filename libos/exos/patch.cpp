@@ -144,7 +144,7 @@ namespace {
   }
   if (patched_here) return;
   if (const auto frame = patched_page(area, index))
-    static_cast<void>(memory.space.map(page_va, {*frame, 1}, entry_flags(area.prot) | map_patched_page | abi::map_replace,
+    static_cast<void>(memory.space.map(page_va, {*frame, 1}, entry_flags(area) | map_patched_page | abi::map_replace,
                                        own::account));
 }
 

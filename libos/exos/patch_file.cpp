@@ -3,7 +3,8 @@
 // does. The site's two bytes change by one store within a cache line. [intel/vol3 8.1.3]
 #include "libos/exos/patch_file.hpp"
 
-#include "libos/exos/area.hpp"
+#include "libos/exos/guard.hpp"
+#include "libos/exos/heap.hpp"
 
 namespace exos {
 
@@ -32,9 +33,9 @@ bool is_patchable(const std::byte* page, std::size_t within) {
   return !matches(page, within, restore_code, restore_code.size() - syscall_size);
 }
 
-// lea site+2(%rip), %rcx ; jmp *entry(%rip): exactly what the processor leaves in rcx.
+// lea site+2(%rip), %r11 ; jmp *entry(%rip)
 void write_stub(std::byte* stub_page, std::size_t within, std::uint64_t stub, std::uint64_t site) {
-  constexpr std::array<std::uint8_t, stub_size> code{0x48, 0x8d, 0x0d, 0, 0, 0, 0, 0xff, 0x25, 0, 0, 0, 0, 0xcc, 0xcc, 0xcc};
+  constexpr std::array<std::uint8_t, stub_size> code{0x4c, 0x8d, 0x1d, 0, 0, 0, 0, 0xff, 0x25, 0, 0, 0, 0, 0xcc, 0xcc, 0xcc};
   constexpr std::size_t lea_size = 7, jump_size = 6;
   std::byte* at = stub_page + within;
   std::memcpy(at, code.data(), code.size());
@@ -135,7 +136,7 @@ Status FilePatches::make_stub_page() {
   if (page != nullptr) return {};
   page = static_cast<std::byte*>(allocate_pages(1));
   if (page == nullptr) return Fail{Errno::nomem};
-  const auto entry = reinterpret_cast<std::uint64_t>(&exos_call_entry);
+  const auto entry = reinterpret_cast<std::uint64_t>(guard::entries().call);
   std::memcpy(page, &entry, sizeof entry);
   return {};
 }

@@ -5,6 +5,7 @@
 #include "abi/container.hpp"
 #include "libos/exos/area.hpp"
 #include "libos/exos/capability_slots.hpp"
+#include "libos/exos/guard.hpp"
 #include "libos/exos/heap.hpp"
 #include "libos/exos/own.hpp"
 #include "libos/exos/sched.hpp"
@@ -65,7 +66,7 @@ bool barrier_on_processors() {
   if (page == nullptr) return false;
   const auto at = reinterpret_cast<std::uint64_t>(page);
   return own::space.protect(at, 1, abi::map_read | abi::map_owned) &&
-         own::space.protect(at, 1, abi::map_read | abi::map_write | abi::map_owned);
+         own::space.protect(at, 1, abi::map_read | abi::map_write | abi::map_owned | guard::state_flags());
 }
 
 std::size_t processors_to_come() {

@@ -80,6 +80,7 @@ Status set(std::string_view key, String value, RunDescription& out) {
   else if (key == "strace") out.strace = std::move(value);
   else if (key == "syscall_summary") out.syscall_summary = text == "1";
   else if (key == "keep_text") out.keep_text = text == "1";
+  else if (key == "guard") out.guard = text == "1";
   else if (key == "core") out.core = text == "1";
   else if (key == "wall_ns") out.wall_ns = TRY(number(text));
   else if (key == "volume") TRY_VOID(add_volume(text, out));

@@ -26,6 +26,7 @@ struct RunDescription {
   String strace;                 // which calls to show; empty: none
   bool syscall_summary = false;
   bool keep_text = false;          // no site is rewritten (patch.hpp)
+  bool guard = false;            // the state is closed to writes of programs (guard.hpp)
   bool core = false;             // core files go to the host
   std::uint64_t wall_ns = 0;     // 0: not given
   Vector<Volume> volumes;

@@ -5,6 +5,7 @@
 #include "libos/exos/capability_slots.hpp"
 #include "libos/exos/container_lock.hpp"
 #include "libos/exos/crash.hpp"
+#include "libos/exos/guard.hpp"
 #include "libos/exos/link.hpp"
 #include "libos/exos/load_average.hpp"
 #include "libos/exos/own.hpp"
@@ -40,7 +41,7 @@ void free_task(Task* task) {
   shares::forget(*task);
   if (task->env.named()) end_object(task->env);
   if (task->stack != nullptr) release_task_stack(task->stack);
-  if (task->area != nullptr) release_pages(task->area, 1);
+  if (task->area != nullptr) guard::release_area(task->area);
   destroy(task);  // and with it the last reference to its memory, perhaps
 }
 
@@ -326,6 +327,7 @@ void look_at_stuck(const Processor& self, OwnEnv env) {
   if (self.running_env.load(std::memory_order_acquire) != env.slot().raw()) return;
   if (!state) library_crash("a task's env is gone");
   if (state->state == abi::RunState::stuck && state->code == abi::overrun_code) static_cast<void>(env.resume());
+  else if (state->state == abi::RunState::stuck && guard::begin_anew(*self.running, *state)) return;
   else if (state->state == abi::RunState::stuck || state->state == abi::RunState::halted) report_stuck_task(*self.running);
 }
 

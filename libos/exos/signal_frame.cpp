@@ -7,6 +7,7 @@
 #include "abi/info.hpp"
 #include "libos/exos/calls.hpp"
 #include "libos/exos/patch.hpp"
+#include "libos/exos/protection_keys.hpp"
 #include "libos/exos/rseq.hpp"
 #include "libos/exos/sched.hpp"
 #include "libos/exos/user_access.hpp"
@@ -48,6 +49,9 @@ const abi::SystemInfo& system_info() { return *reinterpret_cast<const abi::Syste
 
 constexpr std::uint64_t no_exception = ~std::uint64_t{0}, debug = 1, page_fault = 14, error_fetch = 1 << 4;   // [intel/vol3 6.3.1, 4.7]
 
+// A call leaves in its frame what an exception before it was.
+void tell_no_exception(Frame& f) { f.call = f.vector = ~std::uint64_t{0}; }
+
 // Of an interrupted program, not of a call. Padding and stubs only load an address and jump: most exceptions are not theirs.
 bool may_be_in_stub(const Frame& f) {
   if (f.vector == page_fault) return (f.error & error_fetch) != 0;
@@ -66,13 +70,14 @@ template <std::size_t n>
 }
 
 [[nodiscard, gnu::always_inline]] inline bool put_machine(MachineContext& m, const Frame& f, std::uint64_t mask, std::uint64_t vector_at) {
-  const std::uint64_t vector = f.vector == no_exception ? 0 : f.vector, address = vector == page_fault ? f.address : 0;
+  const bool exception = f.vector != no_exception;
+  const std::uint64_t vector = exception ? f.vector : 0, error = exception ? f.error : 0, address = vector == page_fault ? f.address : 0;
   return put_in_place(m.r8, f.r8) && put_in_place(m.r9, f.r9) && put_in_place(m.r10, f.r10) && put_in_place(m.r11, f.r11) &&
          put_in_place(m.r12, f.r12) && put_in_place(m.r13, f.r13) && put_in_place(m.r14, f.r14) && put_in_place(m.r15, f.r15) &&
          put_in_place(m.rdi, f.rdi) && put_in_place(m.rsi, f.rsi) && put_in_place(m.rbp, f.rbp) && put_in_place(m.rbx, f.rbx) &&
          put_in_place(m.rdx, f.rdx) && put_in_place(m.rax, f.rax) && put_in_place(m.rcx, f.rcx) && put_in_place(m.rsp, f.rsp) &&
          put_in_place(m.rip, f.rip) && put_in_place(m.rflags, f.rflags) && put_in_place(m.segments, program_segments) &&
-         put_in_place(m.error, f.error) && put_in_place(m.vector, vector) && put_in_place(m.old_mask, mask) && put_in_place(m.address, address) &&
+         put_in_place(m.error, error) && put_in_place(m.vector, vector) && put_in_place(m.old_mask, mask) && put_in_place(m.address, address) &&
          put_in_place(m.vector_state, vector_at);   // what is reserved stays as it was, as on Linux
 }
 
@@ -92,7 +97,7 @@ constexpr std::uint64_t pair(std::int32_t low, std::uint32_t high) { return stat
   const std::uint64_t first = pair(info.signo, static_cast<std::uint32_t>(info.error)), second = static_cast<std::uint32_t>(info.code);
   constexpr std::uint64_t faults = 1u << sig_segv | 1u << sig_bus | 1u << sig_ill | 1u << sig_fpe | 1u << sig_trap;
   const bool by_kernel = info.code > 0;
-  if (by_kernel && (faults >> (info.signo & 63) & 1) != 0) return {first, second, info.address};
+  if (by_kernel && (faults >> (info.signo & 63) & 1) != 0) return {first, second, info.address, 0, info.value};   // si_pkey
   const std::uint64_t sender = pair(info.pid, info.uid);
   if (by_kernel && info.signo == static_cast<std::int32_t>(sig_chld)) return {first, second, sender, static_cast<std::uint32_t>(info.status)};
   return {first, second, sender, info.value};
@@ -169,7 +174,8 @@ Status push_frame(Task& task, const SignalInfo& info, const SignalAction& action
   f.rip = handler;
   f.rsp = at;
   f.rflags = 0x202 | (f.rflags & 0x8d5);  // TF and DF are off in a handler
-  f.call = ~std::uint64_t{0};
+  tell_no_exception(f);
+  if (keys::in_use) [[unlikely]] keys::set_initial_rights();
   return {};
 }
 
@@ -195,7 +201,7 @@ void restart_call(Frame& frame) {
   constexpr std::uint64_t instruction_size = 2;  // `syscall`, or the jump that stands in its place
   frame.rip -= instruction_size;
   frame.rax = frame.call;
-  frame.call = ~std::uint64_t{0};
+  tell_no_exception(frame);
   current().pending_restart = Errno{};
 }
 
@@ -208,7 +214,10 @@ void deliver(Task& task, const SignalInfo& info, const SignalAction& action) {
     else task.frame->rax = static_cast<std::uint64_t>(-static_cast<std::int64_t>(Errno::intr));
     task.pending_restart = Errno{};
     task.sleep_end = abi::forever;
-  } else if (task.frame->call == ~std::uint64_t{0} && may_be_in_stub(*task.frame)) {
+    tell_no_exception(*task.frame);
+  } else if (task.frame->call != ~std::uint64_t{0}) {
+    tell_no_exception(*task.frame);
+  } else if (may_be_in_stub(*task.frame)) {
     task.frame->rip = own_site_of(*task.process->memory, task.frame->rip);
   }
   leave_sequence(task);
@@ -236,11 +245,12 @@ bool take_frame(Task& task, Frame& f) {
   const bool there = get_in_place(mask, frame.mask) && get_in_place(base, frame.stack_base) && get_in_place(flags, frame.stack_flags) &&
                      get_in_place(size, frame.stack_size) && get_in_place(vector_at, frame.machine.vector_state);
   if (!there || !load_vector_state(task, vector_at) || !get_machine(f, frame.machine)) return false;
+  if (keys::in_use && !keys::load_rights(vector_at)) [[unlikely]] return false;
   state.mask = mask & ~(std::uint64_t{1} << (sig_kill - 1) | std::uint64_t{1} << (sig_stop - 1));
   state.stack_base = base;
   state.stack_size = size;
   state.stack_flags = static_cast<std::uint32_t>(flags);
-  f.call = ~std::uint64_t{0};   // its vector, error and address are already those of no exception
+  tell_no_exception(f);
   f.rflags = 0x202 | (f.rflags & program_flags);
   return true;
 }

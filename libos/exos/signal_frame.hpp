@@ -14,7 +14,7 @@ struct UserSignalInfo {          // siginfo_t
   union {
     struct { std::int32_t pid; std::uint32_t uid; std::uint64_t value; } queue;   // kill, sigqueue; timers: id, overrun
     struct { std::int32_t pid; std::uint32_t uid; std::int32_t status, pad; std::uint64_t user, system; } child;
-    struct { std::uint64_t address; } fault;
+    struct { std::uint64_t address, pad; std::uint32_t key; } fault;
     std::uint64_t raw[14];
   };
 };

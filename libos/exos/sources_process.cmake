@@ -1,4 +1,5 @@
 set(exos_process_sources
+  guard.cpp protection_keys.cpp
   entry.cpp start.cpp random.cpp capability_slots.cpp heap.cpp user_memory.cpp copy_routines.cpp sched.cpp shares.cpp processor.cpp container_lock.cpp timer.cpp futex.cpp
   memory.cpp memory_fault.cpp memory_change.cpp memory_visit.cpp memory_counts.cpp swap_map.cpp swap.cpp pager.cpp pager_programs.cpp pager_files.cpp pager_request.cpp
   task.cpp process.cpp jobs.cpp process_handle.cpp cpu_timers.cpp load_average.cpp missing_requests.cpp futex_pi.cpp futex_waitv.cpp rseq.cpp process_report.cpp fork.cpp exec.cpp exec_stack.cpp

@@ -1,6 +1,6 @@
 set(exos_seldom_used
   strace.cpp strace_values.cpp strace_flags.cpp strace_structures.cpp call_classes.cpp call_summary.cpp missing_requests.cpp
-  crash.cpp core_dump.cpp core_notes.cpp run_description.cpp archive.cpp volume.cpp files_start.cpp load_average.cpp
+  crash.cpp guard.cpp protection_keys.cpp core_dump.cpp core_notes.cpp run_description.cpp archive.cpp volume.cpp files_start.cpp load_average.cpp
   terminal_ioctl.cpp line_input.cpp process_handle.cpp pager_request.cpp futex_pi.cpp futex_waitv.cpp shares.cpp
   trace/trace.cpp trace/stops.cpp trace/registers.cpp calls/ptrace.cpp calls/ptrace_registers.cpp calls/process_vm.cpp calls/pidfd.cpp
   calls/identity.cpp calls/misc.cpp calls/memory_locks.cpp calls/extended.cpp calls/inotify.cpp calls/signal_file.cpp calls/io_uring.cpp

@@ -9,6 +9,7 @@
 #include "libos/exos/copy_routines.hpp"
 #include "libos/exos/crash.hpp"
 #include "libos/exos/exec.hpp"
+#include "libos/exos/guard.hpp"
 #include "libos/exos/link.hpp"
 #include "libos/exos/pager.hpp"
 #include "libos/exos/processor.hpp"
@@ -76,6 +77,7 @@ extern "C" [[noreturn]] void exos_main(const StartInfo* start) {
   link::start();
   if (system_info().xsave_size > area_vector_size) give_up("the processor's vector state is too large", Errno::inval);
   if (const Status files = files_start(run_text(*start)); !files) give_up("its files", files.error());
+  if (run_description().guard) guard::start();
   if (const std::string_view wrong = strace_start(run_description().strace.view()); !wrong.empty()) {
     const base::Text<120> what{"--strace: no call or class is called `{}`", wrong};
     give_up(what.view(), Errno::inval);

@@ -7,6 +7,7 @@
 #include "libos/exos/capability_slots.hpp"
 #include "libos/exos/core_dump.hpp"
 #include "libos/exos/futex.hpp"
+#include "libos/exos/guard.hpp"
 #include "libos/exos/own.hpp"
 #include "libos/exos/quick_calls.hpp"
 #include "libos/exos/sched.hpp"
@@ -35,7 +36,7 @@ std::byte* allocate_task_stack() {
 }
 
 Status build(Task& task, const Memory& memory) {
-  task.area = static_cast<abi::UserArea*>(allocate_pages(1));
+  task.area = guard::allocate_area();
   task.stack = allocate_task_stack();
   if (task.area == nullptr || task.stack == nullptr) return Fail{Errno::nomem};
   const abi::CapSlot slot = TRY(take_slot());
@@ -46,10 +47,11 @@ Status build(Task& task, const Memory& memory) {
   }
   task.env = *made;
   const std::uint64_t top = reinterpret_cast<std::uint64_t>(task.stack) + stack_pages * abi::page_size;
-  task_area(*task.area) = {.self = task.area, .task = &task, .stack_top = top, .env = slot.raw(),
-                           .call_entry = reinterpret_cast<std::uint64_t>(&exos_call_entry)};
   task.frame = reinterpret_cast<Frame*>(top - sizeof(Frame));
-  *task.frame = {.call = ~std::uint64_t{0}, .cs = 0x33, .rflags = 0x202, .ss = 0x2b};
+  task_area(*task.area) = {.self = task.area, .task = &task, .stack_top = top, .call_top = reinterpret_cast<std::uint64_t>(&task.frame->ss),
+                           .frame = task.frame, .env = slot.raw(),
+                           .call_entry = reinterpret_cast<std::uint64_t>(guard::entries().call)};
+  *task.frame = {.call = ~std::uint64_t{0}, .cs = 0x33, .rflags = 0x202, .ss = 0x2b, .vector = ~std::uint64_t{0}};
   return {};
 }
 
@@ -129,7 +131,7 @@ Result<Task*> create_task(Process& process, const Memory& memory) {
   if (task == nullptr) return Fail{Errno::nomem};
   if (const Status built = build(*task, memory); !built) {
     if (task->stack != nullptr) release_task_stack(task->stack);
-    if (task->area != nullptr) release_pages(task->area, 1);
+    if (task->area != nullptr) guard::release_area(task->area);
     destroy(task);
     return Fail{built.error()};
   }
@@ -143,16 +145,17 @@ Result<Task*> create_task(Process& process, const Memory& memory) {
 void start_task(Task& task, const std::byte* vector_state) {
   task.watched = task.watched || calls_watched();
   refresh_quick_answers(task);
-  const abi::EnvEntries entries{.exception = reinterpret_cast<std::uint64_t>(&exos_exception_entry),
-                                .foreign = reinterpret_cast<std::uint64_t>(&exos_foreign_entry),
+  const guard::Entries& ways = guard::entries();
+  const abi::EnvEntries entries{.exception = reinterpret_cast<std::uint64_t>(ways.exception),
+                                .foreign = reinterpret_cast<std::uint64_t>(ways.foreign),
                                 .prologue = 0,
-                                .epilogue = reinterpret_cast<std::uint64_t>(&exos_upcall_entry),
+                                .epilogue = reinterpret_cast<std::uint64_t>(ways.upcall),
                                 .gs_base = reinterpret_cast<std::uint64_t>(task.area),
                                 .fs_base = task.fs_base,
                                 .monitor = own::self.slot(),
                                 .receive = abi::no_slot};
   static_cast<void>(task.env.configure(entries));
-  static_cast<void>(task.env.start(rt::Va{reinterpret_cast<std::uint64_t>(&exos_task_entry)}, task.frame,
+  static_cast<void>(task.env.start(rt::Va{reinterpret_cast<std::uint64_t>(ways.task)}, task.frame,
                                    reinterpret_cast<std::uint64_t>(vector_state)));
   sched::make_ready(task);
 }

@@ -34,8 +34,8 @@ struct Frame {
   std::uint64_t rdi, rsi, rdx, r10, r8, r9;   // a call's arguments in their order (Arguments)
   std::uint64_t rcx, r11;
   std::uint64_t call;             // Linux call number of a foreign call (orig_rax), ~0 for exceptions and upcalls
-  std::uint64_t vector, error, address;
   std::uint64_t rip, cs, rflags, rsp, ss;   // as iretq wants them
+  std::uint64_t vector, error, address;     // of an exception; a call leaves what was there
 };
 
 enum class TaskState : std::uint8_t { ready, running, waiting, stopped, dead };
@@ -53,6 +53,7 @@ struct Task {
   abi::Nanoseconds sleep_end = abi::forever;  // of a relative sleep or poll that a signal without a handler cut short
   bool timed_out = false, interruptible = false;
   bool frame_replaced = false;              // by exec or rt_sigreturn: rcx and r11 count on the way back
+  bool shut_out = false;                    // by its own PKRU: it has begun anew (guard.hpp)
   bool exiting = false;                     // told to end: by exit_group, exec of another thread, or SIGKILL
   bool exiting_by_kill = false;             // SIGKILL is pending: nothing blocks any more
   bool watched = false;                     // its calls are shown (--strace) or traced: not the short way

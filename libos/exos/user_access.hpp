@@ -37,8 +37,8 @@ failed:
   return false;
 }
 
-// All components of the vector state, as xsave and xrstor have it; the latter fails too where the processor does not take what is
-// there, and may have loaded some of it then.
+// All components of the vector state, as xsave and xrstor have it, the latter but PKRU (protection_keys.hpp). It fails too where the
+// processor does not take what is there, and may have loaded some of it then.
 [[nodiscard, gnu::always_inline]] inline bool save_vector_in_place(std::byte* at) {
   asm goto(EXOS_IN_PLACE("xsave64 (%0)", "%l3") : : "r"(at), "a"(-1), "d"(-1) : "memory" : failed);
   return true;
@@ -47,7 +47,7 @@ failed:
 }
 
 [[nodiscard, gnu::always_inline]] inline bool load_vector_in_place(const std::byte* at) {
-  asm goto(EXOS_IN_PLACE("xrstor64 (%0)", "%l3") : : "r"(at), "a"(-1), "d"(-1) : "memory" : failed);
+  asm goto(EXOS_IN_PLACE("xrstor64 (%0)", "%l3") : : "r"(at), "a"(~0x200), "d"(-1) : "memory" : failed);
   return true;
 failed:
   return false;

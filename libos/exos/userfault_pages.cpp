@@ -54,7 +54,7 @@ Pages count_there(const Vma& area, std::uint64_t va, Pages most) {
 std::uint32_t flags_in(const Vma& area, Guard guard) {
   const std::uint32_t guarded = guard == Guard::yes ? map_guarded : 0;
   const bool writable = (area.prot & prot_write) != 0 && guard == Guard::no;
-  return entry_flags(area.prot) | (writable ? abi::map_write : 0) | guarded;
+  return entry_flags(area) | (writable ? abi::map_write : 0) | guarded;
 }
 
 // All of `ops`, one page each from `va` on; as many pages as came to be there.
@@ -98,7 +98,7 @@ Status show_page(Memory& memory, const Vma& area, std::uint64_t va, const FilePa
   if (area.prot == 0) return {};   // by a fault, once it may be
   const std::uint32_t owned = page.authority == own::account.slot() ? abi::map_owned : 0;
   const bool writable = (area.prot & prot_write) != 0 && (area.flags & vma_never_write) == 0;
-  const std::uint32_t flags = entry_flags(area.prot) | (writable ? abi::map_write : 0) | map_file_page | owned;
+  const std::uint32_t flags = entry_flags(area) | (writable ? abi::map_write : 0) | map_file_page | owned;
   if (memory.space.update(std::array{rt::map_op(va, page.frame, 1, flags, page.authority)})) return {};
   ++memory_failures;
   return Fail{Errno::nomem};

@@ -17,6 +17,8 @@ TEST(BenchRows, SayWhatTheyMeasureInTheirFirstComment) {
   EXPECT_EQ(row->title, "getpid");
   EXPECT_EQ(row->source, "M1");
   EXPECT_EQ(row->aim, 10);
+  EXPECT_FALSE(row->guard);
+  EXPECT_TRUE(read_row("a", "/* row\ntitle = \"t\"\nwhy = \"w\"\nsource = \"s\"\nguard = true\n*/")->guard);
 }
 
 TEST(BenchRows, AreRefusedWithTheReason) {

@@ -31,6 +31,12 @@ TEST(Reclaim, RefusesTheRest) {
     EXPECT_FALSE(Reclaim::parse(text).has_value()) << text;
 }
 
+TEST(RunOptions, GuardIsAskedForOrNot) {
+  EXPECT_FALSE((*parse_run_options("run", {"--", "true"}))->guard.has_value());
+  EXPECT_EQ((*parse_run_options("run", {"--guard", "--", "true"}))->guard, true);
+  EXPECT_EQ((*parse_run_options("gdb", {"--no-guard", "--", "true"}))->guard, false);
+}
+
 TEST(RunOptions, SwapCanBeNone) {
   const auto none = parse_run_options("run", {"--swap", "0", "--", "true"});
   ASSERT_TRUE(none.has_value());

@@ -103,6 +103,7 @@ RunOptions options_of(const BenchRow& row) {
   options.memory = guest_memory;
   options.swap = 0;
   options.folder = "/tmp";
+  options.guard = row.guard;
   options.command = {row.program.string()};
   return options;
 }

@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view opening = "/* row\n", closing = "*/";
 
 Status check_keys(const toml::table& table, const std::string& name) {
-  static const std::set<std::string_view> known{"title", "why", "source", "aim"};
+  static const std::set<std::string_view> known{"title", "why", "source", "aim", "guard"};
   for (const auto& [key, value] : table)
     if (!known.contains(key.str())) return fail(own_failure, name + ": unknown key " + std::string{key.str()});
   for (const char* key : {"title", "why", "source"})
@@ -38,6 +38,7 @@ Result<BenchRow> read_row(const std::string& name, const std::string& text) {
                     .why = table["why"].value_or(std::string{}),
                     .source = table["source"].value_or(std::string{}),
                     .aim = table["aim"].value_or(0.0),
+                    .guard = table["guard"].value_or(false),
                     .program = {}};
   } catch (const toml::parse_error& error) {
     return fail(own_failure, name + ": its comment: " + std::string{error.description()});

@@ -16,6 +16,7 @@ struct BenchRow {
   std::string name;                // of the file, without its ending
   std::string title, why, source;  // source: the tables of issue and papers
   double aim = 0;                  // so many times fewer instructions than Linux; 0: no aim
+  bool guard = false;              // on ExOS by `exo run --guard`
   std::filesystem::path program;   // the built binary
 };
 

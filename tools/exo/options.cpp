@@ -49,6 +49,10 @@ void declare(CLI::App& app, RunOptions& options, Raw& raw) {
   app.add_option("--core", options.core_folder,
                  "Keep a core file, DIR/core.NAME.PID, of each program that crashes; exo debug core FILE opens it")
       ->type_name("DIR");
+  app.add_flag_callback("--guard", [&options] { options.guard = true; },
+                        "Keep stray writes of programs out of the state that all processes share, where the processor has protection keys; default: "
+                        "with KVM, for emulated keys are slow");
+  app.add_flag_callback("--no-guard", [&options] { options.guard = false; }, "Do not");
   app.add_flag("--gdb", options.gdb, "Stop before the first instruction and wait for gdb");
   app.add_option("--machine", raw.machine, "q35 or microvm")->type_name("NAME");
   app.add_option("--accel", raw.acceleration, "auto, tcg or kvm")->type_name("NAME");

@@ -32,6 +32,7 @@ struct RunOptions {
   std::string debugged, debugger_commands;   // of `exo gdb`: a process by name or pid; a file that gdb reads
   std::string core_folder;                // where core files go; empty: nowhere
   std::string strace;                     // which calls to show, as the guest reads it; empty: none
+  std::optional<bool> guard;              // stray writes are kept out of the shared state; nothing: with KVM
   bool syscall_summary = false, keep_text = false, gdb = false, icount = false, verbose = false;
   MachineKind machine = MachineKind::q35;
   enum class Acceleration { automatic, tcg, kvm } acceleration = Acceleration::automatic;

@@ -60,7 +60,7 @@ std::uint64_t choose_swap(const RunOptions& options) {
 }
 
 RunDescription describe_run(const RunOptions& options, const std::string& program, const std::string& folder,
-                            const std::vector<std::string>& places) {
+                            const std::vector<std::string>& places, Accelerator accelerator) {
   RunDescription run;
   run.add("program", program);
   for (const std::string& argument : options.command) run.add("arg", argument);
@@ -80,6 +80,7 @@ RunDescription describe_run(const RunOptions& options, const std::string& progra
   }
   if (!options.strace.empty()) run.add("strace", options.strace);
   if (!options.core_folder.empty()) run.add("core", "1");
+  if (options.guard.value_or(accelerator == Accelerator::kvm)) run.add("guard", "1");
   if (options.syscall_summary) run.add("syscall_summary", "1");
   if (options.keep_text) run.add("keep_text", "1");
   for (std::size_t i = 0; i < places.size(); ++i)
@@ -178,9 +179,10 @@ Result<Prepared> prepare(const Locations& at, const RunOptions& options) {
   for (const Volume& volume : options.volumes) places.push_back(TRY(packer.add_volume(volume.host, volume.guest)));
   packer.tree().make_folder(packer.tree().resolve(options.folder));
 
-  Archive archive = TRY(make_archive(at, packer.tree(), describe_run(options, program, options.folder, places)));
+  const Accelerator accelerator = TRY(choose_and_tell(options));
+  Archive archive = TRY(make_archive(at, packer.tree(), describe_run(options, program, options.folder, places, accelerator)));
   machine.memory = TRY(choose_memory(options, archive.size)) + choose_swap(options);
-  machine.accelerator = TRY(choose_and_tell(options));
+  machine.accelerator = accelerator;
   machine.archive = archive.file.get();
   machine.command_line = "wall=" + std::to_string(wall_ns());
   return Prepared{.packer = std::move(packer), .archive = std::move(archive), .machine = std::move(machine)};

@@ -2,6 +2,7 @@
 #include "exo/test_case.hpp"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <sstream>
 #include <toml++/toml.h>
@@ -99,6 +100,16 @@ Result<std::vector<EndToEndTest>> load_end_to_end_tests(const fs::path& folder) 
   return tests;
 }
 
+namespace {
+
+// Those that also run under the guard: every way into the library and out of it.
+bool also_guarded(std::string_view name) {
+  constexpr std::array names{"faults", "keys", "mapping", "processes", "quick", "restartable", "signals", "threads", "transfer", "uring", "vdso", "vector_frames"};
+  return std::ranges::find(names, name) != names.end();
+}
+
+}  // namespace
+
 std::vector<EndToEndTest> conformance_tests(const fs::path& sources, const fs::path& programs) {
   std::vector<EndToEndTest> tests;
   for (const fs::path& file : files_of(sources, ".c")) {
@@ -110,6 +121,11 @@ std::vector<EndToEndTest> conformance_tests(const fs::path& sources, const fs::p
     test.status = 0;
     const fs::path record = sources / (file.stem().string() + ".recorded");
     if (fs::is_regular_file(record)) test.out = contents_of(record);
+    if (also_guarded(file.stem().string())) {
+      tests.push_back(test);
+      tests.back().name = "linux/guarded/" + file.stem().string();
+      tests.back().run.insert(tests.back().run.begin(), "--guard");
+    }
     tests.push_back(std::move(test));
   }
   return tests;

@@ -6,6 +6,7 @@
 #include "libos/exos/memory_internal.hpp"
 #include "libos/exos/missing_requests.hpp"
 #include "libos/exos/patch.hpp"
+#include "libos/exos/protection_keys.hpp"
 
 namespace exos {
 
@@ -96,13 +97,19 @@ CallResult linux_mprotect(const Arguments& a) {
   return nothing(memory().protect(a.a, a.b, as_u32(a.c)));
 }
 
-// As on a processor without protection keys, and without one that may be given out.
 CallResult linux_pkey_alloc(const Arguments& a) {
-  return Fail{a.a != 0 || (a.b & ~std::uint64_t{3}) != 0 ? Errno::inval : Errno::nospc};
+  constexpr std::uint64_t disable_access = 1, disable_write = 2;
+  if (a.a != 0 || (a.b & ~(disable_access | disable_write)) != 0) return Fail{Errno::inval};
+  return TRY(keys::allocate(memory(), as_u32(a.b)));
 }
-CallResult linux_pkey_free(const Arguments&) { return Fail{Errno::inval}; }
+CallResult linux_pkey_free(const Arguments& a) { return nothing(keys::release(memory(), as_i32(a.a))); }
 CallResult linux_pkey_mprotect(const Arguments& a) {
-  return as_i32(a.d) == -1 ? linux_mprotect(a) : CallResult{Fail{Errno::inval}};
+  const std::int32_t key = as_i32(a.d);
+  if (key == -1) return linux_mprotect(a);
+  if ((a.a & page_mask) != 0) return Fail{Errno::inval};
+  if (a.b == 0) return 0;
+  if (!keys::is_allocated(memory(), key)) return Fail{Errno::inval};
+  return nothing(memory().protect(a.a, a.b, as_u32(a.c), static_cast<std::uint32_t>(key)));
 }
 
 CallResult linux_munmap(const Arguments& a) { return nothing(memory().unmap(a.a, a.b)); }

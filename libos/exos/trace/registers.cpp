@@ -28,9 +28,9 @@ Status set_registers(Task& task, const UserRegisters& v) {
   if (v.cs == 0 || v.ss == 0 || v.fs_base >= abi::map::program_end || v.gs_base != 0) return Fail{Errno::io};
   Frame& f = *task.frame;
   const std::uint64_t flags = (f.rflags & ~program_flags) | (v.rflags & program_flags);
-  const std::uint64_t vector = f.vector, error = f.error, address = f.address;
+  const std::uint64_t vector = f.call == ~std::uint64_t{0} ? f.vector : ~std::uint64_t{0}, error = f.error, address = f.address;
   f = {v.r15, v.r14, v.r13, v.r12, v.rbp, v.rbx, v.rax, v.rdi, v.rsi, v.rdx, v.r10, v.r8, v.r9, v.rcx, v.r11, v.call,
-       vector, error, address, v.rip, f.cs, flags, v.rsp, f.ss};
+       v.rip, f.cs, flags, v.rsp, f.ss, vector, error, address};
   task.fs_base = v.fs_base;
   return {};
 }

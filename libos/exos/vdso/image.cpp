@@ -32,7 +32,7 @@ rt::Clock machine_clock() { return rt::Clock{*reinterpret_cast<const abi::System
       "andq $~0x100, (%%rsp)\n"
       "popfq\n .cfi_adjust_cfa_offset -8\n"
       "mov %%rdx, %%rax\n"
-      "lea 1f(%%rip), %%rcx\n"
+      "lea 1f(%%rip), %%r11\n"
       "jmp *%%gs:%c[entry]\n"
       "1: popfq\n .cfi_adjust_cfa_offset -8\n"
       "ret\n"
