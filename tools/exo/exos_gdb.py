@@ -138,6 +138,7 @@ class Start(gdb.Breakpoint):
 
     def __init__(self):
         super().__init__('exos_program_starts', internal=True)
+        self.seen = 0
 
     def stop(self):
         global chosen
@@ -145,10 +146,11 @@ class Start(gdb.Breakpoint):
         if process is None:
             return False
         pid = int(process['pid'])
-        if pid == chosen or (chosen is None and wanted and is_wanted(process, wanted)):
-            chosen = pid
-            return True
-        return False
+        memory = int(process['memory']['object_'])   # another at each exec: a stop that is told twice counts once
+        if memory == self.seen or not (pid == chosen or (chosen is None and wanted and is_wanted(process, wanted))):
+            return False
+        chosen, self.seen = pid, memory
+        return True
 
 
 def on_stop(event):
